@@ -1,0 +1,82 @@
+"""What a backend lends to a connection: six verbs, and no code.
+
+Everything that differs between backends is here; whoever writes these six and a pump has written a backend. A wake-up carries
+nothing: state is in the session, a waiter looks again in a loop, and `Event.set` wakes all. So a waiter that is cancelled after
+it was woken loses neither a message nor somebody else's turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVarTuple
+
+Args = TypeVarTuple("Args")
+
+
+class Task(Protocol):
+    """A task of the connection, as `Driver.start` gives it."""
+
+    def cancel(self) -> None:
+        """Cancel it. May come at any time, twice, or too late."""
+        ...
+
+
+class Event(Protocol):
+    """A flag that goes up once; any number of waiters."""
+
+    def set(self) -> None:
+        """Raise the flag. Never runs a waiter inside this call."""
+        ...
+
+    def is_set(self) -> bool:
+        """Tell whether the flag is up."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until the flag is up; cancelling the wait leaves the others alone."""
+        ...
+
+
+class Scope(Protocol):
+    """A part of the running task that can be ended alone."""
+
+    def cancel(self) -> None:
+        """End that part: it leaves its `with` block early and the task goes on behind it."""
+        ...
+
+    @property
+    def cancelled(self) -> bool:
+        """True if `cancel` ended the block."""
+        ...
+
+
+class Driver(Protocol):
+    """The six verbs."""
+
+    def now(self) -> float:
+        """Return the clock of all deadlines, in seconds; it never runs backwards."""
+        ...
+
+    def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> Task:
+        """Run `function(*args)` as a task of the connection, never inside this call. Nothing but its `cancel` cancels it."""
+        ...
+
+    def scope(self) -> AbstractContextManager[Scope]:
+        """Give a `with` block of the running task that `Scope.cancel` ends."""
+        ...
+
+    async def checkpoint(self, switch: bool) -> None:
+        """Raise here if the running task is cancelled; with `switch`, let other tasks run as well."""
+        ...
+
+    def event(self) -> Event:
+        """Make an `Event`."""
+        ...
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the session again: bytes, deadline, reading, end. With `soon`, before the loop sleeps is early enough.
+
+        It may write at once, and so call `bytes_written` or `connection_lost` of that session before it returns.
+        """
+        ...

@@ -1,0 +1,79 @@
+"""The named deadlines of one connection, over a clock that is only ever an argument.
+
+A deadline can stand still: the peer's silence is not judged while it is we who do not read (`hold`, `resume`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Deadline(Enum):
+    """What time alone can bring about."""
+
+    HEAD = auto()  # a head is not complete: 408
+    BODY = auto()  # the content stalls or trickles: 408
+    KEEP_ALIVE = auto()  # no further request: close
+    OPENING = auto()  # the opening handshake is not answered: 503
+    LINGER = auto()  # the peer does not end its side: close
+    WRITE = auto()  # the peer does not read: abort
+    PING = auto()  # time for a keepalive Ping
+    PONG = auto()  # no sign of life since that Ping: 1011
+    RELEASE = auto()  # messages before a failure are not consumed: send the Close frame without waiting
+    CLOSE = auto()  # the closing handshake takes too long: abort
+
+
+class Deadlines:
+    """A small set of named moments."""
+
+    def __init__(self) -> None:
+        self._running: dict[Deadline, float] = {}
+        self._held: dict[Deadline, float] = {}
+
+    def set(self, name: Deadline, now: float, seconds: float | None) -> None:
+        """Let `name` fall due `seconds` after `now`; with None it never does. A deadline set before is forgotten."""
+        self.clear(name)
+        if seconds is not None:
+            self._running[name] = now + seconds
+
+    def clear(self, *names: Deadline) -> None:
+        """Forget these deadlines, set or not."""
+        for name in names:
+            self._running.pop(name, None)
+            self._held.pop(name, None)
+
+    def clear_all(self) -> None:
+        """Forget everything."""
+        self._running.clear()
+        self._held.clear()
+
+    def is_set(self, name: Deadline) -> bool:
+        """Tell whether `name` is set, running or held."""
+        return name in self._running or name in self._held
+
+    def hold(self, name: Deadline, now: float) -> None:
+        """Stop the clock of `name`, if it runs; what is left of it is kept."""
+        if (moment := self._running.pop(name, None)) is not None:
+            self._held[name] = moment - now
+
+    def resume(self, name: Deadline, now: float) -> None:
+        """Let the clock of `name` run on, if it is held."""
+        if (left := self._held.pop(name, None)) is not None:
+            self._running[name] = now + left
+
+    def next(self) -> float | None:
+        """Return the earliest moment, or None."""
+        return min(self._running.values(), default=None)
+
+    def pop_due(self, now: float) -> Deadline | None:
+        """Take out the earliest deadline that has come at `now`, or return None.
+
+        Call it again after each: what one deadline does may set or clear another.
+        """
+        if not self._running:
+            return None
+        name = min(self._running, key=lambda each: (self._running[each], each.value))
+        if self._running[name] > now:
+            return None
+        del self._running[name]
+        return name
