@@ -22,6 +22,7 @@ import os
 import shutil
 import subprocess
 import time
+import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,11 @@ def is_alive() -> bool:
     return answer.stdout.strip() == sys.implementation.cache_tag
 
 
+def has_module(name: str) -> bool:
+    """Tell whether the Python that runs this has the module `name`."""
+    return importlib.util.find_spec(name) is not None
+
+
 def make_environment() -> None:
     """Make `.venv` anew, with a pip in it, whichever way this Python offers one.
 
@@ -166,20 +172,13 @@ def make_environment() -> None:
     """
     if ENVIRONMENT.exists():
         shutil.rmtree(ENVIRONMENT)
-    try:
-        import venv
-    except ImportError:
-        raise CannotPrepare(
-            "this Python has no venv module; install it (Debian: apt-get install python3-venv)"
-        ) from None
-
-    if importlib.util.find_spec("ensurepip"):
+    if has_module("ensurepip"):
         venv.create(ENVIRONMENT, symlinks=os.name != "nt")
         run(PYTHON, "-I", "-m", "ensurepip")
-    elif importlib.util.find_spec("pip"):
+    elif has_module("pip"):
         venv.create(ENVIRONMENT, symlinks=os.name != "nt")
         run(sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "pip")
-    elif importlib.util.find_spec("virtualenv"):
+    elif has_module("virtualenv"):
         run(sys.executable, "-m", "virtualenv", "--quiet", ENVIRONMENT)
     else:
         raise CannotPrepare(
@@ -261,14 +260,17 @@ def checkers() -> dict[str, list[str]]:
         "mypy --strict": ["-m", "mypy", "--strict"],
         "pyright": pyright,
         **{f"pyright --verifytypes {name}": [*pyright, "--verifytypes", name] for name in PACKAGES},
-        "lint-imports": ["-c", imports, "--no-cache"],
+        "lint-imports": ["-c", imports, "--no-cache", "--no-logo"],
     }
 
 
 def check() -> int:
     """Run every checker, one line for each and the output of those that failed; return the exit code."""
-    # pyright's wrapper would otherwise ask for the newest release of itself at every start.
-    environment = {**clean_environment(os.environ), "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    environment = {
+        **clean_environment(os.environ),
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # or its wrapper asks for its newest release at every start
+        "PYTHONPATH": str(ROOT),  # --verifytypes does not see an editable installation
+    }
     failed: list[str] = []
     for name, arguments in checkers().items():
         start = time.monotonic()

@@ -28,7 +28,8 @@ HOUSE: Mapping[str, Ranks] = {
         ("routing",),
         ("protocol",),
         ("tasks",),
-        ("driver", "headers", "errors"),
+        ("driver", "headers"),
+        ("errors",),
         ("closing", "version"),
     ),
 }
@@ -114,7 +115,7 @@ def test_the_arrows_of_the_drawing_are_the_only_ones() -> None:
     assert may_import("spry_core", "spry_core.web")
     assert not may_import("spry_core.protocol.events", "spry_core.web.request")
     assert not may_import("spry_core.web.request", "spry_core")
-    assert not may_import("spry_core.driver", "spry_core.errors")
+    assert not may_import("spry_core.driver", "spry_core.headers")
     assert not may_import("spry_asyncio.pump", "spry_trio.pump")
     with pytest.raises(LookupError, match=r"does not say where spry_core\.attic stands"):
         may_import("spry_core.attic", "spry_core.errors")
