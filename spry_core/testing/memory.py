@@ -1,0 +1,362 @@
+"""The memory driver: tasks, time and chance without an event loop.
+
+Nothing happens by itself here. Tasks and pumps that have something to do stand in one ready list; `settle` runs them, the next
+always drawn by the seed, until the list is empty, and no time passes meanwhile. Time is a number that goes forward when
+somebody asks for it (`advance`) or waits (`run`, `wait_until`), and then from deadline to deadline. So the same seed gives the
+same run, and a minute of silence costs microseconds.
+
+Cancellation is level-triggered, as on trio: from the moment a task (or a scope of it) is cancelled, every wait in it raises.
+What a test finds out here that it would not find with an event loop: a wait that nothing can end is a `Deadlock` at once, and a
+foreign awaitable is named instead of hanging.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from itertools import count
+from random import Random
+from typing import Final, TypeVar, TypeVarTuple
+
+from spry_core.errors import LocalProtocolError
+from spry_core.tasks import Host, Timer, Timers, enter
+from spry_core.testing.parked import Deadlock, ForeignAwaitable, foreign_call
+from spry_core.testing.task import Job, MemoryEvent, MemoryScope, MemoryTask, let_others
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
+
+MAX_STEPS: Final = 1_000_000
+"""Steps without any time passing, after which a run is given up: some task goes round in circles."""
+
+MAX_JUMPS: Final = 10_000
+"""Deadlines that one wait goes over before it is given up: some timer comes again and again and changes nothing."""
+
+MAX_STALLED: Final = 1_000
+"""Deadlines in a row that are due already, after which a run is given up: some pump does not handle its own."""
+
+
+class MemoryDriver:
+    """The six verbs in memory, the ready list behind them, and the clock.
+
+    One driver holds the time and the tasks of any number of sessions; each session gets a part of it by `lend`. It is a `Host`
+    itself, so `run` can run a function that sleeps and sets timeouts, without any session.
+
+    Args:
+        seed: Decides every drawing from the ready list. `random.Random.random` draws, which gives the same numbers for a seed
+            in every version of Python.
+        now: What the clock shows at the beginning, in seconds.
+    """
+
+    def __init__(self, *, seed: int = 0, now: float = 0.0) -> None:
+        self._random = Random(seed)
+        self._now = now
+        self._ready: list[Job] = []
+        self._queued: set[Job] = set()
+        self._tasks: dict[MemoryTask, None] = {}  # a set that keeps the order
+        self._numbers = count(1)
+        self._current: MemoryTask | None = None
+        self._is_stepping = False
+        self._stalled = 0
+        self._failures: list[ForeignAwaitable] = []
+        self._alarms = Timers()
+        self._timers = Timers()
+        self._hosts: dict[Host, None] = {self: None}
+
+    # ------------------------------------------------------------------------------------------------ the six verbs
+
+    def now(self) -> float:
+        """Return the virtual time, in seconds."""
+        return self._now
+
+    def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
+        """Put `function(*args)` on the ready list as a task of its own, with a copy of the context."""
+        return self.start_named("task", function, *args)
+
+    def start_named(
+        self, owner: str, function: Callable[[*Args], Awaitable[None]], *args: *Args
+    ) -> MemoryTask:
+        """Do the same, and let the task's name say whose it is."""
+
+        async def body() -> None:
+            await function(*args)
+
+        task = MemoryTask(self, f"{owner} {next(self._numbers)}", body)
+        self._tasks[task] = None
+        self.schedule(task)
+        return task
+
+    def scope(self) -> MemoryScope:
+        """Give a `with` block of the running task that its `cancel` ends."""
+        return MemoryScope(self.current_task())
+
+    async def checkpoint(self, switch: bool) -> None:
+        """Raise `Cancelled` if the running task is cancelled; with `switch`, let others be drawn as well."""
+        task = self.current_task()
+        task.check()
+        if switch:
+            await let_others()
+            task.check()
+
+    def event(self) -> MemoryEvent:
+        """Make an event."""
+        return MemoryEvent(self)
+
+    def notify(self, soon: bool = False) -> None:
+        """Do nothing: a run looks at this driver's own timers anyway. What `lend` gives looks at a session."""
+
+    # -------------------------------------------------------------------------------------- for sessions and pumps
+
+    @property
+    def driver(self) -> MemoryDriver:
+        """This driver, as a `Host` names it."""
+        return self
+
+    @property
+    def timers(self) -> Timers:
+        """The timers of what `run` runs."""
+        return self._timers
+
+    def lend(self, owner: str, look: Callable[[], None]) -> LentDriver:
+        """Give the six verbs to one session, whose `notify` is `look`; `owner` goes into the names of its tasks."""
+        return LentDriver(self, owner, look)
+
+    def schedule(self, job: Job) -> None:
+        """Put `job` on the ready list, once."""
+        if job not in self._queued:
+            self._queued.add(job)
+            self._ready.append(job)
+
+    def add_alarm(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` when the clock has reached `when`: the deadline of a connection."""
+        return self._alarms.add(when, callback)
+
+    def add_host(self, host: Host) -> None:
+        """Let waits go over the timers that tasks of `host` have set."""
+        self._hosts[host] = None
+
+    def remove_host(self, host: Host) -> None:
+        """Forget `host`."""
+        self._hosts.pop(host, None)
+
+    def inspect(self, error: BaseException | None) -> None:
+        """Look whether an error that somebody else has handled comes of a foreign awaitable; if so, the run fails with it.
+
+        Ordinary error handling makes a 500 or a 1011 of any error of a handler. Hand in what the log records carry, and the
+        test fails with the name of what was awaited instead.
+        """
+        if error is not None and (foreign := _recognise(error)) is not None:
+            self.fail(foreign)
+
+    # ------------------------------------------------------------------------------------------------- for tasks
+
+    def current_task(self) -> MemoryTask:
+        """Return the running task.
+
+        Raises:
+            LocalProtocolError: What is awaited belongs to this driver, and no task of it is running.
+        """
+        if self._current is None:
+            raise LocalProtocolError(
+                "no task of this memory driver is running: await this in one that it started"
+            )
+        return self._current
+
+    @contextmanager
+    def running(self, task: MemoryTask) -> Generator[None]:
+        """Say that `task` is the one that runs."""
+        self._current = task
+        try:
+            yield
+        finally:
+            self._current = None
+
+    def fail(self, error: ForeignAwaitable) -> None:
+        """Let the run raise `error` after this step."""
+        self._failures.append(error)
+
+    def forget(self, task: MemoryTask) -> None:
+        """Note that `task` has ended."""
+        del self._tasks[task]
+
+    # -------------------------------------------------------------------------------------------------- for tests
+
+    def tasks(self) -> list[MemoryTask]:
+        """List the tasks that have not ended, the oldest first; `str` of one says where it waits."""
+        return list(self._tasks)
+
+    def next_deadline(self) -> float | None:
+        """Return the next moment at which time alone changes something, or None."""
+        return _earliest(self._alarms.next_deadline(), self._timers.next_deadline())
+
+    def settle(self) -> None:
+        """Run all that is ready, and what becomes ready by it; no time passes.
+
+        Raises:
+            Deadlock: It does not come to rest in `MAX_STEPS` steps.
+            ForeignAwaitable: A task awaited what belongs to an event loop.
+        """
+        if self._is_stepping:
+            raise LocalProtocolError("this memory driver is running: what it runs cannot run it as well")
+        for _ in range(MAX_STEPS):
+            if not self._ready:
+                return
+            self._step()
+        raise Deadlock(self._tell(f"still busy after {MAX_STEPS} steps without any time passing"))
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass: everything that falls due happens at its own moment.
+
+        Raises what `settle` raises; the clock then stands where it happened.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be a finite number and not negative, not {seconds}")
+        self.settle()
+        until = self._now + seconds
+        while (when := self.next_deadline()) is not None and when <= until:
+            self._jump(when)
+        self._now = until
+
+    def run(self, function: Callable[[*Args], Awaitable[Result]], *args: *Args) -> Result:
+        """Run `function(*args)` to its end in virtual time and return its result; what it raises comes out.
+
+        Raises what `wait_until` raises.
+        """
+        results: list[Result] = []
+
+        async def body() -> None:
+            results.append(await function(*args))
+
+        task = self.start(enter, self, body)
+        self.wait_until(lambda: task.is_done, f"the end of {getattr(function, '__qualname__', function)}")
+        return results[0]
+
+    def wait_until(
+        self,
+        is_over: Callable[[], bool],
+        what: str,
+        *,
+        timeout: float | None = None,
+        is_hasty: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Run, and let time pass as far as it must, until `is_over()`.
+
+        Without `timeout`, time passes only while a timer of some task is set (`sleep`, `timeout`), which will let that task go
+        on, or while `is_hasty()` says that the deadlines of a connection are worth waiting for. They are not always: keepalive
+        goes on for ever.
+
+        Args:
+            is_over: Asked whenever everything has settled.
+            what: What is waited for, for the text of the errors.
+            timeout: Virtual seconds to wait at most; so long time passes, whatever is set.
+            is_hasty: Asked when nothing but deadlines of connections is left.
+
+        Raises:
+            Deadlock: Nothing can bring it, or `MAX_JUMPS` deadlines have not brought it.
+            TimeoutError: `timeout` has passed.
+            ForeignAwaitable: A task awaited what belongs to an event loop.
+        """
+        until = math.inf if timeout is None else self._now + timeout
+        jumps = 0
+        while not self._is_over(is_over):
+            when = self.next_deadline()
+            if timeout is not None and (when is None or when > until):
+                self._now = until
+                raise TimeoutError(f"no {what} within {timeout} s")
+            if when is None or (timeout is None and not (self._has_timers() or is_hasty())):
+                raise Deadlock(self._tell(f"nothing can bring {what}"))
+            if timeout is None and (jumps := jumps + 1) > MAX_JUMPS:
+                raise Deadlock(self._tell(f"{MAX_JUMPS} deadlines have passed without {what}"))
+            self._jump(when)
+
+    def _is_over(self, is_over: Callable[[], bool]) -> bool:
+        self.settle()
+        return is_over()
+
+    def _has_timers(self) -> bool:
+        return any(host.timers.next_deadline() is not None for host in self._hosts)
+
+    def _step(self) -> None:
+        # The last takes the place of the one drawn: the order of the list says nothing, so no need to keep it.
+        drawn = int(self._random.random() * len(self._ready))
+        job, self._ready[drawn] = self._ready[drawn], self._ready[-1]
+        self._ready.pop()
+        self._queued.discard(job)
+        self._is_stepping = True
+        try:
+            job.step()
+        except (RuntimeError, AttributeError) as error:
+            if (foreign := _recognise(error)) is not None:
+                raise foreign from error
+            raise
+        finally:
+            self._is_stepping = False
+        if self._failures:
+            raise self._failures.pop(0)
+
+    def _jump(self, when: float) -> None:
+        self._stalled = 0 if when > self._now else self._stalled + 1
+        if self._stalled > MAX_STALLED:
+            self._stalled = 0
+            raise Deadlock(self._tell(f"a deadline at {when} is due and does not go away"))
+        self._now = max(self._now, when)
+        self._alarms.handle_deadline(self._now)
+        self._timers.handle_deadline(self._now)
+        self.settle()
+
+    def _tell(self, what: str) -> str:
+        """Write the text of a `Deadlock`: what is the matter, the time, and where everybody waits."""
+        lines = [f"{what} (time {self._now})"]
+        lines += [f"  {task}" for task in self._tasks]
+        if (when := self.next_deadline()) is not None:
+            lines.append(
+                f"  a connection's next deadline is at {when}: `advance` or a timeout lets time pass"
+            )
+        return "\n".join(lines)
+
+
+class LentDriver:
+    """The part of a `MemoryDriver` that one session gets: the same verbs, a `notify` of its own."""
+
+    def __init__(self, driver: MemoryDriver, owner: str, look: Callable[[], None]) -> None:
+        self._driver = driver
+        self._owner = owner
+        self._look = look
+
+    def now(self) -> float:
+        """Return the virtual time, in seconds."""
+        return self._driver.now()
+
+    def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
+        """Put `function(*args)` on the ready list as a task of its own, with a copy of the context."""
+        return self._driver.start_named(self._owner, function, *args)
+
+    def scope(self) -> MemoryScope:
+        """Give a `with` block of the running task that its `cancel` ends."""
+        return self._driver.scope()
+
+    async def checkpoint(self, switch: bool) -> None:
+        """Raise `Cancelled` if the running task is cancelled; with `switch`, let others be drawn as well."""
+        await self._driver.checkpoint(switch)
+
+    def event(self) -> MemoryEvent:
+        """Make an event."""
+        return self._driver.event()
+
+    def notify(self, soon: bool = False) -> None:
+        """Have the session looked at again: its pump goes on the ready list."""
+        self._look()
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((each for each in moments if each is not None), default=None)
+
+
+def _recognise(error: BaseException) -> ForeignAwaitable | None:
+    """Make a `ForeignAwaitable` of an error that says that no event loop runs."""
+    if isinstance(error, ForeignAwaitable) or (found := foreign_call(error)) is None:
+        return None
+    foreign = ForeignAwaitable(*found)
+    foreign.__cause__ = error
+    return foreign

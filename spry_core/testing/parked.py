@@ -1,0 +1,171 @@
+"""Where a task waits, by file and line, and whether what it awaits belongs to an event loop.
+
+A coroutine knows what it awaits (`cr_await`), and so on down to the innermost. Whoever wrote the handler wants the last line
+of their own code in that chain, and next to it the name of what they awaited there.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, TracebackType
+from typing import Final, TypeAlias, TypeGuard
+
+from spry_core.errors import SpryError
+
+_EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio", "uvloop"})
+"""Packages whose awaitables work under an event loop only."""
+
+_NOT_THE_USER: Final = sys.stdlib_module_names | _EVENT_LOOPS | {"spry_core"}
+"""Packages whose frames are passed over on the way to the user's own line."""
+
+_Suspended: TypeAlias = (
+    CoroutineType[object, object, object]
+    | GeneratorType[object, object, object]
+    | AsyncGeneratorType[object, object]
+)
+
+
+class Deadlock(SpryError):  # noqa: N818 - a deadlock is what it is called everywhere
+    """Somebody waits for what nothing can bring. The text says who waits for what, and where each task is parked."""
+
+
+class ForeignAwaitable(SpryError):  # noqa: N818 - names the thing found
+    """A task awaited something that belongs to an event loop, and under the memory driver there is none.
+
+    The `__cause__`, if any, is what the library itself had to say.
+    """
+
+    def __init__(self, task: str, awaited: str) -> None:
+        """Say which task awaited what."""
+        super().__init__(
+            f"{task} awaited {awaited}, which belongs to an event loop; "
+            "under the memory driver only what spry lends can be awaited"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line of running code."""
+
+    module: str
+    """The module's name, as it names itself."""
+
+    code: CodeType
+    """The function."""
+
+    line: int
+    """The line that is being executed."""
+
+    @property
+    def package(self) -> str:
+        """The outermost package of the module."""
+        return self.module.partition(".")[0]
+
+    @property
+    def is_users(self) -> bool:
+        """True if neither Spry, the standard library nor an event loop wrote it."""
+        return self.package not in _NOT_THE_USER
+
+    def __str__(self) -> str:
+        return f"{self.code.co_filename}:{self.line} in {self.code.co_qualname}"
+
+
+def describe(awaitable: object) -> str:
+    """Say where a suspended coroutine waits: the user's innermost line, and what is awaited there."""
+    places = list(_places(awaitable))
+    at = _users_last(places)
+    if at is None:
+        return str(places[-1]) if places else "finished"
+    return f"{at}{_awaiting(places)}"
+
+
+def foreign_in(awaitable: object, yielded: object) -> str:
+    """Name what a suspended coroutine awaits, which gave the driver an object that is not the driver's."""
+    for place in _behind_user(list(_places(awaitable))):
+        if place.package in _EVENT_LOOPS:
+            return f"{place.module}.{place.code.co_qualname}"
+    return "a bare yield" if yielded is None else f"{type(yielded).__module__}.{type(yielded).__qualname__}"
+
+
+def foreign_call(error: BaseException) -> tuple[str, str] | None:
+    """Return the user's line and what was called there, if `error` says that no event loop runs; else None.
+
+    The libraries notice it in their own code and with these types: asyncio, trio and anyio with a `RuntimeError` (or a class
+    below it), `asyncio.Event` and `Queue` and trio's nursery with an `AttributeError`.
+    """
+    if not isinstance(error, RuntimeError | AttributeError):
+        return None
+    places = list(_traceback_places(error.__traceback__))
+    if not places or places[-1].package not in _EVENT_LOOPS:
+        return None
+    # A library may call another (anyio calls sniffio): the one that the user called is the first behind their line.
+    called = next(place for place in _behind_user(places) if place.package in _EVENT_LOOPS)
+    at = _users_last(places)
+    return str(at or places[0]), f"{called.module}.{called.code.co_qualname}"
+
+
+def _awaiting(places: list[Place]) -> str:
+    behind = _behind_user(places)
+    return f", awaiting {behind[0].code.co_qualname}" if behind else ""
+
+
+def _users_last(places: list[Place]) -> Place | None:
+    return next((place for place in reversed(places) if place.is_users), None)
+
+
+def _behind_user(places: list[Place]) -> list[Place]:
+    """Return what lies below the user's innermost frame; everything, if none is the user's."""
+    behind = list(takewhile(lambda place: not place.is_users, reversed(places)))
+    return behind[::-1]
+
+
+def _traceback_places(traceback: TracebackType | None) -> Iterator[Place]:
+    while traceback is not None:
+        yield _place(traceback.tb_frame, traceback.tb_lineno)
+        traceback = traceback.tb_next
+
+
+def _places(awaitable: object) -> Iterator[Place]:
+    """Walk from a coroutine down to what it waits for in the end."""
+    suspended = _suspended(awaitable)
+    while suspended is not None:
+        frame, awaited = _look_into(suspended)
+        if frame is not None:
+            yield _place(frame, frame.f_lineno)
+        suspended = _suspended(awaited)
+
+
+def _place(frame: FrameType, line: int) -> Place:
+    return Place(str(frame.f_globals.get("__name__", "?")), frame.f_code, line)
+
+
+def _look_into(suspended: _Suspended) -> tuple[FrameType | None, object]:
+    if isinstance(suspended, CoroutineType):
+        return suspended.cr_frame, suspended.cr_await
+    if isinstance(suspended, GeneratorType):
+        return suspended.gi_frame, suspended.gi_yieldfrom
+    return suspended.ag_frame, suspended.ag_await
+
+
+def _is_suspended(value: object) -> TypeGuard[_Suspended]:
+    return isinstance(value, CoroutineType | GeneratorType | AsyncGeneratorType)
+
+
+def _suspended(awaited: object) -> _Suspended | None:
+    """Return what is suspended in `awaited`.
+
+    A step of an async generator and what `coroutine.__await__` returns have no attribute that leads on; the garbage collector
+    knows what they hold.
+    """
+    if _is_suspended(awaited):
+        return awaited
+    if type(awaited).__name__ in _OPAQUE:
+        return next(each for each in gc.get_referents(awaited) if _is_suspended(each))
+    return None
+
+
+_OPAQUE: Final = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper"})
