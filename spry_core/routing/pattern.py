@@ -132,15 +132,12 @@ class Pattern:
         params: list[tuple[str, str]] = []
         catchall: list[str] = []
         for position, segment in enumerate(self.segments):
-            match segment:
-                case Constant():
-                    pass
-                case Parameter():
-                    params.append((segment.name, path[position]))
-                case Wildcard():
-                    catchall.append(path[position])
-                case Rest():
-                    catchall.extend(path[position:])
+            if isinstance(segment, Parameter):
+                params.append((segment.name, path[position]))
+            elif isinstance(segment, Wildcard):
+                catchall.append(path[position])
+            elif isinstance(segment, Rest):
+                catchall.extend(path[position:])
         return tuple(params), tuple(catchall)
 
     def __str__(self) -> str:
