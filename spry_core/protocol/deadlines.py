@@ -1,7 +1,7 @@
 """The named deadlines of one connection, over a clock that is only ever an argument.
 
-A deadline can stand still: the peer's silence is not judged while it is we who do not read (`hold`, `resume`).
-"""
+A deadline can stand still: the peer's silence is not judged while it is we who do not read (`hold`,
+`resume`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class Deadlines:
         self._held: dict[Deadline, float] = {}
 
     def set(self, name: Deadline, now: float, seconds: float | None) -> None:
-        """Let `name` fall due `seconds` after `now`; with None it never does. A deadline set before is forgotten."""
+        """Let `name` fall due `seconds` after `now`; with None it never does. A deadline set before is
+        forgotten.
+        """
         self.clear(name)
         if seconds is not None:
             self._running[name] = now + seconds

@@ -1,8 +1,7 @@
 """What can happen on a connection: facts, frozen, the same class in both directions.
 
-`Connection.next_event` gives them, `Connection.send` takes them; the method that an event passes through says which way it went.
-Bytes are as on the wire.
-"""
+`Connection.next_event` gives them, `Connection.send` takes them; the method that an event passes through says
+which way it went. Bytes are as on the wire."""
 
 from __future__ import annotations
 
@@ -61,7 +60,9 @@ class RequestHead:
     """``b"1.1"`` or ``b"1.0"``."""
 
     websocket: Offer | Refusal | None = None
-    """The opening handshake as found, or None if this is none: what is offered, or the answer that its faults deserve."""
+    """The opening handshake as found, or None if this is none: what is offered, or the answer that its faults
+    deserve.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Every limit and every duration, by name. All of them are settings, and none of them is anywhere else.
 
-Sizes are bytes, durations seconds. A value equal to a limit passes. A line is counted without its CRLF, a section with all of its
-CRLFs but without the empty line that ends it.
-"""
+Sizes are bytes, durations seconds. A value equal to a limit passes. A line is counted without its CRLF, a
+section with all of its CRLFs but without the empty line that ends it."""
 
 from __future__ import annotations
 
@@ -44,19 +43,26 @@ class Limits:
     """What `Request.read` and its kin collect; beyond it 413 and close (RFC 9110 §15.5.14)."""
 
     min_body_rate: int = 500
-    """Bytes a second that a request's content must average after `Timeouts.body` seconds; below it 408 and close."""
+    """Bytes a second that a request's content must average after `Timeouts.body` seconds; below it 408 and
+    close.
+    """
 
     max_requests: int | None = None
     """Requests on one connection, None for any number; the last answer says ``Connection: close``."""
 
     max_read_ahead: int = 64 * 1024
-    """Bytes held behind the current request, or of its content and not yet consumed, before reading pauses."""
+    """Bytes held behind the current request, or of its content and not yet consumed, before reading pauses.
+    """
 
     max_linger: int = 64 * 1024
-    """Bytes read and thrown away after the last answer, or of a content that nobody wanted, before the connection is cut."""
+    """Bytes read and thrown away after the last answer, or of a content that nobody wanted, before the
+    connection is cut.
+    """
 
     max_connections: int = 10_000
-    """Connections of one server; at that number it stops accepting (adapters take 80 % of RLIMIT_NOFILE if that is less)."""
+    """Connections of one server; at that number it stops accepting (adapters take 80 % of RLIMIT_NOFILE if
+    that is less).
+    """
 
     backlog: int = 2048
     """Connections that the kernel holds ready for `accept`."""
@@ -89,7 +95,9 @@ class Timeouts:
     """How long we wait, in seconds; None waits for ever."""
 
     head: float | None = 10.0
-    """From the accept or the first byte to the end of a request's head; then 408 and close (close alone without a byte)."""
+    """From the accept or the first byte to the end of a request's head; then 408 and close (close alone
+    without a byte).
+    """
 
     body: float | None = 20.0
     """Between two bytes of a request's content; then 408 and close. Stands still while we paused reading."""
@@ -104,13 +112,16 @@ class Timeouts:
     """From our half-close to the peer's end of stream; then close (RFC 9112 §9.6)."""
 
     opening: float | None = 10.0
-    """The WebSocket opening handshake: server, head to answer, then 503 and close; client, start to answer, then close."""
+    """The WebSocket opening handshake: server, head to answer, then 503 and close; client, start to answer,
+    then close.
+    """
 
     ping_interval: float | None = 20.0
     """From the opening, or the last sign of life, to the next keepalive Ping (RFC 6455 §5.5.2)."""
 
     ping_timeout: float | None = 20.0
-    """From a keepalive Ping to any byte of the peer; then Close 1011. Stands still while we paused reading."""
+    """From a keepalive Ping to any byte of the peer; then Close 1011. Stands still while we paused reading.
+    """
 
     close_timeout: float | None = 5.0
     """From our Close frame to the end of the stream, not extended by traffic; then the stream is aborted."""
@@ -122,7 +133,8 @@ class Timeouts:
     """From the start of a shutdown to the cancellation of what still runs."""
 
     accept_pause: float | None = 0.5
-    """Pause of the listener after an accept failed for want of descriptors; the shortest possible for None."""
+    """Pause of the listener after an accept failed for want of descriptors; the shortest possible for None.
+    """
 
     def __post_init__(self) -> None:
         """Refuse a negative duration."""

@@ -1,0 +1,62 @@
+"""The states of a WebSocket connection: messages, then the closing handshake (RFC 6455 §7).
+
+A state says which Close frames have passed. What is not a state: a message that goes out in pieces is held by
+the sender's half in `websocket`; a connection that we failed parses nothing more, whatever its state; whether
+the stream is open is a fact about the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final
+
+from spry_core.closing import Close
+from spry_core.errors import LocalProtocolError
+from spry_core.protocol.events import Event, Message, MessageData, MessageEnd, MessageStart, Ping, Pong
+
+
+class State(Enum):
+    """Where one WebSocket connection is."""
+
+    OPEN = auto()  # messages flow both ways (RFC 6455 §4.1)
+    CLOSE_SENT = auto()  # we began the closing handshake (RFC 6455 §7.1.3)
+    CLOSE_RECEIVED = auto()  # the peer began it; our Close follows at once
+    CLOSED = auto()  # a Close frame has passed both ways (RFC 6455 §7.1.4)
+
+
+class Direction(Enum):
+    """Which way an event went."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+TRANSITIONS: Final[Mapping[tuple[State, Direction, type[Event]], State]] = {
+    (State.OPEN, Direction.RECEIVED, Message): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, Ping): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, Pong): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, Close): State.CLOSE_RECEIVED,
+    (State.OPEN, Direction.SENT, Message): State.OPEN,
+    (State.OPEN, Direction.SENT, MessageStart): State.OPEN,
+    (State.OPEN, Direction.SENT, MessageData): State.OPEN,
+    (State.OPEN, Direction.SENT, MessageEnd): State.OPEN,
+    (State.OPEN, Direction.SENT, Ping): State.OPEN,
+    (State.OPEN, Direction.SENT, Pong): State.OPEN,
+    (State.OPEN, Direction.SENT, Close): State.CLOSE_SENT,
+    # What the peer sent before it saw our Close may still arrive; it is dropped (RFC 6455 §1.4).
+    (State.CLOSE_SENT, Direction.RECEIVED, Message): State.CLOSE_SENT,
+    (State.CLOSE_SENT, Direction.RECEIVED, Ping): State.CLOSE_SENT,
+    (State.CLOSE_SENT, Direction.RECEIVED, Pong): State.CLOSE_SENT,
+    (State.CLOSE_SENT, Direction.RECEIVED, Close): State.CLOSED,
+    # The answer may wait for an unfinished message (RFC 6455 §5.5.1); ours does not.
+    (State.CLOSE_RECEIVED, Direction.SENT, Close): State.CLOSED,
+}
+
+
+def advance(state: State, direction: Direction, event: Event) -> State:
+    """Return the state that follows, or raise `LocalProtocolError` if no row allows it."""
+    try:
+        return TRANSITIONS[state, direction, type(event)]
+    except KeyError:
+        message = f"{type(event).__name__} cannot be {direction.value} in state {state.name}"
+        raise LocalProtocolError(message) from None

@@ -1,0 +1,308 @@
+"""One connection: bytes and time in, events and bytes out, whatever is spoken on it.
+
+`Connection` has two halves of a face. The pump moves bytes, the owner deals in events:
+
+    pump                                     owner
+    receive_data  receive_eof                next_event, iteration
+    connection_lost  bytes_written           send
+    data_to_send  wants_read  closed         release
+    next_deadline  handle_deadline           shutdown, abort
+
+What changes state returns None; events and bytes are always fetched. A peer's mistake is an event, a caller's
+mistake an exception that changed nothing. Exactly one `ConnectionEnded` comes, always last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from spry_core.closing import CloseInfo, Initiator, check_close
+from spry_core.errors import ConnectionLost, LocalProtocolError
+from spry_core.protocol.deadlines import Deadline
+from spry_core.protocol.engines import EngineName, Role, check_engine
+from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
+from spry_core.protocol.http1 import Http1
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
+from spry_core.protocol.websocket import WebSocketProtocol
+
+_OF_WEBSOCKET = (Deadline.PING, Deadline.PONG, Deadline.RELEASE, Deadline.CLOSE)
+
+
+class Connection:
+    """HTTP/1.1 on one byte stream, which may become a WebSocket (RFC 9112, RFC 6455)."""
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        now: float,
+        random: Callable[[int], bytes],
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        engine: EngineName = "reference",
+        can_half_close: bool = True,
+        wall_clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Begin at the start of an accepted (or made) stream.
+
+        Args:
+            role: ``"server"`` or ``"client"``.
+            now: Seconds on a clock that never runs backwards; only differences matter.
+            random: Gives so many random bytes, for masks, keys and keepalive Pings (RFC 6455 §5.3, §10.3).
+            limits: Sizes in bytes.
+            timeouts: Durations in seconds.
+            engine: Who does the grammar work.
+            can_half_close: False for a stream that cannot end one direction alone.
+            wall_clock: Seconds since the epoch, for the Date of each final response; none is sent without it.
+        """
+        check_engine(engine)
+        self._role: Role = role
+        self._engine: EngineName = engine
+        self._stream = Stream(
+            limits=limits or Limits(),
+            timeouts=timeouts or Timeouts(),
+            random=random,
+            can_half_close=can_half_close,
+        )
+        self._http = Http1(role, self._stream, now=now, engine=engine, wall_clock=wall_clock)
+        self._websocket: WebSocketProtocol | None = None
+        self._started = now
+        self._initiator: Initiator | None = None
+        self._cause: BaseException | None = None
+
+    # The pump's half
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the peer; `next_event` then gives the events they complete, in wire order.
+
+        Args:
+            data: At least one byte, in the order of arrival, cut anywhere.
+            now: Seconds on a clock that never runs backwards; only differences matter.
+
+        Raises:
+            LocalProtocolError: The stream is gone or its end was received already, or `data` is empty.
+
+        RFC 9112 §2.2 (parsing), RFC 6455 §5.2 (framing).
+        """
+        if not data:
+            raise LocalProtocolError("no bytes: the end of the stream has a method of its own, receive_eof")
+        if self._stream.is_lost or self._stream.received_end:
+            raise LocalProtocolError("bytes after the end of the stream")
+        if self._stream.end in (CLOSE, ABORT):
+            return  # already on their way when we ended the stream
+        if self._websocket is None:
+            self._http.receive_data(data, now)
+            self._switch_if_agreed(now)
+        else:
+            self._websocket.receive_data(data, now)
+
+    def receive_eof(self, now: float) -> None:
+        """Take note that the peer will send no more; a second time changes nothing."""
+        if self._stream.is_lost or self._stream.received_end:
+            return
+        self._stream.received_end = True
+        if self._websocket is None:
+            self._http.receive_eof(now)
+        else:
+            self._websocket.receive_eof(now)
+
+    def connection_lost(self, error: BaseException | None, now: float) -> None:
+        """Take note that the stream is gone: by an `error`, by the peer, or because the pump did what we
+        said. The last call counts.
+
+        `ConnectionEnded` follows, and `closed` is True from here on.
+        """
+        if self._stream.is_lost:
+            return
+        self._stream.lose()
+        info = self._end_of_http(error, now) if self._websocket is None else self._websocket.lose(error, now)
+        self._stream.events.append(ConnectionEnded(info=info))
+
+    def data_to_send(self) -> list[bytes | StreamEnd]:
+        """Hand over what to write now, in order, each byte once.
+
+        At its end stands at most one `StreamEnd`: ``HALF_CLOSE`` and ``CLOSE`` come after the bytes,
+        ``ABORT`` drops what is unsent."""
+        return self._stream.data_to_send()
+
+    def bytes_written(self, n: int, now: float) -> None:
+        """Take note that the transport took `n` of the bytes handed over: moves the send water mark and the
+        write deadline.
+
+        Raises:
+            LocalProtocolError: More than is unsent.
+        """
+        if self._stream.is_lost:
+            return
+        if not 0 <= n <= self._stream.unsent:
+            raise LocalProtocolError(f"{n} bytes written where {self._stream.unsent} were unsent")
+        self._stream.bytes_written(n, now)
+        if self._websocket is not None:
+            self._websocket.bytes_written(now)
+
+    @property
+    def wants_read(self) -> bool:
+        """False: do not read the stream now (backpressure, pipelining). One more read is still taken."""
+        if self._stream.is_lost or self._stream.received_end or self._stream.end in (CLOSE, ABORT):
+            return False
+        return self._http.wants_read if self._websocket is None else self._websocket.wants_read
+
+    @property
+    def closed(self) -> bool:
+        """True when the stream is gone: nothing more will happen."""
+        return self._stream.is_lost
+
+    def next_deadline(self) -> float | None:
+        """Return the next moment at which time alone changes something, or None."""
+        return self._stream.deadlines.next()
+
+    def handle_deadline(self, now: float) -> None:
+        """Do everything that has fallen due at `now`, in the order of the deadlines; being late or early does
+        no harm.
+        """
+        while (deadline := self._stream.deadlines.pop_due(now)) is not None:
+            if deadline is Deadline.WRITE:
+                self._cut("timeout", ConnectionLost(None, "the peer does not read"), now)
+            elif self._websocket is not None and deadline in _OF_WEBSOCKET:
+                self._websocket.handle(deadline, now)
+            else:
+                self._initiator = self._initiator or "timeout"
+                self._http.handle(deadline, now)
+
+    # The owner's half
+
+    def next_event(self) -> Event | None:
+        """Return what happened next, or None when there is no more yet."""
+        return self._stream.events.popleft() if self._stream.events else None
+
+    def __iter__(self) -> Iterator[Event]:
+        """Iterate over what has happened so far."""
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def send(self, event: SentEvent, now: float) -> None:
+        """Say this: the same event classes as come out, in the other direction.
+
+        Raises:
+            LocalProtocolError: The state does not allow it; nothing was changed.
+            ValueError, TypeError: The event is not one that can stand on the wire; nothing was changed.
+
+        RFC 9112 §2 (messages), RFC 6455 §5.1 (frames).
+        """
+        if self._stream.is_lost:
+            raise LocalProtocolError("the stream is gone")
+        if self._websocket is None:
+            self._http.send(event, now)
+            self._switch_if_agreed(now)
+        else:
+            self._websocket.send(event, now)
+
+    def release(self, n: int, now: float) -> None:
+        """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.
+
+        Of messages it counts the payload bytes, oldest first; 0 stands for one empty message.
+        """
+        if self._stream.is_lost:
+            return
+        if self._websocket is None:
+            self._http.release(n, now)
+        else:
+            self._websocket.release(n, now)
+
+    def shutdown(self, now: float, code: int = 1001, reason: str = "") -> None:
+        """End as soon as that is polite: a WebSocket with this Close, HTTP after the present answer, at once
+        when idle.
+
+        Raises:
+            ValueError: No Close frame may say this (RFC 6455 §7.4).
+        """
+        close = check_close(code, reason)
+        if self._stream.is_lost:
+            return
+        if self._websocket is None:
+            self._initiator = self._initiator or "shutdown"
+            self._http.shutdown(now)
+        else:
+            self._websocket.shutdown(close, now)
+
+    def abort(self, now: float, cause: BaseException | None = None) -> None:
+        """Cut the stream: what is unsent is dropped, no Close frame is sent (close code 1006)."""
+        self._cut("local", cause, now)
+
+    def _cut(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
+        if self._stream.is_lost:
+            return
+        if self._websocket is not None:
+            self._websocket.abort(initiator, cause, now)
+            return
+        self._initiator, self._cause = self._initiator or initiator, cause
+        self._stream.abort()
+
+    # What the owner may ask
+
+    @property
+    def is_websocket(self) -> bool:
+        """True since the stream switched to WebSocket."""
+        return self._websocket is not None
+
+    @property
+    def is_open(self) -> bool:
+        """True while WebSocket messages may be sent (RFC 6455 §7.1.3)."""
+        return self._websocket is not None and self._websocket.is_open
+
+    @property
+    def awaits_continue(self) -> bool:
+        """True if the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
+        return self._websocket is None and self._http.awaits_continue
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes accepted and not yet taken by the transport."""
+        return self._stream.unsent
+
+    @property
+    def close_info(self) -> CloseInfo | None:
+        """How the WebSocket ended, as soon as that is settled."""
+        return None if self._websocket is None else self._websocket.info
+
+    @property
+    def limits(self) -> Limits:
+        """Sizes in bytes. Those of messages may be replaced until the WebSocket is accepted."""
+        return self._stream.limits
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Durations in seconds. Those of a WebSocket may be replaced until it is accepted."""
+        return self._stream.timeouts
+
+    def configure(self, *, limits: Limits, timeouts: Timeouts) -> None:
+        """Obey these from now on; deadlines that run already run on as they were set.
+
+        Raises:
+            LocalProtocolError: The stream is a WebSocket already.
+        """
+        if self._websocket is not None:
+            raise LocalProtocolError("limits and timeouts are settled when the WebSocket is accepted")
+        self._stream.limits, self._stream.timeouts = limits, timeouts
+
+    def _switch_if_agreed(self, now: float) -> None:
+        if self._http.accepted is None or self._websocket is not None:
+            return
+        self._websocket = WebSocketProtocol(self._role, self._stream, now=now, engine=self._engine)
+        if held := self._http.take_held():
+            self._websocket.receive_data(held, now)
+        if self._stream.received_end:
+            self._websocket.receive_eof(now)
+
+    def _end_of_http(self, error: BaseException | None, now: float) -> CloseInfo:
+        initiator = self._initiator or self._http_initiator(error)
+        info = CloseInfo(initiator=initiator, cause=error or self._cause)
+        return replace(info, duration=now - self._started)
+
+    def _http_initiator(self, error: BaseException | None) -> Initiator:
+        if error is not None:
+            return "transport"
+        if self._http.is_over:
+            return "local"
+        return "remote" if self._stream.received_end else "transport"

@@ -1,0 +1,37 @@
+"""The Date field (RFC 9110 §5.6.7, §6.6.1), from a wall clock that is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def imf_fixdate(seconds: float) -> str:
+    """Write a moment, in seconds since the epoch, as an IMF-fixdate; names of days and months never follow a
+    locale.
+    """
+    moment = datetime.fromtimestamp(int(seconds), UTC)
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
+
+
+class DateCache:
+    """The value of the Date field, made anew once a second."""
+
+    def __init__(self, wall_clock: Callable[[], float] | None) -> None:
+        self._wall_clock = wall_clock
+        self._second = -1
+        self._value = b""
+
+    def value(self) -> bytes | None:
+        """Return the value for now, or None where there is no wall clock."""
+        if self._wall_clock is None:
+            return None
+        second = int(self._wall_clock())
+        if second != self._second:
+            self._second, self._value = second, imf_fixdate(second).encode("ascii")
+        return self._value

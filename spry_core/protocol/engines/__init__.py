@@ -1,0 +1,28 @@
+"""The grammar work of HTTP/1.1 and of WebSocket frames, behind two small interfaces."""
+
+from __future__ import annotations
+
+from spry_core.protocol.engines.choice import EngineName, check_engine, frame_engine, http_engine
+from spry_core.protocol.engines.interface import (
+    Admit,
+    FrameEngine,
+    FramePart,
+    HttpEngine,
+    HttpEvent,
+    Opcode,
+    Role,
+)
+
+__all__ = [
+    "Admit",
+    "EngineName",
+    "FrameEngine",
+    "FramePart",
+    "HttpEngine",
+    "HttpEvent",
+    "Opcode",
+    "Role",
+    "check_engine",
+    "frame_engine",
+    "http_engine",
+]

@@ -1,0 +1,99 @@
+"""The grammar work below the protocol: what every engine can do, and nothing of what the protocol decides.
+
+An engine gets only bytes whose framing the protocol has judged (`spry_core.protocol.head`,
+`spry_core.protocol.chunked`), so every engine gives the same events and the same verdicts. Faults of the peer
+that an engine finds all the same are `RemoteProtocolError`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, Protocol, TypeAlias
+
+from spry_core.protocol.events import BodyData, BodyEnd, RequestHead, ResponseHead
+
+Role: TypeAlias = Literal["server", "client"]
+"""Which side of a connection we are."""
+
+HttpEvent: TypeAlias = RequestHead | ResponseHead | BodyData | BodyEnd
+"""The events of an HTTP message."""
+
+
+class HttpEngine(Protocol):
+    """HTTP/1.1 for one connection: heads and content, one message after the other in each direction."""
+
+    def receive_data(self, data: bytes) -> list[HttpEvent]:
+        """Decode bytes of one message; return what they complete."""
+        ...
+
+    def receive_eof(self) -> list[HttpEvent]:
+        """Take note of the end of the stream; a content without a length ends here."""
+        ...
+
+    def send(self, event: HttpEvent) -> bytes:
+        """Encode one event; the protocol has checked that it fits."""
+        ...
+
+    def next_cycle(self) -> None:
+        """Forget the finished exchange, so that the next may begin."""
+        ...
+
+
+class Opcode(IntEnum):
+    """What a frame is (RFC 6455 §5.2)."""
+
+    CONTINUATION = 0x0
+    TEXT = 0x1
+    BINARY = 0x2
+    CLOSE = 0x8
+    PING = 0x9
+    PONG = 0xA
+
+    @property
+    def is_control(self) -> bool:
+        """True for Close, Ping and Pong (RFC 6455 §5.5)."""
+        return self >= Opcode.CLOSE
+
+
+@dataclass(slots=True)
+class FramePart:
+    """Some of one frame: unmasked payload, in wire order. Control frames come whole."""
+
+    opcode: Opcode
+    """The frame's own opcode, the same for all of its parts."""
+
+    data: bytes
+    """Payload data; empty only for an empty frame."""
+
+    ends_frame: bool
+    """True with the last of this frame's payload."""
+
+    ends_message: bool
+    """True if the frame has FIN (RFC 6455 §5.2)."""
+
+
+Admit: TypeAlias = Callable[[Opcode, int], None]
+"""Asked with opcode and payload length as soon as a frame's length is known, before any payload; raises to
+refuse it.
+
+It may be asked more than once about one frame, so it must not count.
+"""
+
+
+class FrameEngine(Protocol):
+    """WebSocket frames of one connection, both directions (RFC 6455 §5)."""
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes; `next_part` then decodes them."""
+        ...
+
+    def next_part(self) -> FramePart | None:
+        """Return the next part, or None when more bytes are needed; raise `RemoteProtocolError` with a close
+        code.
+        """
+        ...
+
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True) -> bytes:
+        """Encode one frame, masked if we are the client."""
+        ...

@@ -1,0 +1,176 @@
+"""The engine to trust: h11 for HTTP/1.1, wsproto's frame layer for WebSocket. Both libraries stop at this
+file.
+
+wsproto is used below its own connection class: that one reports its parse failures as if the peer had closed,
+shortens close reasons and draws masks from the operating system. Here its decoder reads, and a server-role
+`FrameProtocol` writes unmasked frames, which are masked with bytes from the source that was passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+import h11
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, ParseFailed, RsvBits
+from wsproto.frame_protocol import Opcode as WsprotoOpcode
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.engines.interface import Admit, FramePart, HttpEvent, Opcode, Role
+from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
+
+
+class H11Engine:
+    """`HttpEngine` on h11."""
+
+    def __init__(self, role: Role, max_incomplete: int) -> None:
+        """Make one that holds at most `max_incomplete` bytes of an unfinished line or head."""
+        h11_role = h11.SERVER if role == "server" else h11.CLIENT
+        self._h11 = h11.Connection(h11_role, max_incomplete_event_size=max_incomplete)
+
+    def receive_data(self, data: bytes) -> list[HttpEvent]:
+        """Decode bytes of one message; return what they complete."""
+        self._h11.receive_data(data)
+        return self._events()
+
+    def receive_eof(self) -> list[HttpEvent]:
+        """Take note of the end of the stream."""
+        self._h11.receive_data(b"")
+        return self._events()
+
+    def _events(self) -> list[HttpEvent]:
+        events: list[HttpEvent] = []
+        try:
+            while (event := self._h11.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+                if isinstance(event, h11.ConnectionClosed):
+                    break
+                events.append(_from_h11(event))
+                if isinstance(event, h11.EndOfMessage):
+                    break
+        except h11.RemoteProtocolError as error:
+            raise RemoteProtocolError(
+                str(error)[:100], status_code=error.error_status_hint, section="RFC 9112"
+            ) from error
+        return events
+
+    def send(self, event: HttpEvent) -> bytes:
+        """Encode one event."""
+        return self._h11.send(_to_h11(event)) or b""
+
+    def next_cycle(self) -> None:
+        """Forget the finished exchange."""
+        self._h11.start_next_cycle()
+
+
+def _from_h11(event: h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]) -> HttpEvent:
+    match event:
+        case h11.Request():
+            return RequestHead(
+                method=event.method,
+                target=event.target,
+                headers=_fields(event.headers),
+                http_version=event.http_version,
+            )
+        case h11.Response() | h11.InformationalResponse():
+            return ResponseHead(
+                status_code=event.status_code,
+                headers=_fields(event.headers),
+                reason_phrase=event.reason,
+                http_version=event.http_version,
+            )
+        case h11.Data():
+            return BodyData(data=bytes(event.data))
+        case h11.EndOfMessage():
+            return BodyEnd(trailers=_fields(event.headers))
+        case _:  # pragma: no cover - the loop that calls this has dealt with every other value
+            raise AssertionError(event)
+
+
+def _fields(headers: Iterable[tuple[bytes, bytes]]) -> RawFields:
+    return tuple((bytes(name), bytes(value)) for name, value in headers)
+
+
+def _to_h11(event: HttpEvent) -> h11.Event:
+    match event:
+        case RequestHead():
+            return h11.Request(method=event.method, target=event.target, headers=list(event.headers))
+        case ResponseHead() if event.status_code < 200:
+            return h11.InformationalResponse(
+                status_code=event.status_code, headers=list(event.headers), reason=event.reason_phrase
+            )
+        case ResponseHead():
+            return h11.Response(
+                status_code=event.status_code, headers=list(event.headers), reason=event.reason_phrase
+            )
+        case BodyData():
+            return h11.Data(data=event.data)
+        case BodyEnd():
+            return h11.EndOfMessage(headers=list(event.trailers))
+        case _:
+            assert_never(event)
+
+
+class _Gate(Extension):
+    """Sees each frame's header before its payload: wsproto's hook for extensions is the place for it."""
+
+    name = "gate"
+
+    def __init__(self, admit: Admit) -> None:
+        self._admit = admit
+
+    def offer(self) -> bool | str:  # pragma: no cover - wanted by the base class; a gate is never negotiated
+        return False
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: WsprotoOpcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        self._admit(Opcode(opcode), payload_length)
+        return RsvBits(False, False, False)
+
+
+class WsprotoEngine:
+    """`FrameEngine` on wsproto."""
+
+    def __init__(self, role: Role, admit: Admit, random: Callable[[int], bytes]) -> None:
+        """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""
+        self._decoder = FrameDecoder(client=role == "client", extensions=[_Gate(admit)])
+        self._encoder = FrameProtocol(client=False, extensions=[])
+        self._random = random if role == "client" else None
+        self._opcode: Opcode | None = None
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes."""
+        self._decoder.receive_bytes(data)
+
+    def next_part(self) -> FramePart | None:
+        """Return the next part, or None."""
+        try:
+            frame = self._decoder.process_buffer()
+        except ParseFailed as error:
+            raise RemoteProtocolError(
+                str(error), close_code=int(error.code), section="RFC 6455 §5.2"
+            ) from error
+        if frame is None:
+            return None
+        # From its second part on, wsproto calls any frame a continuation.
+        opcode = self._opcode or Opcode(frame.opcode)
+        self._opcode = None if frame.frame_finished else opcode
+        assert isinstance(frame.payload, bytes)
+        return FramePart(opcode, frame.payload, frame.frame_finished, frame.message_finished)
+
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True) -> bytes:
+        """Encode one frame."""
+        # The one method of FrameProtocol that takes any opcode and FIN; its public ones keep a state that is ours.
+        plain = bytes(self._encoder._serialize_frame(WsprotoOpcode(opcode), payload, fin))  # pyright: ignore[reportPrivateUsage]
+        if self._random is None:
+            return plain
+        return _mask(plain, len(payload), self._random(4))
+
+
+def _mask(frame: bytes, length: int, key: bytes) -> bytes:
+    """Mask an unmasked frame: set the bit, insert the key, XOR the payload (RFC 6455 §5.3)."""
+    start = len(frame) - length
+    head = bytes((frame[0], frame[1] | 0x80)) + frame[2:start] + key
+    pattern = (key * (length // 4 + 1))[:length]
+    masked = int.from_bytes(frame[start:], "big") ^ int.from_bytes(pattern, "big")
+    return head + masked.to_bytes(length, "big")

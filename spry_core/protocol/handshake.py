@@ -1,0 +1,176 @@
+"""The WebSocket opening handshake over HTTP/1.1, both sides, without a connection (RFC 6455 §4).
+
+`examine` looks at a request, `response` writes the 101, `request` and `check` are the client's two halves.
+Who answers, and whether an offer is taken, is not decided here: only the owner of a connection knows the
+route."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha1
+from typing import Final
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.headers import check_raw_fields, is_token
+from spry_core.protocol.events import Accept, Offer, RawFields, Refusal, RequestHead, ResponseHead
+from spry_core.protocol.head import Framing, Length, tokens, values
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+_RESERVED: Final = frozenset(
+    (
+        b"upgrade",
+        b"connection",
+        b"content-length",
+        b"transfer-encoding",
+        b"sec-websocket-accept",
+        b"sec-websocket-protocol",
+        b"sec-websocket-extensions",
+    )
+)
+
+
+def accept_key(key: bytes) -> bytes:
+    """Return the Sec-WebSocket-Accept that answers `key` (RFC 6455 §4.2.2)."""
+    return b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+
+
+def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
+    """Find the opening handshake in a request: a valid offer, what its faults deserve, or None for an
+    ordinary request.
+
+    A request without ``Upgrade: websocket`` and ``Connection: upgrade``, in HTTP/1.0, or of another method
+    than GET offers nothing: a server may ignore Upgrade (RFC 9110 §7.8)."""
+    headers = head.headers
+    if head.method != b"GET" or head.http_version != b"1.1":
+        return None
+    if b"websocket" not in tokens(headers, b"upgrade") or b"upgrade" not in tokens(headers, b"connection"):
+        return None
+    if values(headers, b"sec-websocket-version") != [b"13"]:
+        return Refusal(status_code=426, reason="Sec-WebSocket-Version is not 13")
+    keys = values(headers, b"sec-websocket-key")
+    if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
+        return Refusal(status_code=400, reason="Sec-WebSocket-Key is not one key of 16 bytes")
+    if framing != Length(0):
+        return Refusal(status_code=400, reason="an opening handshake has no content")
+    return Offer(
+        key=keys[0],
+        subprotocols=_subprotocols(headers),
+        extensions=_members(headers, b"sec-websocket-extensions"),
+    )
+
+
+def response(offer: Offer, accept: Accept) -> ResponseHead:
+    """Write the 101 that takes up `offer` (RFC 6455 §4.2.2).
+
+    Raises `ValueError` for a subprotocol that was not offered, or a field that is not allowed there.
+    """
+    if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
+        raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
+    check_raw_fields(accept.headers)
+    for name, _ in accept.headers:
+        if name.lower() in _RESERVED:
+            raise ValueError(f"the opening handshake sets {name.decode()} itself (RFC 6455 §4.2.2)")
+    fields = [
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Accept", accept_key(offer.key)),
+    ]
+    if accept.subprotocol is not None:
+        fields.append((b"Sec-WebSocket-Protocol", accept.subprotocol.encode("ascii")))
+    if accept.extensions:
+        fields.append((b"Sec-WebSocket-Extensions", ", ".join(accept.extensions).encode("ascii")))
+    return ResponseHead(
+        status_code=101, reason_phrase=b"Switching Protocols", headers=(*fields, *accept.headers)
+    )
+
+
+def request(
+    *,
+    host: str,
+    target: str,
+    random: Callable[[int], bytes],
+    subprotocols: Sequence[str] = (),
+    extensions: Sequence[str] = (),
+    headers: RawFields = (),
+) -> RequestHead:
+    """Write a client's opening handshake with a fresh key of 16 bytes from `random` (RFC 6455 §4.1)."""
+    check_raw_fields(headers)
+    offer = Offer(key=b64encode(random(16)), subprotocols=tuple(subprotocols), extensions=tuple(extensions))
+    fields = [
+        (b"Host", host.encode("ascii")),
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Key", offer.key),
+        (b"Sec-WebSocket-Version", b"13"),
+    ]
+    if subprotocols:
+        fields.append((b"Sec-WebSocket-Protocol", ", ".join(subprotocols).encode("ascii")))
+    if extensions:
+        fields.append((b"Sec-WebSocket-Extensions", ", ".join(extensions).encode("ascii")))
+    return RequestHead(
+        method=b"GET", target=target.encode("ascii"), headers=(*fields, *headers), websocket=offer
+    )
+
+
+def check(offer: Offer, head: ResponseHead) -> Accept:
+    """Judge the 101 that a server sent to `offer`; return what it accepted (RFC 6455 §4.1, the client's last
+    six steps).
+
+    Raises `RemoteProtocolError` if the connection must be failed.
+    """
+    headers = head.headers
+    if tokens(headers, b"upgrade") != [b"websocket"] or b"upgrade" not in tokens(headers, b"connection"):
+        raise _broken("the 101 does not switch to WebSocket")
+    if values(headers, b"sec-websocket-accept") != [accept_key(offer.key)]:
+        raise _broken("Sec-WebSocket-Accept does not fit the key")
+    subprotocols = values(headers, b"sec-websocket-protocol")
+    if len(subprotocols) > 1 or any(
+        each.decode("latin-1") not in offer.subprotocols for each in subprotocols
+    ):
+        raise _broken("the server chose a subprotocol that was not offered")
+    extensions = _members(headers, b"sec-websocket-extensions")
+    offered = {_name(each) for each in offer.extensions}
+    if any(_name(each) not in offered for each in extensions):
+        raise _broken("the server uses an extension that was not offered")
+    return Accept(
+        subprotocol=subprotocols[0].decode("latin-1") if subprotocols else None,
+        extensions=extensions,
+        headers=headers,
+    )
+
+
+def _broken(message: str) -> RemoteProtocolError:
+    return RemoteProtocolError(message, section="RFC 6455 §4.1")
+
+
+def _name(extension: str) -> str:
+    return extension.split(";", maxsplit=1)[0].strip()
+
+
+def _subprotocols(headers: RawFields) -> tuple[str, ...]:
+    """Return the subprotocols offered; a member that is no token names none and is passed over."""
+    members = _members(headers, b"sec-websocket-protocol")
+    return tuple(each for each in members if is_token(each))
+
+
+def _members(headers: RawFields, name: bytes) -> tuple[str, ...]:
+    """Split a list field over all its lines at the commas outside of quoted strings (RFC 9110 §5.6.1,
+    §5.6.4).
+    """
+    text = b",".join(values(headers, name)).decode("latin-1")
+    members, start, quoted, escaped = list[str](), 0, False, False
+    for position, character in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted and character == "\\":
+            escaped = True
+        elif character == '"':
+            quoted = not quoted
+        elif character == "," and not quoted:
+            members.append(text[start:position])
+            start = position + 1
+    members.append(text[start:])
+    return tuple(member for each in members if (member := each.strip(" \t")))

@@ -1,0 +1,214 @@
+"""The head of an HTTP message: where it ends, how long it may be, and the rules of its grammar that no engine
+is trusted with.
+
+`HeadScanner` walks over the bytes line by line, wherever they were cut, and judges each line when it is
+complete: length first, then syntax. Only a whole, valid head goes to an engine, in one piece. `check_request`
+and `check_response` then judge what the fields say together, and find the framing of the content."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.events import RawFields, RequestHead, ResponseHead
+from spry_core.protocol.limits import Limits
+
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE: Final = re.compile(_TOKEN + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
+_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?")
+_FIELD_LINE: Final = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*")
+_DIGITS: Final = re.compile(rb"[0-9]{1,18}")
+_REG_NAME: Final = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
+_HOST: Final = re.compile(
+    rb"(?:"
+    + _REG_NAME
+    + rb"|\[[0-9A-Fa-f:.]+\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]{0,5})?"
+)
+
+
+def refuse(status_code: int, message: str, section: str) -> RemoteProtocolError:
+    """Make the error that answers a broken HTTP message with `status_code`."""
+    return RemoteProtocolError(message, status_code=status_code, section=section)
+
+
+class HeadScanner:
+    """Finds one head in a stream of bytes and checks its lines (RFC 9112 §2 to §5)."""
+
+    def __init__(self, kind: Literal["request", "response"], limits: Limits) -> None:
+        self._limits = limits
+        self._is_request = kind == "request"
+        self._scanned = 0  # bytes of complete lines behind us
+        self._fields = -1  # complete field lines; -1 before the start line
+        self._section = 0  # bytes of complete field lines with their CRLFs
+        self._empty_lines = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """True when the start line is complete."""
+        return self._fields >= 0
+
+    def feed(self, held: bytearray) -> bytes | None:
+        """Look on in `held`; take the head out of it and return it when it is complete, else None.
+
+        Raises `RemoteProtocolError` as soon as the bytes that are there can be no head.
+        """
+        while True:
+            end = held.find(b"\n", self._scanned)
+            if end < 0:
+                self._check_length(_without_cr(held[self._scanned :]))
+                return None
+            line = bytes(held[self._scanned : end])
+            self._check_length(_without_cr(line))
+            if not line.endswith(b"\r"):
+                raise refuse(400, "a line ends with a bare LF", "RFC 9112 §2.2")
+            line = line[:-1]
+            if line or self._fields >= 0:
+                self._scanned = end + 1
+                if not line:
+                    return self._take(held)
+                self._check_line(line)
+            else:
+                del held[: end + 1]
+                self._count_empty_line()
+
+    def _take(self, held: bytearray) -> bytes:
+        head = bytes(held[: self._scanned])
+        del held[: self._scanned]
+        self._scanned, self._fields, self._section, self._empty_lines = 0, -1, 0, 0
+        return head
+
+    def _count_empty_line(self) -> None:
+        self._empty_lines += 1
+        if self._empty_lines > self._limits.max_empty_lines:
+            raise refuse(400, "too many empty lines before a start line", "RFC 9112 §2.2")
+
+    def _check_length(self, line: bytes | bytearray) -> None:
+        limits = self._limits
+        if self._fields < 0:
+            if len(line) > limits.max_request_line:
+                raise refuse(414, "the start line is too long", "RFC 9112 §3")
+            return
+        room = limits.max_header_section - self._section - 2  # less the CRLF of this line
+        if line and len(line) > min(limits.max_field_line, room):
+            what = "a field line" if limits.max_field_line <= room else "the header section"
+            raise refuse(431, f"{what} is too long", "RFC 6585 §5")
+
+    def _check_line(self, line: bytes) -> None:
+        if self._fields < 0:
+            self._check_start_line(line)
+        else:
+            check_field_line(line)
+            self._section += len(line) + 2
+        self._fields += 1
+        if self._fields > self._limits.max_fields:
+            raise refuse(431, "too many fields", "RFC 6585 §5")
+
+    def _check_start_line(self, line: bytes) -> None:
+        if self._is_request:
+            if not _REQUEST_LINE.fullmatch(line):
+                raise refuse(400, "malformed request line", "RFC 9112 §3")
+            if b"#" in line.split(b" ")[1]:
+                raise refuse(400, "fragment in the request target", "RFC 9112 §3.2")
+            version = line[-3:]
+        else:
+            if not _STATUS_LINE.fullmatch(line):
+                raise refuse(400, "malformed status line", "RFC 9112 §4")
+            version = line[5:8]
+        if version not in (b"1.0", b"1.1"):
+            raise refuse(505, "neither HTTP/1.1 nor HTTP/1.0", "RFC 9110 §15.6.6")
+
+
+def _without_cr(line: bytes | bytearray) -> bytes | bytearray:
+    """Drop the CR that may belong to the line's end."""
+    return line[:-1] if line.endswith(b"\r") else line
+
+
+def check_field_line(line: bytes) -> None:
+    """Raise unless `line` is one field line without obsolete folding (RFC 9112 §5)."""
+    if line[:1] in (b" ", b"\t"):
+        raise refuse(400, "obsolete line folding", "RFC 9112 §5.2")
+    if not _FIELD_LINE.fullmatch(line):
+        raise refuse(400, "malformed field line", "RFC 9112 §5")
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """The content is so many bytes (RFC 9112 §6.2)."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """The content comes in chunks (RFC 9112 §7.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntilClose:
+    """The content goes to the end of the stream (RFC 9112 §6.3, last rule)."""
+
+
+Framing: TypeAlias = Length | Chunked | UntilClose
+
+
+def lowered(headers: RawFields) -> RawFields:
+    """Return the section with its names in lower case, as received ones always are (RFC 9110 §5.1)."""
+    return tuple((name.lower(), value) for name, value in headers)
+
+
+def values(headers: RawFields, name: bytes) -> list[bytes]:
+    """Return the values of every field line of that (lower-case) name, in order."""
+    return [value for each, value in headers if each == name]
+
+
+def tokens(headers: RawFields, name: bytes) -> list[bytes]:
+    """Return the members of a comma-separated field, over all its lines, in lower case (RFC 9110 §5.6.1)."""
+    members = b",".join(values(headers, name)).lower().split(b",")
+    return [member for each in members if (member := each.strip(b" \t"))]
+
+
+def check_request(head: RequestHead) -> Framing:
+    """Judge the fields of a request that decide about its framing and its host; return the framing (RFC 9112
+    §3.2, §6).
+    """
+    hosts = values(head.headers, b"host")
+    if len(hosts) > 1:
+        raise refuse(400, "more than one Host field", "RFC 9112 §3.2")
+    if not hosts and head.http_version != b"1.0":
+        raise refuse(400, "no Host field", "RFC 9112 §3.2")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise refuse(400, "malformed Host field", "RFC 9112 §3.2")
+    return _explicit_framing(head) or Length(0)
+
+
+def check_response(head: ResponseHead, method: bytes) -> Framing:
+    """Return the framing of a response to a request of that method (RFC 9112 §6.3)."""
+    explicit = _explicit_framing(head)
+    if not may_have_content(head.status_code, method):
+        return Length(0)
+    return explicit or UntilClose()
+
+
+def may_have_content(status_code: int, method: bytes) -> bool:
+    """Tell whether such a response has content at all (RFC 9112 §6.3, first rule)."""
+    return status_code >= 200 and status_code not in (204, 304) and method != b"HEAD"
+
+
+def _explicit_framing(head: RequestHead | ResponseHead) -> Framing | None:
+    lengths = values(head.headers, b"content-length")
+    codings = values(head.headers, b"transfer-encoding")
+    if codings:
+        if lengths:
+            raise refuse(400, "both Content-Length and Transfer-Encoding", "RFC 9112 §6.1")
+        if head.http_version == b"1.0":
+            raise refuse(400, "Transfer-Encoding in HTTP/1.0", "RFC 9112 §6.1")
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            raise refuse(501, "a transfer coding other than chunked", "RFC 9112 §6.1")
+        return Chunked()
+    if not lengths:
+        return None
+    if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
+        raise refuse(400, "malformed Content-Length", "RFC 9112 §6.3")
+    return Length(int(lengths[0]))

@@ -1,0 +1,124 @@
+"""Content that goes out: which framing a head asks for, and that what follows keeps to it.
+
+Everything is checked before a byte is written, so a mistake of the caller changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from spry_core.errors import LocalProtocolError
+from spry_core.headers import check_raw_fields
+from spry_core.protocol.events import BodyEnd, RequestHead, ResponseHead
+from spry_core.protocol.head import Chunked, Framing, Length, UntilClose, lowered, may_have_content, values
+
+_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+_PHRASE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET: Final = re.compile(rb"[!-\"$-~]+")
+
+
+def reason_phrase(status_code: int) -> bytes:
+    """Return the usual reason phrase (RFC 9110 §15), empty for an unknown code."""
+    try:
+        return HTTPStatus(status_code).phrase.encode("ascii")
+    except ValueError:
+        return b""
+
+
+class OutgoingContent:
+    """The content of one message of ours."""
+
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
+        self._left = framing.size if isinstance(framing, Length) else None
+
+    def check_data(self, data: bytes) -> None:
+        """Count `data`, or raise `LocalProtocolError` if it is more than the head announced (RFC 9112 §6.2)."""
+        if self._left is None:
+            return
+        if len(data) > self._left:
+            raise LocalProtocolError(
+                f"{len(data)} bytes of content where {self._left} are left (RFC 9112 §6.2)"
+            )
+        self._left -= len(data)
+
+    def check_end(self, end: BodyEnd) -> None:
+        """Raise `LocalProtocolError` if the content is short, or trailers do not fit its framing (RFC 9112
+        §7.1.2).
+        """
+        if self._left:
+            raise LocalProtocolError(f"{self._left} bytes of content are missing (RFC 9112 §6.2)")
+        if end.trailers and not isinstance(self._framing, Chunked):
+            raise LocalProtocolError("trailers need a chunked content (RFC 9112 §7.1.2)")
+        check_raw_fields(end.trailers)
+
+
+def content_of(head: RequestHead) -> OutgoingContent:
+    """Check a request of ours and return its content."""
+    if not _METHOD.fullmatch(head.method):
+        raise ValueError("the method is not a token (RFC 9110 §9.1)")
+    if not _TARGET.fullmatch(head.target):
+        raise ValueError("the target has a byte that no target has (RFC 9112 §3.2)")
+    check_raw_fields(head.headers)
+    if len(values(lowered(head.headers), b"host")) != 1:
+        raise ValueError("a request has exactly one Host field (RFC 9112 §3.2)")
+    return OutgoingContent(_framing(head) or Length(0))
+
+
+def check_interim_head(head: ResponseHead) -> None:
+    """Check an interim response of ours (RFC 9110 §15.2)."""
+    if head.status_code < 100:
+        raise ValueError(f"{head.status_code} is no interim status code (RFC 9110 §15.2)")
+    _check_phrase_and_fields(head)
+    if _framing(head) is not None:
+        raise ValueError("an interim response has no content (RFC 9110 §15.2)")
+
+
+def _check_phrase_and_fields(head: ResponseHead) -> None:
+    if not _PHRASE.fullmatch(head.reason_phrase):
+        raise ValueError("the reason phrase has a control character (RFC 9112 §4)")
+    check_raw_fields(head.headers)
+
+
+def check_response_head(
+    head: ResponseHead, request: RequestHead
+) -> tuple[list[tuple[bytes, bytes]], OutgoingContent]:
+    """Check a final response of ours; return its fields and its content.
+
+    Without Content-Length the content is chunked, or goes to the end of the stream for HTTP/1.0 (RFC 9112
+    §6.3)."""
+    if not 200 <= head.status_code <= 599:
+        raise ValueError(f"{head.status_code} is no final status code (RFC 9110 §15)")
+    _check_phrase_and_fields(head)
+    framing = _framing(head)
+    if not may_have_content(head.status_code, request.method):
+        unwanted = (
+            (b"transfer-encoding", b"content-length") if head.status_code == 204 else (b"transfer-encoding",)
+        )
+        return _without(head, *unwanted), OutgoingContent(Length(0))
+    if request.http_version == b"1.0" and not isinstance(framing, Length):
+        return _without(head, b"transfer-encoding"), OutgoingContent(UntilClose())
+    if framing is None:
+        return [*head.headers, (b"Transfer-Encoding", b"chunked")], OutgoingContent(Chunked())
+    return list(head.headers), OutgoingContent(framing)
+
+
+def _without(head: ResponseHead, *names: bytes) -> list[tuple[bytes, bytes]]:
+    return [each for each in head.headers if each[0].lower() not in names]
+
+
+def _framing(head: RequestHead | ResponseHead) -> Framing | None:
+    headers = lowered(head.headers)
+    lengths, codings = values(headers, b"content-length"), values(headers, b"transfer-encoding")
+    if codings:
+        if lengths or codings != [b"chunked"]:
+            raise ValueError("Transfer-Encoding is chunked, and never beside Content-Length (RFC 9112 §6.1)")
+        return Chunked()
+    if not lengths:
+        return None
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        raise ValueError("Content-Length is one number (RFC 9110 §8.6)")
+    return Length(int(lengths[0]))

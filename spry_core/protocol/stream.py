@@ -1,0 +1,124 @@
+"""The byte stream below a connection, as far as the protocol sees it: what to write, what was taken, how it
+ends.
+
+Both halves of a connection, HTTP and WebSocket, write here. The order "the bytes first, then the end" is kept
+in this file, so no pump needs to know it. Bytes are counted from the moment they are queued until the
+transport has taken them; that number is the send water mark, and its standing still is the write deadline.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final, Literal
+
+from spry_core.protocol.deadlines import Deadline, Deadlines
+from spry_core.protocol.events import Event, Writable
+from spry_core.protocol.limits import Limits, Timeouts
+
+
+class StreamEnd(Enum):
+    """What a pump does to the stream, after the bytes that stand before it."""
+
+    HALF_CLOSE = auto()
+    """End our direction; the peer may still send."""
+
+    CLOSE = auto()
+    """Close the stream."""
+
+    ABORT = auto()
+    """Drop what is unsent and reset the stream."""
+
+
+HALF_CLOSE: Final = StreamEnd.HALF_CLOSE
+CLOSE: Final = StreamEnd.CLOSE
+ABORT: Final = StreamEnd.ABORT
+
+_RANK: Final = {None: 0, HALF_CLOSE: 1, CLOSE: 2, ABORT: 3}
+
+
+class Stream:
+    """Queue of bytes and events between the two halves of a connection and its pump."""
+
+    def __init__(
+        self, *, limits: Limits, timeouts: Timeouts, random: Callable[[int], bytes], can_half_close: bool
+    ) -> None:
+        self.limits = limits
+        self.timeouts = timeouts
+        self.random = random
+        self.deadlines = Deadlines()
+        self.events: deque[Event] = deque()
+        self.unsent = 0
+        """Bytes queued and not yet taken by the transport."""
+        self.received_end = False
+        """True when the peer will send no more."""
+        self.is_lost = False
+        """True when the stream is gone."""
+        self._can_half_close = can_half_close
+        self._queue: list[bytes] = []
+        self._end: StreamEnd | None = None
+        self._fetched_end: StreamEnd | None = None
+        self._was_full = False
+
+    @property
+    def end(self) -> Literal[StreamEnd.HALF_CLOSE, StreamEnd.CLOSE, StreamEnd.ABORT] | None:
+        """How far we have ended the stream, fetched by the pump or not."""
+        return self._end
+
+    def write(self, data: bytes, now: float) -> None:
+        """Queue `data`. Nothing may follow our half-close; what comes too late for a lost stream is dropped."""
+        assert self._end is None
+        if not data or self.is_lost:
+            return
+        if not self.unsent:
+            self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
+        self._queue.append(data)
+        self.unsent += len(data)
+        self._was_full = self._was_full or self.unsent > self.limits.high_water
+
+    def half_close(self) -> None:
+        """End our direction after what is queued; close instead where the stream cannot half-close or the
+        peer has ended too.
+        """
+        self._advance(HALF_CLOSE if self._can_half_close and not self.received_end else CLOSE)
+
+    def close(self) -> None:
+        """Close the stream after what is queued."""
+        self._advance(CLOSE)
+
+    def abort(self) -> None:
+        """Drop what is queued and reset the stream."""
+        self._queue.clear()
+        self._advance(ABORT)
+
+    def _advance(self, end: StreamEnd) -> None:
+        if not self.is_lost and _RANK[end] > _RANK[self._end]:
+            self._end = end
+
+    def data_to_send(self) -> list[bytes | StreamEnd]:
+        """Hand over what is queued, in order, with at most one `StreamEnd` at its end."""
+        data: list[bytes | StreamEnd] = list(self._queue)
+        self._queue.clear()
+        if self._end is not None and self._end is not self._fetched_end:
+            self._fetched_end = self._end
+            data.append(self._end)
+        return data
+
+    def bytes_written(self, n: int, now: float) -> None:
+        """Take note that the transport took `n` bytes: moves the water mark and the write deadline."""
+        assert 0 <= n <= self.unsent
+        self.unsent -= n
+        if n and self.unsent:
+            self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
+        elif not self.unsent:
+            self.deadlines.clear(Deadline.WRITE)
+        if self._was_full and self.unsent <= self.limits.high_water:
+            self._was_full = False
+            self.events.append(Writable())
+
+    def lose(self) -> None:
+        """Take note that the stream is gone."""
+        self.is_lost = True
+        self._queue.clear()
+        self.deadlines.clear_all()
