@@ -126,9 +126,10 @@ def test_the_page_says_what_it_runs_on(page: Page, backend: str) -> None:
 def test_text_and_binary_come_back_as_they_went(page: Page) -> None:
     """The opcode says which of the two a message is (RFC 6455 §5.6)."""
     echo = page.get_by_role("region", name="Echo")
-    for button in ("Send text", "Send binary"):
+    for rows, button in ((2, "Send text"), (4, "Send binary")):
         echo.get_by_label("Message", exact=True).fill("Grüße")
         echo.get_by_role("button", name=button).click()
+        expect(echo.locator(".row")).to_have_count(rows)
     expect_rows(
         echo,
         ("sent Grüße", "text · 7 B"),
@@ -161,6 +162,7 @@ def test_two_tabs_talk_and_see_each_other_come_and_go(
     expect(ada.locator(".roster span")).to_have_text(["Ada (you)", "Grace"])
     expect(grace.locator(".roster span")).to_have_text(["Ada", "Grace (you)"])
     say(grace, "Hello!")
+    expect(ada.locator(".row")).to_have_count(3)
     say(ada, "Hello, Grace.")
     expect(grace.locator(".row")).to_have_count(3)
     grace.get_by_role("button", name="Leave").click()

@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from served import PATIENCE, ROOT, served
 
+from served import PATIENCE, ROOT, served
 from spry_cli.main import main
 from spry_core.version import VERSION
 
