@@ -16,7 +16,8 @@ def imf_fixdate(seconds: float) -> str:
     """
     moment = datetime.fromtimestamp(int(seconds), UTC)
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
+    clock = f"{moment.hour:02}:{moment.minute:02}:{moment.second:02}"  # `strftime` would ask the time module
+    return f"{day}, {moment.day:02} {month} {moment.year:04} {clock} GMT"
 
 
 class DateCache:
