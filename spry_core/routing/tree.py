@@ -249,7 +249,7 @@ def _plain_path(shape: Shape) -> str | None:
     """
     constants = [key for key in shape if isinstance(key, str)]
     path = "".join(f"/{constant}" for constant in constants)
-    return path if len(constants) == len(shape) and path.isascii() and "%" not in path else None
+    return path if len(constants) == len(shape) and "%" not in path else None
 
 
 def _route_for(method: str, leaf: Leaf[H]) -> Route[H] | None:
