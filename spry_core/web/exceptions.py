@@ -82,10 +82,9 @@ class WebSocketClose(Exception):  # noqa: N818 - an answer, not an error
     """
 
     def __init__(self, code: int = 1000, reason: str = "") -> None:
-        check_close(code, reason)
+        self.close = check_close(code, reason)
+        """The content of the Close frame."""
         super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
 
 
 class Rethrow(Exception):  # noqa: N818 - an answer, not an error

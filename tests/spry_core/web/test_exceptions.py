@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from spry_core.closing import Close
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose, unwrap
 
 
@@ -102,9 +103,8 @@ def test_other_statuses_do_not_redirect(status_code: int) -> None:
 
 
 def test_a_websocket_close_carries_code_and_reason() -> None:
-    close = WebSocketClose(4000, "bye")
-    assert (close.code, close.reason) == (4000, "bye")
-    assert (WebSocketClose().code, WebSocketClose().reason) == (1000, "")
+    assert WebSocketClose(4000, "bye").close == Close(code=4000, reason="bye")
+    assert WebSocketClose().close == Close(code=1000)
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1005, ""), (999, ""), (5000, ""), (1000, "é" * 62)])
