@@ -72,17 +72,16 @@ class MemoryDriver:
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
         """Put `function(*args)` on the ready list as a task of its own, with a copy of the context."""
-        return self.start_named("task", function, *args)
+        return self.start_for("", function, *args)
 
-    def start_named(
-        self, owner: str, function: Callable[[*Args], Awaitable[None]], *args: *Args
-    ) -> MemoryTask:
+    def start_for(self, owner: str, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
         """Do the same, and let the task's name say whose it is."""
 
         async def body() -> None:
             await function(*args)
 
-        task = MemoryTask(self, f"{owner} {next(self._numbers)}", body)
+        number = next(self._numbers)
+        task = MemoryTask(self, f"task {number} of {owner}" if owner else f"task {number}", body)
         self._tasks[task] = None
         self.schedule(task)
         return task
@@ -146,7 +145,8 @@ class MemoryDriver:
         Ordinary error handling makes a 500 or a 1011 of any error of a handler. Hand in what the log records carry, and the
         test fails with the name of what was awaited instead.
         """
-        if error is not None and (foreign := _recognise(error)) is not None:
+        who = "a callback" if self._current is None else self._current.name
+        if error is not None and (foreign := _recognise(who, error)) is not None:
             self.fail(foreign)
 
     # ------------------------------------------------------------------------------------------------- for tasks
@@ -221,7 +221,7 @@ class MemoryDriver:
     def run(self, function: Callable[[*Args], Awaitable[Result]], *args: *Args) -> Result:
         """Run `function(*args)` to its end in virtual time and return its result; what it raises comes out.
 
-        Raises what `wait_until` raises.
+        Raises what `wait_until` raises; the task is then cancelled.
         """
         results: list[Result] = []
 
@@ -229,7 +229,12 @@ class MemoryDriver:
             results.append(await function(*args))
 
         task = self.start(enter, self, body)
-        self.wait_until(lambda: task.is_done, f"the end of {getattr(function, '__qualname__', function)}")
+        try:
+            self.wait_until(lambda: task.is_done, f"the end of {getattr(function, '__qualname__', function)}")
+        except BaseException:
+            task.cancel()
+            self.settle()
+            raise
         return results[0]
 
     def wait_until(
@@ -286,8 +291,9 @@ class MemoryDriver:
         self._is_stepping = True
         try:
             job.step()
-        except (RuntimeError, AttributeError) as error:
-            if (foreign := _recognise(error)) is not None:
+        except Exception as error:
+            who = job.name if isinstance(job, MemoryTask) else "a callback"
+            if (foreign := _recognise(who, error)) is not None:
                 raise foreign from error
             raise
         finally:
@@ -330,7 +336,7 @@ class LentDriver:
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
         """Put `function(*args)` on the ready list as a task of its own, with a copy of the context."""
-        return self._driver.start_named(self._owner, function, *args)
+        return self._driver.start_for(self._owner, function, *args)
 
     def scope(self) -> MemoryScope:
         """Give a `with` block of the running task that its `cancel` ends."""
@@ -353,10 +359,10 @@ def _earliest(*moments: float | None) -> float | None:
     return min((each for each in moments if each is not None), default=None)
 
 
-def _recognise(error: BaseException) -> ForeignAwaitable | None:
-    """Make a `ForeignAwaitable` of an error that says that no event loop runs."""
-    if isinstance(error, ForeignAwaitable) or (found := foreign_call(error)) is None:
+def _recognise(who: str, error: BaseException) -> ForeignAwaitable | None:
+    """Make a `ForeignAwaitable` of an error of `who` that says that no event loop runs."""
+    if (found := foreign_call(error)) is None:
         return None
-    foreign = ForeignAwaitable(*found)
+    foreign = ForeignAwaitable(who, *found)
     foreign.__cause__ = error
     return foreign

@@ -22,10 +22,8 @@ _EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio",
 _NOT_THE_USER: Final = sys.stdlib_module_names | _EVENT_LOOPS | {"spry_core"}
 """Packages whose frames are passed over on the way to the user's own line."""
 
-_Suspended: TypeAlias = (
-    CoroutineType[object, object, object]
-    | GeneratorType[object, object, object]
-    | AsyncGeneratorType[object, object]
+_Suspended: TypeAlias = (  # a string: these classes cannot be subscripted before Python 3.13
+    "CoroutineType[object, object, object] | GeneratorType[object, object, object] | AsyncGeneratorType[object, object]"
 )
 
 
@@ -39,10 +37,10 @@ class ForeignAwaitable(SpryError):  # noqa: N818 - names the thing found
     The `__cause__`, if any, is what the library itself had to say.
     """
 
-    def __init__(self, task: str, awaited: str) -> None:
-        """Say which task awaited what."""
+    def __init__(self, task: str, at: str, awaited: str) -> None:
+        """Say which task awaited what, and at which line."""
         super().__init__(
-            f"{task} awaited {awaited}, which belongs to an event loop; "
+            f"{task} at {at} awaited {awaited}, which belongs to an event loop; "
             "under the memory driver only what spry lends can be awaited"
         )
 
@@ -83,12 +81,18 @@ def describe(awaitable: object) -> str:
     return f"{at}{_awaiting(places)}"
 
 
-def foreign_in(awaitable: object, yielded: object) -> str:
-    """Name what a suspended coroutine awaits, which gave the driver an object that is not the driver's."""
-    for place in _behind_user(list(_places(awaitable))):
+def foreign_in(awaitable: object, yielded: object) -> tuple[str, str]:
+    """Return the user's line in a suspended coroutine, and the name of what it awaits there.
+
+    `yielded` is what it gave the driver, and not the driver's.
+    """
+    places = list(_places(awaitable))
+    at = str(_users_last(places) or places[-1])
+    for place in _behind_user(places):
         if place.package in _EVENT_LOOPS:
-            return f"{place.module}.{place.code.co_qualname}"
-    return "a bare yield" if yielded is None else f"{type(yielded).__module__}.{type(yielded).__qualname__}"
+            return at, f"{place.module}.{place.code.co_qualname}"
+    kind = type(yielded)
+    return at, "a bare yield" if yielded is None else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def foreign_call(error: BaseException) -> tuple[str, str] | None:
@@ -104,8 +108,7 @@ def foreign_call(error: BaseException) -> tuple[str, str] | None:
         return None
     # A library may call another (anyio calls sniffio): the one that the user called is the first behind their line.
     called = next(place for place in _behind_user(places) if place.package in _EVENT_LOOPS)
-    at = _users_last(places)
-    return str(at or places[0]), f"{called.module}.{called.code.co_qualname}"
+    return str(_users_last(places) or places[0]), f"{called.module}.{called.code.co_qualname}"
 
 
 def _awaiting(places: list[Place]) -> str:

@@ -85,7 +85,8 @@ class MemoryTask:
         self, scheduler: Scheduler, name: str, body: Callable[[], Coroutine[object, None, None]]
     ) -> None:
         self._scheduler = scheduler
-        self._name = name
+        self.name: Final = name
+        """Which task this is, such as ``"task 3 of connection 50000"``."""
         self._body = body
         self._coroutine: Coroutine[object, None, None] | None = (
             None  # made in the task's own context, at the first step
@@ -100,7 +101,7 @@ class MemoryTask:
     def __str__(self) -> str:
         """Name it, and say where it waits."""
         where = "not begun" if self._coroutine is None else describe(self._coroutine)
-        return f"{self._name} at {where}"
+        return f"{self.name} at {where}"
 
     @property
     def is_done(self) -> bool:
@@ -150,7 +151,7 @@ class MemoryTask:
         thrown, self._thrown = self._thrown, None
         pause = self._resume(self._coroutine, thrown)
         if isinstance(pause, _Foreign):
-            error = ForeignAwaitable(str(self), foreign_in(self._coroutine, pause.yielded))
+            error = ForeignAwaitable(self.name, *foreign_in(self._coroutine, pause.yielded))
             self._scheduler.fail(error)
             pause = self._resume(self._coroutine, error)
             if isinstance(pause, _Foreign):

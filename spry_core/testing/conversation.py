@@ -1,0 +1,136 @@
+"""A client's end of one connection in memory: send events, wait for events.
+
+The client is a `Connection` like the server's, so both directions are real bytes. It reads no further than what was asked for
+makes it: content and messages are released when `receive` hands them out, so a test that does not receive is a slow reader.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from spry_core.closing import CloseInfo
+from spry_core.errors import (
+    ConnectionClosed,
+    ConnectionLost,
+    KeepaliveTimeout,
+    ProtocolFailure,
+    RemoteProtocolError,
+)
+from spry_core.protocol import (
+    BodyData,
+    Connection,
+    ConnectionEnded,
+    Event,
+    Message,
+    SentEvent,
+    Writable,
+)
+from spry_core.testing.memory import MemoryDriver
+from spry_core.testing.pipe import End
+from spry_core.testing.pump import MemoryPump
+
+
+class Conversation:
+    """One connection of a client, and the driver that runs both of its ends."""
+
+    def __init__(self, driver: MemoryDriver, end: End, connection: Connection) -> None:
+        self._driver = driver
+        self._connection = connection
+        self._pump = MemoryPump(driver, end, "client")
+        self._pump.start(connection)
+        self._events: deque[Event] = deque()
+        self._info: CloseInfo | None = None
+
+    @property
+    def driver(self) -> MemoryDriver:
+        """The driver of both ends."""
+        return self._driver
+
+    @property
+    def is_open(self) -> bool:
+        """True while WebSocket messages may be sent."""
+        return self._connection.is_open
+
+    @property
+    def is_ended(self) -> bool:
+        """True when the stream is gone; events may still be there to be received."""
+        self._collect()
+        return self._info is not None
+
+    @property
+    def info(self) -> CloseInfo | None:
+        """How it ended, as soon as the stream is gone."""
+        self._collect()
+        return self._info
+
+    def send(self, event: SentEvent) -> None:
+        """Say this; the bytes leave when the driver runs. Raises what `Connection.send` raises."""
+        self._connection.send(event, self._driver.now())
+        self._pump.look()
+
+    def abort(self) -> None:
+        """Cut the stream."""
+        self._connection.abort(self._driver.now())
+        self._pump.look()
+
+    def end(self) -> None:
+        """End the stream as a client does that has nothing more to ask."""
+        self._connection.shutdown(self._driver.now())
+        self._pump.look()
+
+    def receive(self, what: str, *, timeout: float | None = None) -> Event:
+        """Return the next event; wait for it if there is none yet. The last one is `ConnectionEnded`.
+
+        Args:
+            what: What the client waits for, for the text of the errors.
+            timeout: Virtual seconds to wait at most.
+
+        Raises:
+            Deadlock: Nothing can bring it.
+            TimeoutError: `timeout` has passed.
+            LocalProtocolError: The end was received already.
+        """
+        if not self._has_event():
+            self._driver.wait_until(self._has_event, what, timeout=timeout, is_hasty=self._is_hasty)
+        event = self._events.popleft()
+        self._release(event)
+        return event
+
+    def _is_hasty(self) -> bool:
+        # While it is open, a WebSocket's deadlines are keepalive, which two willing peers go on with for ever.
+        return not self._connection.is_open
+
+    def _has_event(self) -> bool:
+        self._collect()
+        return bool(self._events)
+
+    def _collect(self) -> None:
+        for event in self._connection:
+            if isinstance(event, ConnectionEnded):
+                self._info = event.info
+            if not isinstance(event, Writable):
+                self._events.append(event)
+
+    def _release(self, event: Event) -> None:
+        if isinstance(event, BodyData):
+            size = len(event.data)
+        elif isinstance(event, Message):
+            size = len(event.data.encode() if isinstance(event.data, str) else event.data)
+        else:
+            return
+        self._connection.release(size, self._driver.now())
+        self._pump.look()
+
+
+def closed_error(info: CloseInfo) -> ConnectionClosed:
+    """Return the error that says to a client's user how the connection ended."""
+    if isinstance(info.cause, RemoteProtocolError):
+        error: ConnectionClosed = ProtocolFailure(info)
+        error.__cause__ = info.cause
+    elif isinstance(info.cause, KeepaliveTimeout):
+        error = KeepaliveTimeout(info)
+    elif info.clean:
+        error = ConnectionClosed(info)
+    else:
+        error = ConnectionLost(info)
+    return error
