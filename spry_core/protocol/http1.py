@@ -319,10 +319,7 @@ class Http1:
         self._outgoing = outgoing
         if self._must_close(head):
             self._keep_alive = False
-            fields = [
-                *(each for each in fields if each[0].lower() != b"connection"),
-                (b"Connection", b"close"),
-            ]
+            fields = _with_close(fields)
         self._stream.deadlines.clear(Deadline.OPENING)
         self._write_head(head.status_code, head.reason_phrase, fields, now)
 
@@ -417,10 +414,15 @@ class Http1:
             self._incoming.release(n, now)
 
     def shutdown(self, now: float) -> None:
-        """Serve no further request: end at once when idle, with the present answer else (RFC 9112 §9.6)."""
+        """Serve no further request: end with the present answer, at once when idle, a head that is coming in
+        with 503 (RFC 9112 §9.6).
+        """
         self._keep_alive = False
-        if self._state is State.IDLE and not self.is_over:
-            self._finish(now)
+        if self._state is not State.IDLE or self.is_over:
+            return
+        if self._is_server and self._held:
+            self._answer_failure(503, now)  # the head of a request has begun to come in
+        self._finish(now)
 
     def _finish(self, now: float) -> None:
         """End our side after what is queued; then read and drop until the peer ends its own, within bounds
@@ -476,3 +478,13 @@ class Http1:
                 self._stream.close()
             case _:
                 self._finish(now)
+
+
+def _with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Add the connection option ``close`` to those that are there, or put it in place of ``keep-alive`` (RFC
+    9112 §9.6).
+    """
+    options = tokens(lowered(tuple(fields)), b"connection")
+    kept = [option for option in options if option not in (b"close", b"keep-alive")]
+    others = [(name, value) for name, value in fields if name.lower() != b"connection"]
+    return [*others, (b"Connection", b", ".join((*kept, b"close")))]

@@ -353,8 +353,7 @@ class WebSocketProtocol:
             case Deadline.RELEASE:
                 self._finish_failing(now)
             case _:
-                late = fail(1002, "the closing handshake took too long", "RFC 6455 §7.1.1")
-                self.abort("timeout", late, now)
+                self.abort("timeout", ConnectionLost(None, "the closing handshake took too long"), now)
 
     def _fail_keepalive(self, now: float) -> None:
         """The peer is silent: nobody waits for what it might still read (RFC 6455 §7.4.1, 1011)."""

@@ -1,0 +1,10 @@
+"""A connection meets an application: what a backend drives."""
+
+from __future__ import annotations
+
+from spry_core.serving.record import ACCESS, ERROR, LogRecord
+from spry_core.serving.server import Server
+from spry_core.serving.session import Session
+from spry_core.web.exchange import StreamInfo
+
+__all__ = ["ACCESS", "ERROR", "LogRecord", "Server", "Session", "StreamInfo"]

@@ -1,0 +1,183 @@
+"""One request and its answer, as a session serves them: `spry_core.web.exchange.Exchange` over a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from spry_core.driver import Driver, Scope
+from spry_core.errors import ConnectionClosed, ConnectionLost
+from spry_core.protocol.connection import Connection
+from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.wakeup import WakeUp
+from spry_core.web.exceptions import Abort
+from spry_core.web.exchange import StreamInfo
+from spry_core.web.link import Host, Link
+
+
+class Owner(Host, Protocol):
+    """What an exchange needs of its session."""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the session owns."""
+        ...
+
+    @property
+    def stream(self) -> StreamInfo:
+        """What is known of the stream."""
+        ...
+
+    @property
+    def is_draining(self) -> bool:
+        """True when the server shuts down."""
+        ...
+
+    def connect(self, link: Link) -> None:
+        """The request has become this WebSocket."""
+        ...
+
+    def report_error(self, text: str, error: BaseException | None) -> None:
+        """Hand one record of an application's fault to the log."""
+        ...
+
+
+class HttpExchange:
+    """One request and its answer."""
+
+    def __init__(self, owner: Owner, head: RequestHead, now: float) -> None:
+        self.head = head
+        self.started = now
+        self.status_code: int | None = None
+        """The status of the final answer, once it is on its way."""
+        self.room = WakeUp(owner.driver)
+        """Awaited by a stream of content: there is room again, or the end has come."""
+        self._owner = owner
+        self._connection = owner.connection
+        self._limits = owner.connection.limits
+        self._timeouts = owner.connection.timeouts
+        self._is_over = False
+        self._scopes: set[Scope] = set()
+
+    # What `spry_core.web` asks
+
+    @property
+    def driver(self) -> Driver:
+        """The driver of the connection."""
+        return self._owner.driver
+
+    @property
+    def stream(self) -> StreamInfo:
+        """What is known of the stream."""
+        return self._owner.stream
+
+    @property
+    def limits(self) -> Limits:
+        """The limits given to the server."""
+        return self._limits
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The timeouts given to the server."""
+        return self._timeouts
+
+    def invite_content(self) -> None:
+        """Send 100 Continue if the client waits for it (RFC 9110 §10.1.1)."""
+        if not self._is_over and self._connection.awaits_continue and self.status_code is None:
+            self._connection.send(ResponseHead(status_code=100), self.driver.now())
+            self._owner.touch()
+
+    def release(self, n: int) -> None:
+        """`n` bytes of the content were consumed."""
+        if self._is_over:
+            return
+        wanted_read = self._connection.wants_read
+        self._connection.release(n, self.driver.now())
+        if not wanted_read:
+            self._owner.touch(soon=True)
+
+    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
+        """Send the 101 and give the WebSocket's link."""
+        if self._is_over:
+            raise ConnectionLost(None, "the peer has left during the opening handshake")
+        if self._owner.is_draining:
+            raise Abort(503, headers={"connection": "close"})
+        now = self.driver.now()
+        self._connection.configure(limits=limits, timeouts=timeouts)
+        self._connection.send(accept, now)
+        self.status_code = 101
+        self._is_over = True
+        link = Link(self._connection, self._owner)
+        self._owner.connect(link)
+        self._owner.touch()
+        return link
+
+    def report_error(self, text: str, error: BaseException | None) -> None:
+        """Hand one record of an application's fault to the log."""
+        self._owner.report_error(text, error)
+
+    # What the session's own files ask
+
+    @property
+    def is_over(self) -> bool:
+        """True when no answer can be sent any more: it is complete, or became a WebSocket, or the connection
+        is gone.
+        """
+        return self._is_over
+
+    @property
+    def is_head(self) -> bool:
+        """True if the answer has no content whatever it says (RFC 9110 §9.3.2)."""
+        return self.head.method == b"HEAD"
+
+    def send(self, *events: ResponseHead | BodyData | BodyEnd) -> None:
+        """Say these, with one look of the pump for all; raises `ConnectionLost` if the peer has left."""
+        if self._is_over:
+            raise ConnectionLost(None, "the peer has left")
+        now = self.driver.now()
+        for event in events:
+            self._connection.send(event, now)
+            match event:
+                case ResponseHead():
+                    self.status_code = event.status_code
+                case BodyEnd():
+                    self._is_over = True
+                case _:
+                    pass
+        self._owner.touch()
+
+    async def wait_for_room(self) -> None:
+        """Wait until the unsent bytes are under the high-water mark; raises `ConnectionLost` if the peer
+        leaves meanwhile.
+        """
+        while not self._is_over and self._connection.buffered_amount > self._limits.high_water:
+            await self.room.wait()
+        if self._is_over:
+            raise ConnectionLost(None, "the peer has left")
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if not self._is_over:
+            self._is_over = True
+            self._connection.abort(self.driver.now())
+            self._owner.touch()
+
+    @contextmanager
+    def interrupted_by_end(self) -> Iterator[None]:
+        """Give a block that ends early when the connection does."""
+        with self.driver.scope() as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
+
+    def end(self) -> ConnectionClosed:
+        """The answer cannot be completed any more; return what whoever asks for more content gets."""
+        self._is_over = True
+        self.room.wake()
+        for scope in tuple(self._scopes):
+            scope.cancel()
+        return ConnectionLost(None, "the peer has left")

@@ -1,0 +1,45 @@
+"""What there is to log, finished: the core writes no log, it hands over records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ACCESS: Final = "spry.access"
+"""The logger of one line per request and per WebSocket."""
+
+ERROR: Final = "spry.error"
+"""The logger of everything that went wrong."""
+
+INFO: Final = 20
+WARNING: Final = 30
+FAULT: Final = 40
+
+_LONGEST: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One finished record."""
+
+    logger: str
+    """`ACCESS` or `ERROR`."""
+
+    level: int
+    """The number of the level, as everywhere: 20 info, 30 warning, 40 error."""
+
+    text: str
+    """One line."""
+
+    exception: BaseException | None = None
+    """Whose traceback belongs to it: only for what an application did wrong, never for what a peer did."""
+
+
+def printable(data: bytes) -> str:
+    """Write bytes of a peer so that they fit into one line of a log: printable ASCII, the rest escaped, a
+    bounded length.
+    """
+    text = "".join(
+        chr(each) if 0x20 < each < 0x7F and each != 0x5C else f"\\x{each:02x}" for each in data[:_LONGEST]
+    )
+    return text + ("..." if len(data) > _LONGEST else "")

@@ -1,0 +1,160 @@
+"""All connections of one application: makes and counts sessions, and knows how to end them. As pure as the
+rest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from spry_core.closing import check_close
+from spry_core.driver import Driver
+from spry_core.protocol.connection import Connection
+from spry_core.protocol.engines import EngineName, check_engine
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.serving.record import LogRecord
+from spry_core.serving.session import Session
+from spry_core.tasks import Timers
+from spry_core.web.application import Application
+from spry_core.web.dispatch import Dispatcher
+from spry_core.web.exchange import StreamInfo
+
+
+class Server:
+    """Serves an application on every stream that is handed to `session`.
+
+    Args:
+        app: The application; nothing can be registered with it from here on.
+        limits: Sizes in bytes.
+        timeouts: Durations in seconds.
+        engine: Who does the grammar work.
+        random: Gives so many random bytes; it must be fit for cryptography (RFC 6455 §10.3).
+        wall_clock: Seconds since the epoch, for the Date field.
+        report: Takes finished records for the log.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        engine: EngineName = "reference",
+        random: Callable[[int], bytes],
+        wall_clock: Callable[[], float],
+        report: Callable[[LogRecord], None],
+    ) -> None:
+        check_engine(engine)
+        self.dispatcher: Final[Dispatcher] = app.compile()
+        self.limits: Final = limits or Limits()
+        self.timeouts: Final = timeouts or Timeouts()
+        self._engine: EngineName = engine
+        self._random = random
+        self._wall_clock = wall_clock
+        self._report = report
+        self._timers = Timers()
+        self._sessions: dict[Session, None] = {}
+        self._is_closing = False
+
+    def session(self, driver: Driver, stream: StreamInfo | None = None) -> Session:
+        """Begin to serve one accepted stream, with the driver that its pump lends."""
+        stream = stream or StreamInfo()
+        connection = Connection(
+            "server",
+            now=driver.now(),
+            random=self._random,
+            limits=self.limits,
+            timeouts=self.timeouts,
+            engine=self._engine,
+            can_half_close=stream.can_half_close,
+            wall_clock=self._wall_clock,
+        )
+        session = Session(self, connection, driver, stream)
+        self._sessions[session] = None
+        return session
+
+    @property
+    def session_count(self) -> int:
+        """Connections that are not over."""
+        return len(self._sessions)
+
+    @property
+    def is_full(self) -> bool:
+        """True at `Limits.max_connections`: accept no further stream now."""
+        return len(self._sessions) >= self.limits.max_connections
+
+    @property
+    def is_closing(self) -> bool:
+        """True since `shutdown` or `abort`: accept no further stream."""
+        return self._is_closing
+
+    @property
+    def closed(self) -> bool:
+        """True when it is closing and every connection is over."""
+        return self._is_closing and not self._sessions
+
+    def shutdown(
+        self,
+        now: float,
+        code: int = 1001,
+        reason: str = "",
+        *,
+        grace: float | None = None,
+        batch: int | None = None,
+        interval: float = 0.0,
+    ) -> None:
+        """End every connection politely: answers are finished, idle connections closed, WebSockets get this
+        Close.
+
+        Args:
+            now: The clock of all deadlines.
+            code: The close code (RFC 6455 §7.4).
+            reason: The close reason.
+            grace: Seconds until what still runs is cancelled; `Timeouts.grace` for None.
+            batch: Only so many connections at once, the next after `interval`; None for all.
+            interval: Seconds between batches.
+
+        Raises:
+            ValueError: No Close frame may say this, or `batch` is not positive; nothing was changed.
+        """
+        check_close(code, reason)
+        if batch is not None and batch < 1:
+            raise ValueError(f"a batch has at least one connection, not {batch}")
+        if self._is_closing:
+            return
+        self._is_closing = True
+        waiting = deque(self._sessions)
+
+        def end_some(moment: float) -> None:
+            for _ in range(len(waiting) if batch is None else min(batch, len(waiting))):
+                waiting.popleft().shutdown(code, reason, moment, grace)
+            if waiting:
+                following = moment + interval
+                self._timers.add(following, lambda: end_some(following))
+
+        end_some(now)
+
+    def abort(self, now: float) -> None:
+        """End every connection at once: streams are reset, tasks cancelled."""
+        self._is_closing = True
+        for session in tuple(self._sessions):
+            session.abort(now)
+
+    def next_deadline(self) -> float | None:
+        """Return the next moment at which the server itself has something to do, or None."""
+        return self._timers.next_deadline()
+
+    def handle_deadline(self, now: float) -> None:
+        """Do everything that has fallen due at `now`."""
+        self._timers.handle_deadline(now)
+
+    # What sessions ask
+
+    def report(self, record: LogRecord) -> None:
+        """Hand a record to the log."""
+        self._report(record)
+
+    def forget(self, session: Session) -> None:
+        """The session is over."""
+        self._sessions.pop(session, None)

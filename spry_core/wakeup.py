@@ -1,0 +1,59 @@
+"""Waiting for a change of state, on the driver's one-shot events.
+
+A wake-up carries nothing: who was woken looks at the state again, in a loop. An event is made only by those
+who must wait."""
+
+from __future__ import annotations
+
+from spry_core.driver import Driver, Event
+
+_SWITCH_EVERY = 32
+
+
+class WakeUp:
+    """Lets any number of tasks wait for the next change of something."""
+
+    __slots__ = ("_driver", "_event")
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._event: Event | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """True if somebody has begun to wait since the last `wake`."""
+        return self._event is not None
+
+    def wake(self) -> None:
+        """Wake everybody who waits now."""
+        if self._event is not None:
+            self._event.set()
+            self._event = None
+
+    async def wait(self) -> None:
+        """Wait for the next `wake`; cancelling it takes nothing from the others."""
+        if self._event is None:
+            self._event = self._driver.event()
+        await self._event.wait()
+
+
+class Checkpoints:
+    """Counts operations that need not wait, and lets other tasks run at every 32nd of them.
+
+    Without it a sender whose peer keeps up would never let the event loop go on; at every operation it would
+    cost more than the operation itself."""
+
+    __slots__ = ("_count", "_driver")
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._count = 0
+
+    async def pass_one(self) -> None:
+        """Raise here if the running task is cancelled; now and then let others run."""
+        self._count = (self._count + 1) % _SWITCH_EVERY
+        await self._driver.checkpoint(self._count == 0)
+
+    def waited(self) -> None:
+        """Take note that the operation had to wait after all, so that others have run."""
+        self._count = 0

@@ -1,0 +1,308 @@
+"""What stands between one WebSocket of an application and the session that serves it.
+
+The session pours in what the connection tells (`deliver`, `look`, `end`); `WebSocket` and `Subscription` take
+out and wait. Nothing in here does any protocol: states, limits and codes are the connection's."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import IntEnum
+from typing import Protocol
+
+from spry_core.closing import CloseInfo
+from spry_core.driver import Driver, Scope
+from spry_core.errors import (
+    ConnectionClosed,
+    ConnectionLost,
+    KeepaliveTimeout,
+    ProtocolFailure,
+    RemoteProtocolError,
+    WebSocketBusyError,
+)
+from spry_core.protocol.connection import Connection
+from spry_core.protocol.events import Close, SentEvent
+from spry_core.wakeup import WakeUp
+
+
+class ReadyState(IntEnum):
+    """Where a WebSocket is, with the numbers of the browsers' API."""
+
+    CONNECTING = 0
+    OPEN = 1
+    CLOSING = 2
+    CLOSED = 3
+
+
+class Consumer(Protocol):
+    """Who is called for each message instead of waiting for it."""
+
+    def look(self) -> None:
+        """There may be something to do: messages, room to write, the end."""
+        ...
+
+
+class Host(Protocol):
+    """What a link needs of the session."""
+
+    @property
+    def driver(self) -> Driver:
+        """The driver of the connection."""
+        ...
+
+    def touch(self, soon: bool = False) -> None:
+        """Something has changed: look at the connection's events, then let the pump look at everything."""
+        ...
+
+    def start(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Run this as a task of the connection."""
+        ...
+
+    def report_handler_error(self, error: BaseException) -> None:
+        """Log an error of the application once, with its traceback."""
+        ...
+
+
+class Link:
+    """The state of one accepted WebSocket, as far as it is not the connection's."""
+
+    def __init__(self, connection: Connection, host: Host) -> None:
+        self.connection = connection
+        self.driver = host.driver
+        self.room = WakeUp(host.driver)
+        """Awaited by senders: there is room again, or the end has come."""
+        self.mail = WakeUp(host.driver)
+        """Awaited by the receiver: a message has come, or the end."""
+        self.settling = WakeUp(host.driver)
+        """Awaited by those who close: the end is settled."""
+        self.ending = WakeUp(host.driver)
+        """Awaited by those who want the end of the stream."""
+        self.inbox: deque[str | bytes] = deque()
+        self.has_exclusive_sender = False
+        self.background = 0
+        """Subscriptions and streams that keep the connection busy when the handler has returned."""
+        self._host = host
+        self._consumer: object | None = None
+        self._called: Consumer | None = None
+        self._unreleased: int | None = None
+        self._is_discarding = False
+        self._handler_returned = False
+        self._closes_on_return = False
+        self._has_closed = False
+        self._error: BaseException | None = None
+        self._interrupted_by_settling: set[Scope] = set()
+        self._interrupted_by_end: set[Scope] = set()
+
+    # What a WebSocket asks
+
+    @property
+    def info(self) -> CloseInfo | None:
+        """How the connection ended, with the handler's error as its cause; None until that is settled."""
+        info = self.connection.close_info
+        if info is None or self._error is None:
+            return info
+        return replace(info, cause=self._error)
+
+    @property
+    def ready_state(self) -> ReadyState:
+        """OPEN until the first Close frame went either way, CLOSED when the stream is gone."""
+        if self.connection.closed:
+            return ReadyState.CLOSED
+        return ReadyState.OPEN if self.connection.is_open else ReadyState.CLOSING
+
+    def closed_error(self) -> ConnectionClosed:
+        """Make the exception that tells how the connection ended (`spry_core.errors`)."""
+        info = self.info
+        if info is None:
+            return ConnectionClosed(None)
+        cause = self.connection.close_info.cause if self.connection.close_info is not None else None
+        error: ConnectionClosed
+        if isinstance(cause, KeepaliveTimeout):
+            error = KeepaliveTimeout(info)
+        elif isinstance(cause, RemoteProtocolError):
+            error = ProtocolFailure(info)
+        elif info.sent is not None or info.initiator in ("local", "shutdown"):
+            error = ConnectionClosed(info)
+        else:
+            error = ConnectionLost(info)
+        error.__cause__ = cause
+        return error
+
+    @property
+    def is_full(self) -> bool:
+        """True while more than the high-water mark is unsent and the connection still takes more."""
+        connection = self.connection
+        return connection.is_open and connection.buffered_amount > connection.limits.high_water
+
+    def send(self, event: SentEvent) -> None:
+        """Hand one event to the connection, whole, and let the pump look; raises `ConnectionClosed` unless
+        OPEN.
+        """
+        if not self.connection.is_open:
+            raise self.closed_error()
+        self.connection.send(event, self.driver.now())
+        self._host.touch(soon=bool(self.inbox))
+
+    def close(self, close: Close) -> None:
+        """Begin the closing handshake; what is not yet read is dropped. A second time changes nothing."""
+        self._has_closed = True
+        if self.connection.is_open:
+            self.connection.send(close, self.driver.now())
+        self._drop_inbox()
+        self._host.touch()
+
+    def abort(self) -> None:
+        """Cut the stream."""
+        self._has_closed = True
+        self.connection.abort(self.driver.now())
+        self._drop_inbox()
+        self._host.touch()
+
+    def start(self, function: Callable[[], Awaitable[None]]) -> None:
+        """Run this as a task of the connection; an exception of it is one of the handler."""
+        self._host.start(function)
+
+    # Consuming
+
+    @contextmanager
+    def consuming(self, what: str) -> Iterator[None]:
+        """Be the only consumer of messages inside the block, or raise `WebSocketBusyError`."""
+        token = object()
+        self.claim(token, what)
+        try:
+            yield
+        finally:
+            self.unclaim(token)
+
+    def claim(self, consumer: object, what: str) -> None:
+        """Become the consumer; `look` is called on it for each change if it has that method."""
+        if self._consumer is not None:
+            raise WebSocketBusyError(f"{what}: somebody else is receiving the messages of this WebSocket")
+        self._consumer = consumer
+        self._is_discarding = False
+
+    def call(self, consumer: Consumer) -> None:
+        """Call `consumer.look` for each change from now on."""
+        self._called = consumer
+
+    def unclaim(self, consumer: object) -> None:
+        """Be the consumer no longer."""
+        if self._consumer is consumer:
+            self._consumer = self._called = None
+
+    def come_back(self) -> None:
+        """The consumer is back for the next message: the one before it is done with."""
+        size, self._unreleased = self._unreleased, None
+        if size is not None:
+            self._release(size)
+
+    def take(self) -> str | bytes:
+        """Take the oldest message out of the inbox."""
+        message = self.inbox.popleft()
+        self._unreleased = _size(message)
+        return message
+
+    def _release(self, size: int) -> None:
+        wanted_read = self.connection.wants_read
+        self.connection.release(size, self.driver.now())
+        if not wanted_read or self.connection.close_info is not None:
+            self._host.touch(soon=True)
+
+    def _drop_inbox(self) -> None:
+        self._is_discarding = True
+        self.come_back()
+        while self.inbox:
+            self._release(_size(self.inbox.popleft()))
+
+    # What a session tells
+
+    def deliver(self, message: str | bytes) -> None:
+        """A message has come."""
+        if self._is_discarding:
+            self._release(_size(message))
+            return
+        self.inbox.append(message)
+        self.mail.wake()
+        if self._called is not None:
+            self._called.look()
+
+    def look(self) -> None:
+        """Something else has changed: room to write, or the end is settled."""
+        if not self.is_full:
+            self.room.wake()
+        if self.connection.close_info is not None:
+            self.room.wake()
+            self.mail.wake()
+            self.settling.wake()
+            _cancel_all(self._interrupted_by_settling)
+        if self._called is not None:
+            self._called.look()
+
+    def end(self) -> None:
+        """The stream is gone."""
+        self.look()
+        self.ending.wake()
+        _cancel_all(self._interrupted_by_end)
+
+    # The handler's end
+
+    @contextmanager
+    def interrupted_by_settling(self) -> Iterator[Scope]:
+        """Give a block that ends early when the end of the connection is settled."""
+        with self._interrupted(self._interrupted_by_settling) as scope:
+            if self.connection.close_info is not None:
+                scope.cancel()
+            yield scope
+
+    @contextmanager
+    def interrupted_by_end(self) -> Iterator[Scope]:
+        """Give a block that ends early when the stream is gone."""
+        with self._interrupted(self._interrupted_by_end) as scope:
+            yield scope
+
+    @contextmanager
+    def _interrupted(self, scopes: set[Scope]) -> Iterator[Scope]:
+        with self.driver.scope() as scope:
+            scopes.add(scope)
+            try:
+                yield scope
+            finally:
+                scopes.discard(scope)
+
+    def fail_handler(self, error: BaseException, close: Close, *, is_logged: bool) -> None:
+        """The handler, or a callback of it, raised: close with this, and remember why."""
+        self._error = self._error or error
+        if is_logged:
+            self._host.report_handler_error(error)
+        self.close(close)
+
+    def handler_has_returned(self, *, closes: bool) -> None:
+        """The handler is done; the connection stays open unless it `closes` with that."""
+        self._handler_returned = True
+        self._closes_on_return = closes
+        self.leave_alone()
+
+    def leave_alone(self) -> None:
+        """If nobody has anything to do with this connection any more, close or discard what comes (semantics
+        of a handler's return).
+        """
+        if not self._handler_returned or self.background or self._consumer is not None:
+            return
+        if self._closes_on_return:
+            self.close(Close(code=1000))
+        else:
+            self._drop_inbox()
+
+
+def _cancel_all(scopes: set[Scope]) -> None:
+    for scope in tuple(scopes):
+        scope.cancel()
+
+
+def _size(message: str | bytes) -> int:
+    """Return the payload bytes of a message, as the connection counts them."""
+    if isinstance(message, bytes) or message.isascii():
+        return len(message)
+    return len(message.encode())
