@@ -1,0 +1,9 @@
+"""Spry on asyncio and uvloop: sockets, the clock and tasks for the core."""
+
+from __future__ import annotations
+
+from spry_asyncio.driver import Driver
+from spry_asyncio.pump import Pump
+from spry_asyncio.server import RunningServer, run, serve
+
+__all__ = ["Driver", "Pump", "RunningServer", "run", "serve"]

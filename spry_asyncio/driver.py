@@ -1,0 +1,213 @@
+"""The six verbs on asyncio: a clock, tasks, scopes, checkpoints, events, and "look again".
+
+Only the session cancels what it started. asyncio's cancellation is an edge, delivered once and to whatever the task waits for,
+so three things stand here that trio needs nothing for: a task is never cancelled before it runs, a waiter never shares its
+future, and a scope takes back what it asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, TypeVarTuple
+
+from spry_core import driver
+
+Args = TypeVarTuple("Args")
+
+
+class Owner(Protocol):
+    """Whoever moves the bytes of the connection that a driver is lent to; in this package the pump."""
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the session again; with `soon`, before the loop sleeps is early enough."""
+        ...
+
+    def task_ended(self, error: BaseException | None) -> None:
+        """Learn that a task is over, with what it raised if nobody caught that."""
+        ...
+
+
+class Driver:
+    """What asyncio lends to one connection (`spry_core.driver.Driver`)."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._owner = owner
+        # The loop itself holds tasks weakly: without this set a waiting handler could be collected.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def has_tasks(self) -> bool:
+        """True while a task that was started here has not ended."""
+        return bool(self._tasks)
+
+    def now(self) -> float:
+        """Return the loop's clock, in seconds."""
+        return self._loop.time()
+
+    def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
+        """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
+        task = Task()
+        # Not `create_task`: an eager task factory on this loop would run the function inside this call.
+        running = asyncio.Task(task.run(function, *args), loop=self._loop)
+        task.running = running
+        self._tasks.add(running)
+        running.add_done_callback(self._forget)
+        return task
+
+    def scope(self) -> AbstractContextManager[driver.Scope]:
+        """Give a block of the running task that `cancel` ends."""
+        return Scope(self._loop)
+
+    async def checkpoint(self, switch: bool) -> None:
+        """Let other tasks run if `switch`. A cancellation comes at the next wait; there is no mark of it to look at."""
+        if switch:
+            await asyncio.sleep(0)
+
+    def event(self) -> driver.Event:
+        """Make an event."""
+        return Event(self._loop)
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the session again: bytes, deadline, reading, end."""
+        self._owner.notify(soon)
+
+    def cancel(self) -> None:
+        """Cancel every task: the last resort when the session itself has failed."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._owner.task_ended(None if task.cancelled() else task.exception())
+
+
+class Task:
+    """One task of a connection (`spry_core.driver.Task`)."""
+
+    def __init__(self) -> None:
+        self.running: asyncio.Task[None] | None = None
+        self._has_begun = False
+        self._is_cancelled = False
+
+    async def run(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
+        """Be the task: deliver a cancellation that came before the first step, then call the function."""
+        self._has_begun = True
+        if self._is_cancelled:
+            self._deliver()
+        await function(*args)
+
+    def cancel(self) -> None:
+        """Cancel it, once: a second `CancelledError` would tear the cleanup that answers the first.
+
+        asyncio ends a task that is cancelled before its first step without entering the coroutine, so no `finally` of it would
+        ever run. Such a cancellation waits for the first step and arrives at the first wait, as on trio.
+        """
+        if self._is_cancelled:
+            return
+        self._is_cancelled = True
+        if self._has_begun:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        assert self.running is not None  # it is set before the loop can step the task
+        self.running.cancel()
+
+
+class Event:
+    """A flag that goes up once (`spry_core.driver.Event`)."""
+
+    __slots__ = ("_is_set", "_loop", "_waiters")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._is_set = False
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def set(self) -> None:
+        """Raise the flag; the waiters run later."""
+        self._is_set = True
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def is_set(self) -> bool:
+        """Tell whether the flag is up."""
+        return self._is_set
+
+    async def wait(self) -> None:
+        """Wait until the flag is up. Cancelling the wait leaves nothing behind.
+
+        Each waiter has a future of its own: cancelling a task cancels the future it waits for, and with it everybody else's wait.
+        """
+        if self._is_set:
+            return
+        waiter = self._loop.create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+
+class Scope:
+    """A part of a task that can be ended alone (`spry_core.driver.Scope`), by the means of `asyncio.timeout`."""
+
+    __slots__ = ("_before", "_cancelled", "_is_asked", "_later", "_loop", "_task")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._task: asyncio.Task[object] | None = None
+        self._before = 0
+        self._is_asked = False
+        self._cancelled = False
+        self._later: asyncio.Handle | None = None
+
+    def __enter__(self) -> Scope:
+        self._task = asyncio.current_task()
+        assert self._task is not None  # a scope is opened by a task that this driver started
+        self._before = self._task.cancelling()
+        return self
+
+    def cancel(self) -> None:
+        """End the block at its next wait; does nothing when it has ended, or was asked to before.
+
+        A task that cancels itself and leaves the block without waiting would take the `CancelledError` out to its next wait:
+        until CPython 3.13 `uncancel` does not take that back. So it is cancelled by the loop instead, and `__exit__` can
+        withdraw the request as long as the task has not waited.
+        """
+        if self._task is None or self._is_asked:
+            return
+        self._is_asked = True
+        if asyncio.current_task() is self._task:
+            self._later = self._loop.call_soon(self._deliver)
+        else:
+            self._task.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """True if `cancel` ended the block: it was left by that cancellation and by no other."""
+        return self._cancelled
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        task, self._task = self._task, None
+        if task is None or not self._is_asked:
+            return False
+        if self._later is not None:
+            self._later.cancel()
+            return False
+        # More requests than at the beginning: somebody else wants the whole task to end, so the error goes on.
+        is_ours = task.uncancel() <= self._before
+        self._cancelled = is_ours and isinstance(error, asyncio.CancelledError)
+        return self._cancelled
+
+    def _deliver(self) -> None:
+        self._later = None
+        if self._task is not None:
+            self._task.cancel()

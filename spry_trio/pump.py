@@ -1,0 +1,310 @@
+"""The bytes and the timer of one connection on trio: a task between a non-blocking socket and a session.
+
+Every call of the session is followed by one `_look`: write what is to be written, read or not, lower the deadline, see whether it
+is over. trio pulls, so the pump's task waits, in one scope over many reads. The session decides everything; what is decided here
+is only how trio does it:
+
+- The pump waits before it reads. Trying `recv` first would cost a failed call for each read, and never let the others run while
+  a peer floods.
+- `send` is tried first, in whichever task says `notify`: there is no wait, so no cancellation can tear a frame and no two senders
+  can meet. What the kernel does not take goes to a writer task, and while that lives nobody else writes.
+- The deadline of the scope is only ever lowered. One that moved later fires early once and is set again. Bytes are received
+  after the wait, so a deadline that ends the wait loses none.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import socket
+import struct
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final, TypeVarTuple
+
+import trio
+
+from spry_core.driver import Driver as DriverProtocol
+from spry_core.protocol import StreamEnd
+from spry_core.serving import LogRecord, Session
+from spry_trio.driver import Driver
+
+Args = TypeVarTuple("Args")
+
+READ_SIZE: Final = 64 * 1024
+"""Bytes asked for in one read: more than a read of a TCP stream usually gives."""
+
+RESET: Final = struct.pack("ii", 1, 0)
+"""`SO_LINGER` on, with no time: closing drops what is unsent and resets the stream (RFC 9293 §3.9.1, ABORT)."""
+
+
+class Pump:
+    """Moves the bytes of one accepted socket and keeps its session's time."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        open_session: Callable[[DriverProtocol], Session],
+        report: Callable[[LogRecord], None],
+    ) -> None:
+        """Make the session at once, so that it is counted before the pump's task first runs.
+
+        Args:
+            sock: The stream, connected and non-blocking; the pump closes it.
+            open_session: Makes the session, given the driver that is lent to it.
+            report: Takes the record of an internal error.
+        """
+        self._socket = sock
+        self._report = report
+        self._driver = Driver(self)
+        self._session = open_session(self._driver)
+        self._nursery: trio.Nursery | None = None
+        self._scope = trio.CancelScope()
+        self._deadline = math.inf  # the scope's, kept beside it: reading the scope's costs more
+        self._unsent: list[bytes | memoryview] = []
+        self._end: StreamEnd | None = None  # due when all bytes have gone
+        self._is_looking = False
+        self._is_idle = False  # the pump waits without reading
+        self._is_at_end = False  # the peer has sent its end of stream
+        self._is_writing = False  # the writer task lives
+        self._is_lost = False
+        self._has_failed = False
+
+    async def run(self) -> None:
+        """Move bytes until the session is closed and the last of its tasks has ended.
+
+        Cancelled from outside it closes the connection with 1001, goes on under a shield until that is done, which the session's
+        deadlines bound, and then lets the cancellation go on.
+        """
+        with raising_bare():
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self._driver.start_in(nursery)
+                try:
+                    await self._run()
+                except trio.Cancelled:
+                    with trio.CancelScope(shield=True):
+                        self._tell(self._session.shutdown, 1001, "")
+                        await self._run()
+                    raise
+
+    # ------------------------------------------------------------------------------------------ what the driver calls
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the session again, at once or before the loop sleeps."""
+        if not soon:
+            self._look()
+        elif not self._is_lost:
+            self._start_writer()
+
+    def task_ended(self, error: Exception | None) -> None:
+        """Look at the session again; what a task raises is the session's to handle, so an error here is ours."""
+        if error is not None:
+            self._fail(error)
+        self._look()
+
+    # -------------------------------------------------------------------------------------------------- the machinery
+
+    async def _run(self) -> None:
+        self._look()
+        while not self._is_over():
+            deadline = self._session.next_deadline()
+            self._deadline = math.inf if deadline is None else deadline
+            with trio.CancelScope(deadline=self._deadline) as self._scope:
+                await self._receive_until_over()
+            self._tell(self._session.handle_deadline)
+
+    async def _receive_until_over(self) -> None:
+        while not self._is_over():
+            if self._may_read():
+                await self._wait_readable()
+            else:
+                await self._wait_idle()
+            # Another task may have filled the inbox, or closed the socket, since the wait ended.
+            if self._may_read():
+                self._receive()
+
+    async def _wait_readable(self) -> None:
+        try:
+            await trio.lowlevel.wait_readable(self._socket)
+        except trio.ClosedResourceError:
+            pass  # a task has closed it meanwhile
+
+    async def _wait_idle(self) -> None:
+        """Wait without reading; only the scope ends this: a deadline, reading to go on, or the end."""
+        self._is_idle = True
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._is_idle = False
+
+    def _is_over(self) -> bool:
+        return self._has_failed or self._session.closed
+
+    def _may_read(self) -> bool:
+        return self._session.wants_read and not self._is_at_end and not self._is_lost
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return  # it was readable for nothing
+        except OSError as error:
+            self._tell(self._lose, error)
+            return
+        if data:
+            self._tell(self._session.receive_data, data)
+        else:
+            self._is_at_end = True
+            self._tell(self._session.receive_eof)
+
+    def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
+        """Call the session, with the time, and look at what came of it."""
+        try:
+            call(*args, trio.current_time())
+        except Exception as error:
+            self._fail(error)
+        self._look()
+
+    def _look(self, as_writer: bool = False) -> None:
+        """Do what the session wants done: bytes, reading, deadline, end."""
+        # A session may answer a credit with `notify`: the look that gave the credit is not over and sees it all.
+        if self._is_looking or self._nursery is None:
+            return
+        self._is_looking = True
+        try:
+            if not self._has_failed:
+                self._follow_session(as_writer)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._is_looking = False
+        if self._is_over():
+            self._scope.cancel()
+
+    def _follow_session(self, as_writer: bool) -> None:
+        self._take()
+        if as_writer or not self._is_writing:
+            self._write()
+        if self._is_idle and self._may_read():
+            self._scope.cancel()
+        deadline = self._session.next_deadline()
+        if deadline is not None and deadline < self._deadline:
+            self._deadline = self._scope.deadline = deadline
+
+    def _take(self) -> None:
+        """Take what the session wants to send. An abort is carried out at once, whoever is writing."""
+        batch = self._session.data_to_send()
+        if self._is_lost:
+            return
+        for item in batch:
+            if isinstance(item, bytes):
+                self._unsent.append(item)
+            else:
+                self._end = item
+        if self._end is StreamEnd.ABORT:
+            self._lose(None, trio.current_time(), reset=True)
+
+    def _write(self) -> None:
+        """Send until everything has gone, or leave the rest to the writer; what ends the stream comes after the last byte."""
+        while self._unsent:
+            chunk = self._next_chunk()
+            try:
+                sent = self._socket.send(chunk)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._lose(error, trio.current_time())
+                return
+            if sent < len(chunk):
+                self._unsent.insert(0, memoryview(chunk)[sent:])
+            if sent:
+                self._session.bytes_written(sent, trio.current_time())
+                self._take()
+            if sent < len(chunk):
+                self._start_writer()
+                return
+        if self._end is not None:
+            self._carry_out(self._end)
+
+    def _next_chunk(self) -> bytes | memoryview:
+        """Take out what one `send` gets: all that is there, but never a copy of a big rest."""
+        if len(self._unsent) == 1 or len(self._unsent[0]) >= READ_SIZE:
+            return self._unsent.pop(0)
+        chunk = b"".join(self._unsent)
+        self._unsent.clear()
+        return chunk
+
+    def _carry_out(self, end: StreamEnd) -> None:
+        """End the stream after its last byte, in one direction or in both."""
+        self._end = None
+        error: OSError | None = None
+        if end is StreamEnd.HALF_CLOSE:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+                return
+            except OSError as broken:
+                error = broken
+        self._lose(error, trio.current_time())
+
+    def _start_writer(self) -> None:
+        if not self._is_writing and self._nursery is not None:
+            self._is_writing = True
+            self._nursery.start_soon(self._keep_writing)
+
+    async def _keep_writing(self) -> None:
+        """Be the writer: send what is there until nothing is. Ended by the session's deadlines, which close the socket."""
+        with trio.CancelScope(shield=True):
+            self._look(as_writer=True)
+            while self._unsent:
+                try:
+                    await trio.lowlevel.wait_writable(self._socket)
+                except trio.ClosedResourceError:
+                    break
+                self._look(as_writer=True)
+        self._is_writing = False
+
+    def _lose(self, error: OSError | None, now: float, *, reset: bool = False) -> None:
+        """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._unsent.clear()
+        self._end = None
+        if reset:
+            self._reset_on_close()
+        trio.lowlevel.notify_closing(self._socket)  # whoever waits for it would wait for ever
+        self._socket.close()
+        self._session.connection_lost(error, now)
+
+    def _reset_on_close(self) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        except OSError:
+            pass  # the peer has reset it already, which some systems answer like this
+
+    def _fail(self, error: Exception) -> None:
+        """End this connection after an error of our own, as the last resort: report it once, cut the stream, cancel the tasks."""
+        if self._has_failed:
+            return
+        self._has_failed = True
+        self._report(LogRecord("spry.error", logging.ERROR, "internal error: connection aborted", error))
+        self._driver.cancel()
+        try:
+            self._lose(None, trio.current_time(), reset=True)
+        except Exception:
+            pass  # the session is broken, which has just been reported
+
+
+@contextmanager
+def raising_bare() -> Generator[None]:
+    """Take the group off a single exception: the nursery inside is ours, and whoever is outside should not have to know of it."""
+    bare: BaseException | None = None
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        bare, *others = group.exceptions
+        if others:
+            raise
+    if bare is not None:  # raised out here, so that the group does not become its context
+        raise bare
