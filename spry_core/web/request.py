@@ -1,0 +1,264 @@
+"""The request, as handlers and middleware see it: text where the wire has bytes, each part made when it is first asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from spry_core.headers import Headers, MultiMapping, MutableHeaders, Pairs
+from spry_core.protocol.events import RequestHead
+from spry_core.web.body import RequestBody, too_large
+from spry_core.web.cookies import parse_cookies
+from spry_core.web.exceptions import Abort
+from spry_core.web.exchange import Exchange
+from spry_core.web.response import Response
+from spry_core.web.target import Target, parse_target
+from spry_core.web.urlencoded import count_pairs, parse_pairs
+
+_CHARSETS: Final = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "ascii",
+    "iso-8859-1": "latin-1",
+}
+"""What `Request.text` decodes; among Python's other codecs are some that a peer could make slow."""
+
+
+class Params(MultiMapping):
+    """What the route's pattern took from the path, decoded: the values of its ``:name`` segments."""
+
+    __slots__ = ("catchall",)
+
+    def __init__(self, pairs: Pairs = (), catchall: tuple[str, ...] = ()) -> None:
+        super().__init__(pairs)
+        self.catchall = catchall
+        """The segments that ``*`` and ``**`` took, decoded, in order."""
+
+
+class Request:
+    """One request; on a WebSocket route, the opening handshake, whose content is empty.
+
+    Made by the dispatcher: `target` is the head's, taken apart, `params` what the route took from it.
+    """
+
+    __slots__ = (
+        "_cookies",
+        "_headers",
+        "_is_upgraded",
+        "_parts",
+        "_query",
+        "_upgrade_headers",
+        "body",
+        "exchange",
+        "head",
+        "is_upgrade",
+        "locals",
+        "params",
+        "verdict",
+    )
+
+    def __init__(
+        self,
+        head: RequestHead,
+        exchange: Exchange,
+        params: Params | None = None,
+        *,
+        target: Target | None = None,
+        is_upgrade: bool = False,
+        verdict: Abort | Response | None = None,
+    ) -> None:
+        self.head: Final = head
+        """The event of the protocol, as on the wire."""
+        self.exchange: Final = exchange
+        """The connection, as far as this request may use it. For those who build on the core; handlers need it for nothing."""
+        self.params: Final = Params() if params is None else params
+        """What the route's pattern took from the path: ``params["name"]``, ``params.catchall``."""
+        self.body: Final = RequestBody(exchange)
+        """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
+        # Any: what is put in here is the application's own business, as are its types.
+        self.locals: Final[dict[str, Any]] = {}
+        """What the application wants to remember for this request, or this WebSocket (``ws.locals`` is the same object)."""
+        self.is_upgrade: Final = is_upgrade
+        """True if this is the opening handshake of a WebSocket for which there is a route. ``next()`` then gives a `CloseInfo`
+        when the connection has ended, or the `Response` of who denied it."""
+        self.verdict: Final = verdict
+        """What will be answered if no middleware does, where no handler can: 404, 405 and their like; else None."""
+        self._parts = target
+        self._is_upgraded = False
+        self._headers: Headers | None = None
+        self._query: MultiMapping | None = None
+        self._cookies: MultiMapping | None = None
+        self._upgrade_headers: MutableHeaders | None = None
+
+    # The head
+
+    @property
+    def method(self) -> str:
+        """The method, case-sensitive, such as ``"GET"`` (RFC 9110 §9.1)."""
+        return self.head.method.decode("latin-1")
+
+    @property
+    def target(self) -> str:
+        """The target as it came: path and query, percent-encoded (RFC 9112 §3.2)."""
+        return self.head.target.decode("latin-1")
+
+    @property
+    def path(self) -> str:
+        """The path, decoded. A decoded slash looks like any other here; routes decode segment by segment."""
+        return self._target.path
+
+    @property
+    def query(self) -> MultiMapping:
+        """The pairs of the query, decoded as a form is (RFC 3986 §3.4, WHATWG URL §5.1)."""
+        if self._query is None:
+            self._query = parse_pairs(self._target.query.encode("latin-1"))
+        return self._query
+
+    @property
+    def scheme(self) -> str:
+        """``"https"`` if TLS ends here, else ``"http"`` (RFC 9110 §4.2)."""
+        return "https" if self.exchange.stream.secure else "http"
+
+    @property
+    def host(self) -> str:
+        """Host and port that the client wants, as it wrote them; empty if it did not (RFC 9110 §7.2, RFC 9112 §3.2.2)."""
+        authority = self._target.authority
+        return self.headers.get("host", "") if authority is None else authority
+
+    @property
+    def http_version(self) -> str:
+        """``"1.1"`` or ``"1.0"``."""
+        return self.head.http_version.decode("latin-1")
+
+    @property
+    def headers(self) -> Headers:
+        """The header section: names without case, values as latin-1 (RFC 9110 §5)."""
+        if self._headers is None:
+            self._headers = Headers.from_raw(self.head.headers)
+        return self._headers
+
+    @property
+    def cookies(self) -> MultiMapping:
+        """The cookies (RFC 6265 §4.2)."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self.headers.get_all("cookie"))
+        return self._cookies
+
+    @property
+    def peer(self) -> str:
+        """The peer's address, such as ``"127.0.0.1:50312"``; empty if it has none."""
+        return self.exchange.stream.peer
+
+    @property
+    def upgrade_headers(self) -> MutableHeaders:
+        """Fields that the 101 will have, and no other answer; after it, setting one raises `ResponseSealedError`."""
+        if self._upgrade_headers is None:
+            self._upgrade_headers = MutableHeaders()
+        return self._upgrade_headers
+
+    @property
+    def is_upgraded(self) -> bool:
+        """True as soon as the 101 is on its way: no response can be given any more."""
+        return self._is_upgraded
+
+    def seal(self) -> None:
+        """Take note that the 101 is on its way. For who sends it."""
+        self._is_upgraded = True
+        self.upgrade_headers.seal()
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of content that the client announced, or None if it did not, as in chunks (RFC 9110 §8.6)."""
+        value = self.headers.get("content-length")
+        return None if value is None else int(value)
+
+    @property
+    def media_type(self) -> str:
+        """Type and subtype of the content, in lower case and without parameters; empty if it has none (RFC 9110 §8.3.1)."""
+        return self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
+
+    # The content
+
+    async def read(self, max_size: int | None = None) -> bytes:
+        """Return the whole content; called again, the same.
+
+        Cancelled it loses nothing: the next call goes on from there.
+
+        Args:
+            max_size: Bytes; None for `Limits.max_body`.
+
+        Raises:
+            Abort: 413, at once if Content-Length says so; the connection ends with the answer (RFC 9110 §15.5.14).
+            ConnectionLost: The peer has left before the end.
+            LocalProtocolError: Another task is reading, or pieces were taken from `body` already.
+        """
+        limit = self.exchange.limits.max_body if max_size is None else max_size
+        if (self.content_length or 0) > limit:
+            raise too_large()
+        return await self.body.collect(limit)
+
+    async def text(self, max_size: int | None = None) -> str:
+        """Return the content as text: UTF-8 unless its type says US-ASCII or ISO-8859-1.
+
+        Raises what `read` raises, `Abort(415)` for another charset, and `Abort(400)` for bytes that are none of it.
+        """
+        charset = _CHARSETS.get(self._charset)
+        if charset is None:
+            raise Abort(415, "the charset of the content is not supported")
+        try:
+            return (await self.read(max_size)).decode(charset)
+        except UnicodeDecodeError:
+            raise Abort(400, f"the content is not {charset}") from None
+
+    # Any: the types are those of the peer's JSON.
+    async def json(self, max_size: int | None = None) -> Any:  # noqa: ANN401
+        """Return the value that the content is in JSON, whatever its type says (RFC 8259).
+
+        Raises what `read` raises, and `Abort(400)` for what is no JSON in UTF-8.
+        """
+        content = await self.read(max_size)
+        try:
+            return json.loads(content.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise Abort(400, "the content is not JSON") from None
+
+    async def form(self, max_size: int | None = None, max_fields: int = 1000) -> MultiMapping:
+        """Return the fields of a form that was sent as ``application/x-www-form-urlencoded`` (WHATWG URL §5.1).
+
+        Raises what `read` raises, `Abort(415)` for another media type, and `Abort(413)` for more than `max_fields` fields.
+        """
+        if self.media_type != "application/x-www-form-urlencoded":
+            raise Abort(415, "the content is not application/x-www-form-urlencoded")
+        content = await self.read(max_size)
+        if count_pairs(content) > max_fields:
+            raise Abort(413, "the form has too many fields")
+        return parse_pairs(content)
+
+    @property
+    def _target(self) -> Target:
+        if self._parts is None:
+            self._parts = parse_target(self.target, self.method)
+        return self._parts
+
+    @property
+    def _charset(self) -> str:
+        """The charset parameter of the type, in lower case; empty if there is none (RFC 9110 §8.3.2)."""
+        for parameter in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip(" \t").lower() == "charset":
+                return value.strip(' \t"').lower()
+        return ""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target}>"
+
+
+def _refuse_constant(name: str) -> object:
+    """Refuse NaN and the infinities, which Python's reader would take (RFC 8259 §6)."""
+    raise ValueError(name)
+
+
+HttpHandler: TypeAlias = Callable[[Request], object]
+"""Answers requests: takes one, returns what `to_response` takes, or an awaitable of that."""
