@@ -29,11 +29,41 @@ HOUSE: Mapping[str, Ranks] = {
         ("routing",),
         ("protocol",),
         ("tasks",),
+        ("wakeup",),
         ("driver", "headers"),
         ("errors",),
         ("closing", "version"),
     ),
-    "spry_core.routing": (("builder",), ("tree",), ("pattern",)),
+    "spry_core.testing": (
+        ("client",),
+        ("client_websocket", "response"),
+        ("conversation",),
+        ("peer", "pump"),
+        ("memory",),
+        ("task",),
+        ("parked", "pipe"),
+    ),
+    "spry_core.serving": (
+        ("server",),
+        ("session",),
+        ("answer",),
+        ("exchange", "record"),
+    ),
+    "spry_core.web": (
+        ("application",),
+        ("middleware", "upgrade"),
+        ("filters", "websocket"),
+        ("request", "subscription"),
+        ("body", "failure"),
+        ("exceptions",),
+        ("exchange", "response"),
+        ("cookies", "iteration", "link", "target", "urlencoded"),
+    ),
+    "spry_core.routing": (
+        ("builder",),
+        ("tree",),
+        ("pattern",),
+    ),
     "spry_core.protocol": (
         ("connection",),
         ("http1", "websocket"),
@@ -43,8 +73,27 @@ HOUSE: Mapping[str, Ranks] = {
         ("events", "date"),
         ("deadlines", "limits"),
     ),
-    "spry_core.protocol.engines": (("choice",), ("reference",), ("interface",)),
-    "spry_cli": (("__main__",), ("main",), ("loader", "routes", "run"), ("errors",)),
+    "spry_core.protocol.engines": (
+        ("choice",),
+        ("reference",),
+        ("interface",),
+    ),
+    "spry_asyncio": (
+        ("server",),
+        ("pump",),
+        ("driver",),
+    ),
+    "spry_trio": (
+        ("server",),
+        ("pump",),
+        ("driver",),
+    ),
+    "spry_cli": (
+        ("__main__",),
+        ("main",),
+        ("loader", "routes", "run"),
+        ("errors",),
+    ),
 }
 """What stands in each package, from above; names in one rank do not know each other.
 
