@@ -84,6 +84,8 @@ class WebSocketClose(Exception):  # noqa: N818 - an answer, not an error
     def __init__(self, code: int = 1000, reason: str = "") -> None:
         self.close = check_close(code, reason)
         """The content of the Close frame."""
+        self.code = code
+        self.reason = reason
         super().__init__(code, reason)
 
 

@@ -103,7 +103,9 @@ def test_other_statuses_do_not_redirect(status_code: int) -> None:
 
 
 def test_a_websocket_close_carries_code_and_reason() -> None:
-    assert WebSocketClose(4000, "bye").close == Close(code=4000, reason="bye")
+    close = WebSocketClose(4000, "bye")
+    assert (close.code, close.reason) == (4000, "bye")
+    assert close.close == Close(code=4000, reason="bye")
     assert WebSocketClose().close == Close(code=1000)
 
 
