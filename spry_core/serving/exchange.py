@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -165,7 +165,7 @@ class HttpExchange:
             self._owner.touch()
 
     @contextmanager
-    def interrupted_by_end(self) -> Iterator[None]:
+    def interrupted_by_end(self) -> Generator[None]:
         """Give a block that ends early when the connection does."""
         with self.driver.scope() as scope:
             self._scopes.add(scope)

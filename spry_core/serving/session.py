@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, assert_never
 
-from spry_core.closing import CloseInfo
+from spry_core.closing import Close, CloseInfo
 from spry_core.driver import Driver, Task
 from spry_core.errors import ConnectionClosed
 from spry_core.protocol.connection import Connection
@@ -20,7 +20,6 @@ from spry_core.protocol.events import (
     Accept,
     BodyData,
     BodyEnd,
-    Close,
     ConnectionEnded,
     Event,
     Failure,

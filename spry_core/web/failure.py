@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from spry_core.closing import Close
 from spry_core.errors import ConnectionClosed
-from spry_core.protocol.events import Close
 from spry_core.web.exceptions import Abort, WebSocketClose
 from spry_core.web.link import Link
 

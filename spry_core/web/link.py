@@ -6,13 +6,13 @@ out and wait. Nothing in here does any protocol: states, limits and codes are th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
 from typing import Protocol
 
-from spry_core.closing import CloseInfo
+from spry_core.closing import Close, CloseInfo
 from spry_core.driver import Driver, Scope
 from spry_core.errors import (
     ConnectionClosed,
@@ -23,7 +23,7 @@ from spry_core.errors import (
     WebSocketBusyError,
 )
 from spry_core.protocol.connection import Connection
-from spry_core.protocol.events import Close, SentEvent
+from spry_core.protocol.events import SentEvent
 from spry_core.wakeup import WakeUp
 
 
@@ -167,7 +167,7 @@ class Link:
     # Consuming
 
     @contextmanager
-    def consuming(self, what: str) -> Iterator[None]:
+    def consuming(self, what: str) -> Generator[None]:
         """Be the only consumer of messages inside the block, or raise `WebSocketBusyError`."""
         token = object()
         self.claim(token, what)
@@ -249,7 +249,7 @@ class Link:
     # The handler's end
 
     @contextmanager
-    def interrupted_by_settling(self) -> Iterator[Scope]:
+    def interrupted_by_settling(self) -> Generator[Scope]:
         """Give a block that ends early when the end of the connection is settled."""
         with self._interrupted(self._interrupted_by_settling) as scope:
             if self.connection.close_info is not None:
@@ -257,13 +257,13 @@ class Link:
             yield scope
 
     @contextmanager
-    def interrupted_by_end(self) -> Iterator[Scope]:
+    def interrupted_by_end(self) -> Generator[Scope]:
         """Give a block that ends early when the stream is gone."""
         with self._interrupted(self._interrupted_by_end) as scope:
             yield scope
 
     @contextmanager
-    def _interrupted(self, scopes: set[Scope]) -> Iterator[Scope]:
+    def _interrupted(self, scopes: set[Scope]) -> Generator[Scope]:
         with self.driver.scope() as scope:
             scopes.add(scope)
             try:

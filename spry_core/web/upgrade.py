@@ -101,5 +101,5 @@ async def _ask(request: Request, options: WebSocketOptions, offered: tuple[str, 
         return None
     if options.select_protocol is not None:
         selected = options.select_protocol(offered)
-        return await selected if isawaitable(selected) else selected
+        return selected if selected is None or isinstance(selected, str) else await selected
     return next((each for each in options.protocols if each in offered), None)

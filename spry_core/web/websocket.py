@@ -6,7 +6,7 @@ nothing, and a cancelled `send` has sent its message whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -231,7 +231,7 @@ class WebSocket:
                 raise link.closed_error()
 
     @contextmanager
-    def _streaming(self, exclusive: bool) -> Iterator[None]:
+    def _streaming(self, exclusive: bool) -> Generator[None]:
         link = self._link
         if link.has_exclusive_sender:
             raise WebSocketBusyError("a stream is being sent on this WebSocket")

@@ -1,0 +1,72 @@
+"""Spry: a web toolkit for HTTP/1.1 and WebSocket whose whole behaviour is a pure core.
+
+Here is what applications are made of. The wire is in `spry_core.protocol`, the look-up in
+`spry_core.routing`, what a backend drives in `spry_core.serving`, what handlers do with time in
+`spry_core.tasks`, what tests need in `spry_core.testing`."""
+
+from __future__ import annotations
+
+from spry_core.closing import Close, CloseInfo
+from spry_core.errors import (
+    BufferFull,
+    ConnectionClosed,
+    ConnectionLost,
+    HandshakeRejected,
+    KeepaliveTimeout,
+    LocalProtocolError,
+    ProtocolFailure,
+    RemoteProtocolError,
+    ResponseSealedError,
+    SpryError,
+    WebSocketBusyError,
+    WebSocketStateError,
+)
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.tasks import sleep, timeout
+from spry_core.version import VERSION
+from spry_core.web.application import Application, RouteGroup
+from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
+from spry_core.web.link import ReadyState
+from spry_core.web.middleware import Middleware, Next, Outcome
+from spry_core.web.request import Request
+from spry_core.web.response import Response
+from spry_core.web.subscription import Subscription
+from spry_core.web.websocket import SendResult, WebSocket
+
+__version__ = VERSION
+
+__all__ = [
+    "VERSION",
+    "Abort",
+    "Application",
+    "BufferFull",
+    "Close",
+    "CloseInfo",
+    "ConnectionClosed",
+    "ConnectionLost",
+    "HandshakeRejected",
+    "KeepaliveTimeout",
+    "Limits",
+    "LocalProtocolError",
+    "Middleware",
+    "Next",
+    "Outcome",
+    "ProtocolFailure",
+    "ReadyState",
+    "RemoteProtocolError",
+    "Request",
+    "Response",
+    "ResponseSealedError",
+    "Rethrow",
+    "RouteGroup",
+    "SendResult",
+    "SpryError",
+    "Subscription",
+    "Timeouts",
+    "WebSocket",
+    "WebSocketBusyError",
+    "WebSocketClose",
+    "WebSocketStateError",
+    "sleep",
+    "timeout",
+]
