@@ -147,8 +147,9 @@ class Session:
         """End politely: a WebSocket with this Close, HTTP after the present answer.
 
         Handlers that still run `grace` seconds later (`Timeouts.grace` for None) are cancelled, and
-        `Timeouts.close_timeout` after that the stream is cut. A second call changes nothing."""
-        if self.is_draining or self.closed:
+        `Timeouts.close_timeout` after that the stream is cut. A second call may shorten the grace and changes nothing else.
+        """
+        if self.closed:
             return
         self.is_draining = True
         timeouts = self.connection.timeouts
