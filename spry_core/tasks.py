@@ -8,12 +8,13 @@ cancel a scope; so no backend needs a timer of its own for this. The host is fou
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Final, Protocol, TypeVarTuple
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeVarTuple
 
 from spry_core.driver import Driver, Event, Scope
 from spry_core.errors import LocalProtocolError
@@ -193,48 +194,57 @@ async def sleep(seconds: float) -> None:
 
 
 class Timeout:
-    """What `timeout` gives: tells whether it was this time limit that ended the block."""
+    """A time limit for one `with` block, as `timeout` makes it."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_block", "_scope", "_seconds", "_timer")
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, seconds: float | None) -> None:
+        if seconds is not None:
+            _check(seconds)
+        self._seconds = seconds
+        self._block: AbstractContextManager[Scope] | None = None
+        self._scope: Scope | None = None
+        self._timer: Timer | None = None
 
     @property
     def expired(self) -> bool:
-        """True if this time limit ended the block; other time limits, and errors of the system, are `TimeoutError` too."""
-        return self._scope.cancelled
+        """True if it was this limit that ended the block; other limits, and errors of the system, are `TimeoutError` too."""
+        return self._scope is not None and self._scope.cancelled
+
+    def __enter__(self) -> Self:
+        if self._block is not None:
+            raise LocalProtocolError("a time limit is for one block: make another")
+        host = current_host()
+        self._block = host.driver.scope()
+        self._scope = self._block.__enter__()
+        if self._seconds is not None:
+            self._timer = host.timers.add(host.driver.now() + self._seconds, self._scope.cancel)
+            host.driver.notify()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._block is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._block.__exit__(kind, error, traceback)
+        if self.expired:  # `from None`: the cancellation was our own, and is over
+            raise TimeoutError(f"not finished within {self._seconds} s") from None
 
 
-@contextmanager
-def timeout(seconds: float | None) -> Generator[Timeout]:
-    """Give a `with` block of the running task at most `seconds`; then cancel what it waits for and raise `TimeoutError`.
+def timeout(seconds: float | None) -> Timeout:
+    """Make a time limit for a `with` block: after `seconds` what it waits for is cancelled and the block raises `TimeoutError`.
 
     None sets no limit. The error is raised at the end of the block, and only if the block was ended by the limit: a block that
     finishes, or raises something of its own, in the moment of expiry is left alone, and so is a cancellation from outside.
 
     Raises:
-        TimeoutError: The limit ended the block.
+        TimeoutError: At the end of the block: the limit ended it.
         ValueError: `seconds` is negative or not finite.
-        LocalProtocolError: This is no task of Spry's.
+        LocalProtocolError: On entering the block: this is no task of Spry's, or the limit was used already.
     """
-    if seconds is not None:
-        _check(seconds)
-    host = current_host()
-    with host.driver.scope() as scope:
-        timer = None
-        if seconds is not None:
-            timer = host.timers.add(host.driver.now() + seconds, scope.cancel)
-            host.driver.notify()
-        try:
-            yield Timeout(scope)
-        finally:
-            if timer is not None:
-                timer.cancel()
-    if scope.cancelled:
-        raise TimeoutError(
-            f"not finished within {seconds} s"
-        ) from None  # the cancellation is our own, and over
+    return Timeout(seconds)
 
 
 def _check(seconds: float) -> None:

@@ -87,12 +87,7 @@ def foreign_in(awaitable: object, yielded: object) -> tuple[str, str]:
     `yielded` is what it gave the driver, and not the driver's.
     """
     places = list(_places(awaitable))
-    at = str(_users_last(places) or places[-1])
-    for place in _behind_user(places):
-        if place.package in _EVENT_LOOPS:
-            return at, f"{place.module}.{place.code.co_qualname}"
-    kind = type(yielded)
-    return at, "a bare yield" if yielded is None else f"{kind.__module__}.{kind.__qualname__}"
+    return str(_users_last(places) or places[-1]), _called_in_loop(places) or _kind(yielded)
 
 
 def foreign_call(error: BaseException) -> tuple[str, str] | None:
@@ -106,9 +101,23 @@ def foreign_call(error: BaseException) -> tuple[str, str] | None:
     places = list(_traceback_places(error.__traceback__))
     if not places or places[-1].package not in _EVENT_LOOPS:
         return None
-    # A library may call another (anyio calls sniffio): the one that the user called is the first behind their line.
-    called = next(place for place in _behind_user(places) if place.package in _EVENT_LOOPS)
-    return str(_users_last(places) or places[0]), f"{called.module}.{called.code.co_qualname}"
+    called = _called_in_loop(places)
+    assert called is not None  # the last place is one
+    return str(_users_last(places) or places[0]), called
+
+
+def _called_in_loop(places: list[Place]) -> str | None:
+    """Name the function of an event loop that the user's innermost line has called, at once or through others.
+
+    Such a library may call another (anyio calls sniffio): it is the first that the user knows.
+    """
+    called = next((place for place in _behind_user(places) if place.package in _EVENT_LOOPS), None)
+    return None if called is None else f"{called.module}.{called.code.co_qualname}"
+
+
+def _kind(yielded: object) -> str:
+    kind = type(yielded)
+    return "a bare yield" if yielded is None else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _awaiting(places: list[Place]) -> str:

@@ -90,28 +90,19 @@ class Alarm:
 class Watch:
     """Handles the deadlines of what has no stream: a server."""
 
-    def __init__(self, driver: MemoryDriver, owner: str) -> None:
+    def __init__(self, driver: MemoryDriver, clocked: Clocked) -> None:
         self._driver = driver
-        self._alarm = Alarm(driver, self)
-        self._clocked: Clocked | None = None
-        self.driver: Driver = driver.lend(owner, self.look)
-        """The driver to lend to it."""
-
-    def start(self, clocked: Clocked, host: Host) -> None:
-        """Watch over `clocked`, whose tasks `host` runs."""
         self._clocked = clocked
-        self._driver.add_host(host)
-        self.look()
+        self._alarm = Alarm(driver, self)
 
     def look(self) -> None:
-        """Look at it soon."""
+        """Look at it soon: call this when its deadline may have changed."""
         self._driver.schedule(self)
 
     def step(self) -> None:
         """Handle what is due and arm for what comes next."""
-        if self._clocked is not None:
-            handle_due(self._clocked, self._driver.now())
-            self._alarm.arm(self._clocked.next_deadline())
+        handle_due(self._clocked, self._driver.now())
+        self._alarm.arm(self._clocked.next_deadline())
 
 
 def handle_due(clocked: Clocked, now: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spry_core.errors import LocalProtocolError
-from spry_core.tasks import Timers, current_host, enter, event, now, sleep, timeout
+from spry_core.tasks import Timer, Timers, current_host, enter, event, now, sleep, timeout
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.task import Cancelled
 
@@ -91,8 +92,9 @@ def test_what_a_callback_adds_fires_as_well_if_it_is_due() -> None:
 
 def test_a_callback_may_cancel_a_timer_that_is_due() -> None:
     timers, fired = Timers(), list[str]()
-    timers.add(1.0, lambda: later.cancel())
-    later = timers.add(1.0, noting(fired, "later"))
+    later = list[Timer]()
+    timers.add(1.0, lambda: later[0].cancel())
+    later.append(timers.add(1.0, noting(fired, "later")))
     timers.handle_deadline(1.0)
     assert fired == []
 
@@ -132,7 +134,7 @@ def test_timers_do_as_a_plain_list_does(steps: list[tuple[str, int]]) -> None:
         if what == "add":
             name = len(handles)
             model.append((float(number), name))
-            handles.append(timers.add(float(number), lambda name=name: fired.append(name)))
+            handles.append(timers.add(float(number), partial(fired.append, name)))
         elif what == "cancel":
             name = number % len(handles)
             handles[name].cancel()
@@ -294,9 +296,9 @@ def test_an_event_wakes_every_waiter() -> None:
 
 def test_a_timeout_ends_the_block_and_raises_at_its_end() -> None:
     async def limited() -> tuple[float, bool, bool]:
-        with pytest.raises(TimeoutError, match=r"^not finished within 2\.0 s$") as caught:
-            with timeout(2.0) as limit:
-                await sleep(5.0)
+        limit = timeout(2.0)
+        with pytest.raises(TimeoutError, match=r"^not finished within 2\.0 s$") as caught, limit:
+            await sleep(5.0)
         return now(), limit.expired, caught.value.__suppress_context__
 
     assert MemoryDriver().run(limited) == (2.0, True, True)
@@ -339,9 +341,9 @@ def test_another_timeout_error_is_not_taken_for_this_limit() -> None:
     """`OSError(ETIMEDOUT)` is a `TimeoutError`: who wants to know asks the object."""
 
     async def limited() -> bool:
-        with pytest.raises(TimeoutError, match="of the system"):
-            with timeout(2.0) as limit:
-                raise TimeoutError("of the system")
+        limit = timeout(2.0)
+        with pytest.raises(TimeoutError, match="of the system"), limit:
+            raise TimeoutError("of the system")
         return limit.expired
 
     assert MemoryDriver().run(limited) is False
@@ -362,12 +364,15 @@ def test_no_time_at_all_still_lets_a_block_do_what_needs_no_waiting() -> None:
     done = list[str]()
 
     async def limited() -> bool:
-        with pytest.raises(TimeoutError):
-            with timeout(0.0) as limit:
-                done.append("before")
-                await sleep(1.0)
-                done.append("after")
+        limit = timeout(0.0)
+        with pytest.raises(TimeoutError), limit:
+            await work()
         return limit.expired
+
+    async def work() -> None:
+        done.append("before")
+        await sleep(1.0)
+        done.append("after")
 
     assert MemoryDriver().run(limited) is True
     assert done == ["before"]
@@ -375,15 +380,27 @@ def test_no_time_at_all_still_lets_a_block_do_what_needs_no_waiting() -> None:
 
 def test_of_nested_limits_the_one_that_expired_raises() -> None:
     async def limited(outer_limit: float, inner_limit: float) -> tuple[bool, bool]:
-        with pytest.raises(TimeoutError):
-            with timeout(outer_limit) as outer:
-                with timeout(inner_limit) as inner:
-                    await sleep(9.0)
+        outer, inner = timeout(outer_limit), timeout(inner_limit)
+        with pytest.raises(TimeoutError), outer, inner:
+            await sleep(9.0)
         return outer.expired, inner.expired
 
     assert MemoryDriver().run(limited, 1.0, 2.0) == (True, False)
     assert MemoryDriver().run(limited, 2.0, 1.0) == (False, True)
     assert MemoryDriver().run(limited, 1.0, 1.0) == (True, False)
+
+
+def test_a_time_limit_is_for_one_block() -> None:
+    limit = timeout(1.0)
+
+    async def use() -> None:
+        with limit:
+            pass
+
+    assert not limit.expired
+    MemoryDriver().run(use)
+    with pytest.raises(LocalProtocolError, match="a time limit is for one block"):
+        MemoryDriver().run(use)
 
 
 def test_a_cancellation_from_outside_is_not_the_limits_own() -> None:
