@@ -1,0 +1,55 @@
+"""What applications are made of: application, request, response, WebSocket, middleware, exception filters."""
+
+from __future__ import annotations
+
+from spry_core.web.application import Application, RouteGroup, RouteRegistry
+from spry_core.web.body import RequestBody
+from spry_core.web.cookies import SameSite
+from spry_core.web.dispatch import Dispatcher
+from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
+from spry_core.web.exchange import Exchange, StreamInfo
+from spry_core.web.filters import ExceptionFilters, Filter
+from spry_core.web.link import Link, ReadyState
+from spry_core.web.middleware import Chain, Middleware, MiddlewareStack, Next, Outcome
+from spry_core.web.options import WebSocketOptions, WebSocketSettings
+from spry_core.web.origin import Origins
+from spry_core.web.request import HttpHandler, Params, Request
+from spry_core.web.response import Content, Response
+from spry_core.web.subscription import Subscription
+from spry_core.web.upgrade import WebSocketHandler
+from spry_core.web.websocket import SendResult, WebSocket
+
+__all__ = [
+    "Abort",
+    "Application",
+    "Chain",
+    "Content",
+    "Dispatcher",
+    "ExceptionFilters",
+    "Exchange",
+    "Filter",
+    "HttpHandler",
+    "Link",
+    "Middleware",
+    "MiddlewareStack",
+    "Next",
+    "Origins",
+    "Outcome",
+    "Params",
+    "ReadyState",
+    "Request",
+    "RequestBody",
+    "Response",
+    "Rethrow",
+    "RouteGroup",
+    "RouteRegistry",
+    "SameSite",
+    "SendResult",
+    "StreamInfo",
+    "Subscription",
+    "WebSocket",
+    "WebSocketClose",
+    "WebSocketHandler",
+    "WebSocketOptions",
+    "WebSocketSettings",
+]

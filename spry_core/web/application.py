@@ -1,0 +1,137 @@
+"""The application: what is registered, before anybody serves it.
+
+Routes and groups are those of `spry_core.routing`, with the kinds of handler that there are here and the options of WebSocket
+routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Unpack, overload
+
+from spry_core.routing import BaseRouteBuilder, Pattern
+from spry_core.web.dispatch import Dispatcher, Routes
+from spry_core.web.filters import ExceptionFilters
+from spry_core.web.middleware import Middleware, MiddlewareStack, handled_kinds
+from spry_core.web.options import WebSocketSettings, merge, resolve
+from spry_core.web.request import HttpHandler
+from spry_core.web.upgrade import WebSocketHandler
+
+
+class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, "RouteGroup"]):
+    """What an application and its groups have in common: `get` and its kin, `ws`, `group` and `register`."""
+
+    def __init__(
+        self,
+        routes: Routes | None = None,
+        prefix: Pattern | None = None,
+        middleware: Iterable[Middleware] = (),
+        ws_defaults: WebSocketSettings | None = None,
+    ) -> None:
+        super().__init__(routes, Pattern.parse("/") if prefix is None else prefix, middleware)
+        self._ws_settings = merge(ws_defaults or {})
+
+    @overload
+    def ws(
+        self, path: str, handler: WebSocketHandler, **options: Unpack[WebSocketSettings]
+    ) -> WebSocketHandler: ...
+
+    @overload
+    def ws(
+        self, path: str, handler: None = None, **options: Unpack[WebSocketSettings]
+    ) -> Callable[[WebSocketHandler], WebSocketHandler]: ...
+
+    def ws(
+        self, path: str, handler: WebSocketHandler | None = None, **options: Unpack[WebSocketSettings]
+    ) -> WebSocketHandler | Callable[[WebSocketHandler], WebSocketHandler]:
+        """Open a WebSocket here, for `handler(ws, request)`, sync or async; a decorator without a handler (RFC 6455 §4.2).
+
+        The handler runs when the 101 has been sent. A route of GET may have the same path.
+
+        Args:
+            path: A pattern, as for `get`.
+            handler: Gets the `WebSocket` and the `Request` of the opening handshake.
+            options: Those of `WebSocketSettings`, as `WebSocketOptions`, `Limits` and `Timeouts` describe them. What is left out
+                comes from the groups, then from `Application.ws_defaults`, then from the server.
+
+        Raises:
+            TypeError: There is no such option, or it cannot have a value of this type.
+            ValueError: An option, or the pattern, has a mistake, or the route conflicts with another.
+            LocalProtocolError: Serving has started.
+        """
+        settings = merge(self._ws_settings, options)
+        resolve(settings)
+        return self._websocket(path, handler, settings)
+
+    def group(
+        self,
+        prefix: str,
+        boot: Callable[[RouteGroup], object] | None = None,
+        *,
+        middleware: Iterable[Middleware] = (),
+        ws_defaults: WebSocketSettings | None = None,
+    ) -> RouteGroup:
+        """Return a group of routes below `prefix`, with `middleware` around them, inside of what this adds.
+
+        It can be kept, handed to `boot` (called before this returns), or opened by ``with``.
+
+        Args:
+            prefix: A pattern, maybe with parameters; empty for middleware alone.
+            boot: Called with the group.
+            middleware: Around the routes of the group, outermost first.
+            ws_defaults: Options for the group's WebSocket routes.
+
+        Raises:
+            TypeError: `ws_defaults` has a mistake.
+            ValueError: Likewise, or the prefix does, or `handles` of a middleware.
+        """
+        settings = merge(self._ws_settings, ws_defaults or {})
+        resolve(settings)
+        around = (*self._middleware, *middleware)
+        for each in around:
+            handled_kinds(each)
+        group = RouteGroup(self._routes, self._prefix.join(prefix), around, settings)
+        if boot is not None:
+            boot(group)
+        return group
+
+    def _nested(self, prefix: Pattern, middleware: tuple[Middleware, ...]) -> RouteGroup:
+        return RouteGroup(self._routes, prefix, middleware, self._ws_settings)
+
+
+class RouteGroup(RouteRegistry):
+    """Routes with a prefix and middleware of their own, as `group` makes them."""
+
+
+class Application(RouteRegistry):
+    """An HTTP and WebSocket application, which any backend can serve.
+
+    Everything is registered before serving starts; after that, registering raises `LocalProtocolError`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.middleware = MiddlewareStack()
+        """What is around every route and around requests that no route answers."""
+        self.exceptions = ExceptionFilters()
+        """What answers exceptions."""
+        # Any: what is put in here is the application's own business, as are its types.
+        self.locals: dict[str, Any] = {}
+        """Whatever the application wants to have at hand."""
+        self.ws_defaults: WebSocketSettings = {}
+        """Options for all WebSocket routes that do not say otherwise, also for those registered before."""
+        self._dispatcher: Dispatcher | None = None
+
+    def compile(self) -> Dispatcher:
+        """Freeze what is registered and make the dispatcher; a second call returns the same. Servers call it.
+
+        Raises:
+            TypeError: `ws_defaults` has a mistake.
+            ValueError: Likewise.
+        """
+        if self._dispatcher is None:
+            self._dispatcher = Dispatcher(self._routes, self.middleware, self.exceptions, self.ws_defaults)
+            self._routes.freeze()
+            self.middleware.freeze()
+            self.exceptions.freeze()
+        return self._dispatcher

@@ -1,0 +1,168 @@
+"""From the head of a request to the chain that answers it: the application, compiled.
+
+Made once, when serving starts: one composed chain for each route, and one for what no route answers. A request that no handler
+can answer gets its verdict here (404, 405, 426 and their like), which is raised inside the application's own middleware and
+before any of a group, so that logs and CORS see it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never, cast
+
+from spry_core.protocol.events import Refusal, RequestHead
+from spry_core.routing import (
+    WEBSOCKET,
+    Answer,
+    BadPath,
+    Entry,
+    Match,
+    MethodNotAllowed,
+    NotFound,
+    Route,
+    Router,
+    RouteTable,
+)
+from spry_core.web.exceptions import Abort
+from spry_core.web.exchange import Exchange
+from spry_core.web.filters import ExceptionFilters
+from spry_core.web.middleware import Chain, ChainKind, Middleware, compose, http_endpoint
+from spry_core.web.options import WebSocketOptions, WebSocketSettings, resolve
+from spry_core.web.origin import SAME, Origins, is_allowed
+from spry_core.web.request import HttpHandler, Params, Request
+from spry_core.web.response import Response
+from spry_core.web.target import Target, parse_target
+from spry_core.web.upgrade import WebSocketHandler, websocket_endpoint
+
+Handler: TypeAlias = HttpHandler | WebSocketHandler
+"""What can be registered."""
+
+Routes: TypeAlias = RouteTable[Handler, Middleware]
+"""What an application has registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What the compiled table holds for one route."""
+
+    chain: Chain
+    origins: Origins = SAME
+
+
+class Dispatcher:
+    """Finds the chain for each request.
+
+    Args:
+        routes: What is registered.
+        middleware: The application's own, outermost first; what groups add is in their entries.
+        filters: The exception filters.
+        ws_defaults: What holds for WebSocket routes that do not say otherwise.
+
+    Raises:
+        TypeError: `ws_defaults` has a mistake, as for `options.resolve`.
+        ValueError: Likewise.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        middleware: Iterable[Middleware],
+        filters: ExceptionFilters,
+        ws_defaults: WebSocketSettings,
+    ) -> None:
+        self._middleware = tuple(middleware)
+        self._filters = filters
+        self._http_verdict = compose(self._middleware, _give_verdict, filters, "http")
+        self._ws_verdict = compose(self._middleware, _give_verdict, filters, "ws")
+        self._router: Router[_Served] = Router(case_sensitive=routes.case_sensitive)
+        for entry in routes.entries:
+            if entry.method == WEBSOCKET:
+                settings = cast("WebSocketSettings", entry.options)
+                self._add_websocket(entry, resolve(ws_defaults, settings))
+        for entry in routes.entries:
+            if entry.method != WEBSOCKET:
+                self._add_http(entry)
+
+    def resolve(self, head: RequestHead, exchange: Exchange) -> tuple[Request, Chain]:
+        """Return a request and the chain that answers it. It never fails: what is wrong is said by the chain."""
+        method = head.method.decode("latin-1")
+        target = parse_target(head.target.decode("latin-1"), method)
+        # An offer counts on a path that has a WebSocket; anywhere else it is ignored (RFC 9110 §7.8).
+        if method == "GET" and head.websocket is not None:
+            found = self._router.match(WEBSOCKET, target.raw_path)
+            if isinstance(found, Match):
+                return self._open(head, exchange, target, found)
+        return self._answer(head, exchange, target, self._router.match(method, target.raw_path), method)
+
+    def _open(
+        self, head: RequestHead, exchange: Exchange, target: Target, found: Match[_Served]
+    ) -> tuple[Request, Chain]:
+        """Take an opening handshake to its route, or refuse it before any middleware of a group sees it."""
+        served, verdict = found.route.handler, None
+        if isinstance(head.websocket, Refusal):
+            verdict = Abort(head.websocket.status_code, head.websocket.reason)
+        elif not is_allowed(served.origins, head, target.authority):
+            verdict = Abort(403, "this origin may not connect")
+        request = Request(head, exchange, _params(found), target=target, is_upgrade=True, verdict=verdict)
+        return request, served.chain if verdict is None else self._ws_verdict
+
+    def _answer(
+        self, head: RequestHead, exchange: Exchange, target: Target, found: Answer[_Served], method: str
+    ) -> tuple[Request, Chain]:
+        if isinstance(found, Match):
+            return Request(head, exchange, _params(found), target=target), found.route.handler.chain
+        verdict = _verdict(found, method)
+        return Request(head, exchange, target=target, verdict=verdict), self._http_verdict
+
+    def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
+        handler = cast("WebSocketHandler", entry.handler)
+        self._add(entry, WEBSOCKET, websocket_endpoint(handler, options), options.origins)
+        if options.fallback is not None:
+            self._add(entry, "GET", http_endpoint(options.fallback, f"the fallback of {entry.pattern}"))
+
+    def _add_http(self, entry: Entry[Handler, Middleware]) -> None:
+        handler = cast("HttpHandler", entry.handler)
+        try:
+            self._add(entry, entry.method, http_endpoint(handler, f"{entry.method} {entry.pattern}"))
+        except ValueError:
+            # The entries do not conflict with each other: it is a fallback that answers in the place of this GET route.
+            pass
+
+    def _add(
+        self, entry: Entry[Handler, Middleware], method: str, endpoint: Chain, origins: Origins = SAME
+    ) -> None:
+        kind: ChainKind = "ws" if method == WEBSOCKET else "http"
+        chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, kind)
+        self._router.add(Route(method, entry.pattern, _Served(chain, origins), entry.place))
+
+
+async def _give_verdict(request: Request) -> Response:
+    """Answer as the dispatcher decided; as an exception, so that filters may make a page of it."""
+    assert request.verdict is not None
+    if isinstance(request.verdict, Response):
+        return request.verdict
+    raise request.verdict
+
+
+def _params(found: Match[_Served]) -> Params:
+    return Params(found.params, found.catchall)
+
+
+def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str) -> Abort | Response:
+    """Say what a request deserves that no route answers."""
+    match found:
+        case BadPath():
+            return Abort(400, found.reason)
+        case NotFound():
+            return Abort(404)
+        case MethodNotAllowed() if method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": ", ".join(found.allow)})
+        case MethodNotAllowed() if method in ("GET", "HEAD") and "GET" in found.allow:
+            return Abort(
+                426
+            )  # only by a WebSocket can there be a GET that no GET may have (RFC 9110 §15.5.22)
+        case MethodNotAllowed():
+            return Abort(405, headers={"allow": ", ".join(found.allow)})
+        case _:
+            assert_never(found)
