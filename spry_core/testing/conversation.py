@@ -12,7 +12,6 @@ from spry_core.closing import CloseInfo
 from spry_core.errors import (
     ConnectionClosed,
     ConnectionLost,
-    KeepaliveTimeout,
     ProtocolFailure,
     RemoteProtocolError,
 )
@@ -21,6 +20,7 @@ from spry_core.protocol import (
     Connection,
     ConnectionEnded,
     Event,
+    Failure,
     Message,
     SentEvent,
     Writable,
@@ -40,6 +40,7 @@ class Conversation:
         self._pump.start(connection)
         self._events: deque[Event] = deque()
         self._info: CloseInfo | None = None
+        self._failure: RemoteProtocolError | None = None
 
     @property
     def driver(self) -> MemoryDriver:
@@ -96,6 +97,21 @@ class Conversation:
         self._release(event)
         return event
 
+    def closed_error(self) -> ConnectionClosed:
+        """Make the exception that tells a client's user how the connection ended, or that it is closing."""
+        info = self.info
+        if info is None:
+            return ConnectionClosed()
+        error: ConnectionClosed
+        if self._failure is not None:
+            error = ProtocolFailure(info)
+        elif info.sent is not None or info.initiator == "local":
+            error = ConnectionClosed(info)
+        else:
+            error = ConnectionLost(info)
+        error.__cause__ = self._failure or info.cause
+        return error
+
     def _is_hasty(self) -> bool:
         # While it is open, a WebSocket's deadlines are keepalive, which two willing peers go on with for ever.
         return not self._connection.is_open
@@ -108,6 +124,8 @@ class Conversation:
         for event in self._connection:
             if isinstance(event, ConnectionEnded):
                 self._info = event.info
+            elif isinstance(event, Failure):
+                self._failure = event.error
             if not isinstance(event, Writable):
                 self._events.append(event)
 
@@ -120,17 +138,3 @@ class Conversation:
             return
         self._connection.release(size, self._driver.now())
         self._pump.look()
-
-
-def closed_error(info: CloseInfo) -> ConnectionClosed:
-    """Return the error that says to a client's user how the connection ended."""
-    if isinstance(info.cause, RemoteProtocolError):
-        error: ConnectionClosed = ProtocolFailure(info)
-        error.__cause__ = info.cause
-    elif isinstance(info.cause, KeepaliveTimeout):
-        error = KeepaliveTimeout(info)
-    elif info.clean:
-        error = ConnectionClosed(info)
-    else:
-        error = ConnectionLost(info)
-    return error

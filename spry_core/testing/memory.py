@@ -268,7 +268,7 @@ class MemoryDriver:
             when = self.next_deadline()
             if timeout is not None and (when is None or when > until):
                 self._now = until
-                raise TimeoutError(f"no {what} within {timeout} s")
+                raise TimeoutError(f"{what} did not come within {timeout} s")
             if when is None or (timeout is None and not (self._has_timers() or is_hasty())):
                 raise Deadlock(self._tell(f"nothing can bring {what}"))
             if timeout is None and (jumps := jumps + 1) > MAX_JUMPS:

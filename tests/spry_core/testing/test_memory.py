@@ -255,15 +255,15 @@ def test_a_wait_with_a_timeout_goes_over_everything_and_stops_there() -> None:
     driver.add_alarm(1.0, lambda: rung.append(driver.now()))
     driver.add_alarm(2.0, lambda: rung.append(driver.now()))
     driver.add_alarm(2.5, lambda: rung.append(driver.now()))
-    with pytest.raises(TimeoutError, match=r"^no reply within 2\.0 s$"):
-        driver.wait_until(lambda: False, "reply", timeout=2.0)
+    with pytest.raises(TimeoutError, match=r"^a reply did not come within 2\.0 s$"):
+        driver.wait_until(lambda: False, "a reply", timeout=2.0)
     assert (rung, driver.now()) == ([1.0, 2.0], 2.0)
 
 
 def test_a_timeout_passes_also_when_nothing_is_set() -> None:
     driver = MemoryDriver()
     with pytest.raises(TimeoutError):
-        driver.wait_until(lambda: False, "reply", timeout=2.0)
+        driver.wait_until(lambda: False, "a reply", timeout=2.0)
     assert driver.now() == 2.0
 
 

@@ -1,0 +1,369 @@
+"""A client for tests: synchronous, no socket, no event loop, and real bytes through the real core on both ends."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterable, Iterator, Mapping
+from random import Random
+from types import TracebackType
+from typing import ClassVar, Final, Self
+from urllib.parse import urlencode
+
+from spry_core.errors import HandshakeRejected, LocalProtocolError
+from spry_core.headers import MutableHeaders, Pairs
+from spry_core.protocol import (
+    Accept,
+    BodyData,
+    BodyEnd,
+    Connection,
+    ConnectionEnded,
+    EngineName,
+    Limits,
+    RequestHead,
+    ResponseHead,
+    SentEvent,
+    Timeouts,
+)
+from spry_core.protocol.handshake import request as opening_handshake
+from spry_core.serving import LogRecord, Server
+from spry_core.testing.client_websocket import ClientWebSocket
+from spry_core.testing.conversation import Conversation
+from spry_core.testing.memory import MemoryDriver
+from spry_core.testing.parked import Deadlock
+from spry_core.testing.peer import MemoryPeer
+from spry_core.testing.pipe import End, stream
+from spry_core.testing.pump import MemoryPump, Watch
+from spry_core.testing.response import ClientResponse, receive_content, receive_response
+from spry_core.web.application import Application
+from spry_core.web.exchange import StreamInfo
+
+EPOCH: Final = 946_684_800.0
+"""What the server's wall clock shows when the virtual time is 0: the beginning of the year 2000, UTC."""
+
+_NOTHING: Final = object()  # None is a value of JSON
+
+_PATIENT: Final = Timeouts(
+    head=None,
+    body=None,
+    keep_alive=None,
+    write=None,
+    linger=None,
+    opening=None,
+    ping_interval=None,
+    close_timeout=None,
+)
+"""The client has no deadlines of its own, so whatever time brings is the server's doing."""
+
+_BOUNDLESS: Final = Limits(max_message_size=None)
+"""Nor does it judge the size of what it is sent."""
+
+
+class TestClient:
+    """An application, a server for it in memory, and a client of that server.
+
+    Requests go over one connection as long as that stays open; each WebSocket has its own. Nothing here ever hangs: a wait
+    that nothing can end raises `Deadlock` at once and says who waits for what. As a context manager it calls `close` at the end.
+
+    Args:
+        app: The application. It is compiled, so nothing can be registered afterwards.
+        seed: Decides the order of ready tasks and all randomness; the same seed gives the same run, to the byte.
+        limits: The server's limits, in bytes.
+        timeouts: The server's timeouts, in virtual seconds.
+        engine: The engine on both ends.
+        host: What the Host field of requests says.
+        secure: True if the server is to think that TLS ends in it.
+    """
+
+    __test__: ClassVar[bool] = False  # for pytest: this is not a test
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        seed: int = 0,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        engine: EngineName = "reference",
+        host: str = "testserver",
+        secure: bool = False,
+    ) -> None:
+        self.driver: Final = MemoryDriver(seed=seed)
+        """The driver of the server and of this client."""
+        self.reports: Final[list[LogRecord]] = []
+        """What the server had to log, in order."""
+        self._host = host
+        self._secure = secure
+        self._engine: EngineName = engine
+        # Sources of their own: what one side draws does not change what the other gets.
+        self._random = Random(f"client {seed}")
+        self.server: Final = Server(
+            app,
+            limits=limits or Limits(),
+            timeouts=timeouts or Timeouts(),
+            engine=engine,
+            random=Random(f"server {seed}").randbytes,
+            wall_clock=lambda: EPOCH + self.driver.now(),
+            report=self._report,
+        )
+        """The server, for what a test wants to ask of it."""
+        self._watch = Watch(self.driver, self.server)
+        self._ports = iter(range(50_000, 65_536))
+        self._kept: Conversation | None = None
+        self._websockets: list[ClientWebSocket] = []
+
+    # ------------------------------------------------------------------------------------------------------- HTTP
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: str | bytes | Iterable[bytes] = b"",
+        json: object = _NOTHING,
+        data: Mapping[str, str] | None = None,
+    ) -> ClientResponse:
+        """Send one request and return its answer, whatever it is; redirects are not followed.
+
+        Args:
+            method: The method, such as ``"GET"``.
+            target: Path and query as on the wire, percent-encoded, such as ``"/search?q=caf%C3%A9"``.
+            headers: Further fields; they win over those that are set here (Host, Content-Type, Content-Length).
+            content: The content; an iterable is sent chunked.
+            json: Instead of `content`: a value to send as JSON.
+            data: Instead of `content`: the fields of a form, sent as ``application/x-www-form-urlencoded``.
+
+        Raises:
+            ConnectionClosed: The connection has ended without an answer, or in the midst of it.
+            Deadlock: Nothing can bring the answer.
+            ForeignAwaitable: A handler awaited something that belongs to an event loop.
+            ValueError: The target or a field cannot stand on the wire.
+        """
+        fields = MutableHeaders(headers)
+        pieces = _content(fields, content, json, data)
+        fields.setdefault("host", self._host)
+        conversation = self._take_kept()
+        head = RequestHead(method=method.encode("ascii"), target=target.encode("ascii"), headers=fields.raw())
+        conversation.send(head)
+        self._send_all(conversation, (BodyData(data=piece) for piece in pieces if piece))
+        self._send_all(conversation, (BodyEnd(),))
+        response = receive_response(conversation, f"the answer to {method} {target}")
+        self._kept = conversation
+        return response
+
+    def get(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
+        """Send a GET; see `request`."""
+        return self.request("GET", target, headers=headers)
+
+    def head(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
+        """Send a HEAD; see `request`."""
+        return self.request("HEAD", target, headers=headers)
+
+    def options(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
+        """Send an OPTIONS; see `request`."""
+        return self.request("OPTIONS", target, headers=headers)
+
+    def delete(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
+        """Send a DELETE; see `request`."""
+        return self.request("DELETE", target, headers=headers)
+
+    def post(
+        self,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: str | bytes | Iterable[bytes] = b"",
+        json: object = _NOTHING,
+        data: Mapping[str, str] | None = None,
+    ) -> ClientResponse:
+        """Send a POST; see `request`."""
+        return self.request("POST", target, headers=headers, content=content, json=json, data=data)
+
+    def put(
+        self,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: str | bytes | Iterable[bytes] = b"",
+        json: object = _NOTHING,
+        data: Mapping[str, str] | None = None,
+    ) -> ClientResponse:
+        """Send a PUT; see `request`."""
+        return self.request("PUT", target, headers=headers, content=content, json=json, data=data)
+
+    def patch(
+        self,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: str | bytes | Iterable[bytes] = b"",
+        json: object = _NOTHING,
+        data: Mapping[str, str] | None = None,
+    ) -> ClientResponse:
+        """Send a PATCH; see `request`."""
+        return self.request("PATCH", target, headers=headers, content=content, json=json, data=data)
+
+    # -------------------------------------------------------------------------------------------------- WebSocket
+
+    def ws(self, target: str, *, subprotocols: Iterable[str] = (), headers: Pairs = ()) -> ClientWebSocket:
+        """Open a WebSocket and return it, open.
+
+        Args:
+            target: Path and query, as in `request`.
+            subprotocols: What to offer, the preferred one first (RFC 6455 §1.9).
+            headers: Further fields of the opening handshake, such as Origin.
+
+        Raises:
+            HandshakeRejected: The server answered otherwise; `response` is a `ClientResponse`, as the wire has it.
+            ConnectionClosed: The connection has ended without an answer.
+            Deadlock: Nothing can bring an answer.
+            ForeignAwaitable: A middleware or a handler awaited something that belongs to an event loop.
+        """
+        conversation = self._connect()
+        head = opening_handshake(
+            host=self._host,
+            target=target,
+            random=self._random.randbytes,
+            subprotocols=tuple(subprotocols),
+            headers=MutableHeaders(headers).raw(),
+        )
+        conversation.send(head)
+        conversation.send(BodyEnd())
+        what = f"the answer to the opening handshake on {target}"
+        while True:
+            event = conversation.receive(what)
+            match event:
+                case Accept():
+                    websocket = ClientWebSocket(conversation, event, target)
+                    self._websockets.append(websocket)
+                    return websocket
+                case ResponseHead() if event.status_code >= 200:
+                    raise HandshakeRejected(receive_content(conversation, what, event))
+                case ConnectionEnded():
+                    raise conversation.closed_error()
+                case _:  # an interim response, or a Failure, which the end follows
+                    pass
+
+    # ------------------------------------------------------------------------------------- bytes, time and the end
+
+    def connect(self) -> MemoryPeer:
+        """Open one more connection and return the client's end of it, for bytes by hand."""
+        return MemoryPeer(self.driver, self._accept())
+
+    @property
+    def now(self) -> float:
+        """The virtual time, in seconds; it begins at 0."""
+        return self.driver.now()
+
+    def advance(self, seconds: float) -> None:
+        """Let so many virtual seconds pass; everything that falls due happens at its own moment."""
+        self.driver.advance(seconds)
+
+    def shutdown(self, code: int = 1001, reason: str = "", *, grace: float | None = None) -> None:
+        """Let the server begin to shut down: WebSockets get this Close, requests under way may finish, no more are served.
+
+        Args:
+            code: The close code (RFC 6455 §7.4).
+            reason: The close reason.
+            grace: Virtual seconds until handlers that still run are cancelled; None for `Timeouts.grace`.
+        """
+        self.server.shutdown(self.now, code, reason, grace=grace)
+        self._watch.look()
+        self.driver.settle()
+
+    def close(self) -> None:
+        """End every connection and the server, and wait until the last handler has ended.
+
+        WebSockets are cut, handlers that still run are cancelled.
+
+        Raises:
+            Deadlock: A handler does not end, although it was cancelled.
+        """
+        for websocket in self._websockets:
+            websocket.abort()
+        self._websockets.clear()
+        self.shutdown(grace=0.0)
+        self.driver.wait_until(
+            lambda: not self.driver.tasks(), "the end of every handler", is_hasty=lambda: True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except Deadlock:
+            if error is None:  # else what went wrong in the block says more
+                raise
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _report(self, record: LogRecord) -> None:
+        self.reports.append(record)
+        self.driver.inspect(record.exception)
+
+    def _accept(self) -> End:
+        """Do what a listener does with a new connection; return the client's end."""
+        ours, theirs = stream()
+        port = next(self._ports)
+        pump = MemoryPump(self.driver, theirs, f"connection {port}")
+        info = StreamInfo(peer=f"127.0.0.1:{port}", local="127.0.0.1:80", secure=self._secure)
+        session = self.server.session(pump.driver, info)
+        pump.start(session, session)
+        return ours
+
+    def _connect(self) -> Conversation:
+        connection = Connection(
+            "client",
+            now=self.now,
+            random=self._random.randbytes,
+            limits=_BOUNDLESS,
+            timeouts=_PATIENT,
+            engine=self._engine,
+        )
+        return Conversation(self.driver, self._accept(), connection)
+
+    def _take_kept(self) -> Conversation:
+        """Return the connection for the next request: that of the last, if it has come to its end and the stream has not."""
+        self.driver.settle()
+        kept, self._kept = self._kept, None
+        return self._connect() if kept is None or kept.is_ended else kept
+
+    def _send_all(self, conversation: Conversation, events: Iterable[SentEvent]) -> None:
+        """Send these, as far as they are wanted: a server that has answered early may have ended the connection."""
+        for event in events:
+            if conversation.is_ended:
+                return
+            try:
+                conversation.send(event)
+            except LocalProtocolError:
+                return
+            self.driver.settle()
+
+
+def _content(
+    fields: MutableHeaders,
+    content: str | bytes | Iterable[bytes],
+    json: object,
+    data: Mapping[str, str] | None,
+) -> Iterator[bytes] | tuple[bytes]:
+    """Return the pieces of a request's content, and set the fields that describe it."""
+    if json is not _NOTHING:
+        content = json_module.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+        fields.setdefault("content-type", "application/json")
+    elif data is not None:
+        content = urlencode(data).encode("ascii")
+        fields.setdefault("content-type", "application/x-www-form-urlencoded")
+    elif isinstance(content, str):
+        content = content.encode()
+        fields.setdefault("content-type", "text/plain; charset=utf-8")
+    if isinstance(content, bytes):
+        if content:
+            fields.setdefault("content-length", str(len(content)))
+        return (content,)
+    if "content-length" not in fields:
+        fields.setdefault("transfer-encoding", "chunked")
+    return iter(content)

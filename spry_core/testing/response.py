@@ -1,0 +1,92 @@
+"""The answer that a client in memory has got, complete and as it was on the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from spry_core.headers import Headers
+from spry_core.protocol import BodyData, BodyEnd, ConnectionEnded, ResponseHead
+from spry_core.testing.conversation import Conversation
+
+_CHARSET: Final = "charset="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientResponse:
+    """A final response with its content."""
+
+    status_code: int
+    """Three digits (RFC 9110 §15)."""
+
+    reason_phrase: str = ""
+    """The reason phrase, maybe empty (RFC 9112 §4)."""
+
+    headers: Headers
+    """The header section."""
+
+    content: bytes = b""
+    """The content, without the framing of HTTP/1.1 (RFC 9112 §6)."""
+
+    trailers: Headers
+    """The trailer section (RFC 9110 §6.5)."""
+
+    interim: tuple[ResponseHead, ...] = ()
+    """The interim responses (1xx) that came before it (RFC 9110 §15.2)."""
+
+    @property
+    def text(self) -> str:
+        """The content as text, in the charset that Content-Type names, else in UTF-8.
+
+        Raises `UnicodeDecodeError` if it is none, and `LookupError` for an unknown charset.
+        """
+        _, found, charset = self.headers.get("content-type", "").lower().partition(_CHARSET)
+        return self.content.decode(charset.partition(";")[0].strip(' "') if found else "utf-8")
+
+    def json(self) -> object:
+        """Return the content as JSON; raises `ValueError` if it is none (RFC 8259)."""
+        return json.loads(self.content)
+
+
+def receive_response(conversation: Conversation, what: str) -> ClientResponse:
+    """Receive one response to its end; `what` it answers goes into the text of errors.
+
+    Raises:
+        ConnectionClosed: The connection has ended without one, or in the midst of it.
+        Deadlock: Nothing can bring it.
+    """
+    interim: list[ResponseHead] = []
+    while True:
+        event = conversation.receive(what)
+        if isinstance(event, ConnectionEnded):
+            raise conversation.closed_error()
+        if isinstance(event, ResponseHead):
+            if event.status_code >= 200:
+                return receive_content(conversation, what, event, tuple(interim))
+            interim.append(event)
+
+
+def receive_content(
+    conversation: Conversation, what: str, head: ResponseHead, interim: tuple[ResponseHead, ...] = ()
+) -> ClientResponse:
+    """Receive the rest of the response that begins with `head`. Raises what `receive_response` raises."""
+    content = bytearray()
+    while True:
+        event = conversation.receive(what)
+        match event:
+            case BodyData():
+                content += event.data
+            case BodyEnd():
+                return ClientResponse(
+                    status_code=head.status_code,
+                    reason_phrase=head.reason_phrase.decode("latin-1"),
+                    headers=Headers.from_raw(head.headers),
+                    content=bytes(content),
+                    trailers=Headers.from_raw(event.trailers),
+                    interim=interim,
+                )
+            case ConnectionEnded():
+                raise conversation.closed_error()
+            case _:  # a Failure: the end follows, and carries it
+                pass
