@@ -1,0 +1,77 @@
+"""Tests of `spry_core.protocol.limits`: names, defaults, and that a negative one is refused."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, asdict, fields
+
+import pytest
+
+from spry_core.protocol.limits import Limits, Timeouts
+
+KIB = 1024
+
+LIMITS = {
+    "max_request_line": 8 * KIB,
+    "max_field_line": 8 * KIB,
+    "max_header_section": 32 * KIB,
+    "max_fields": 100,
+    "max_trailer_section": 8 * KIB,
+    "max_trailer_fields": 32,
+    "max_chunk_line": 256,
+    "max_chunk_extensions": 4 * KIB,
+    "max_empty_lines": 4,
+    "max_body": KIB * KIB,
+    "min_body_rate": 500,
+    "max_requests": None,
+    "max_read_ahead": 64 * KIB,
+    "max_linger": 64 * KIB,
+    "max_connections": 10_000,
+    "backlog": 2048,
+    "max_message_size": KIB * KIB,
+    "max_fragments": 1024,
+    "max_queue": 16,
+    "max_queue_size": 64 * KIB,
+    "high_water": 64 * KIB,
+    "max_unsent": KIB * KIB,
+}
+TIMEOUTS = {
+    "head": 10.0,
+    "body": 20.0,
+    "keep_alive": 15.0,
+    "write": 30.0,
+    "linger": 2.0,
+    "opening": 10.0,
+    "ping_interval": 20.0,
+    "ping_timeout": 20.0,
+    "close_timeout": 5.0,
+    "tls_handshake": 10.0,
+    "grace": 10.0,
+    "accept_pause": 0.5,
+}
+
+
+def test_the_defaults_are_those_of_the_table() -> None:
+    assert asdict(Limits()) == LIMITS
+    assert asdict(Timeouts()) == TIMEOUTS
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_may_be_nothing_but_not_less(name: str) -> None:
+    assert asdict(Limits(**{name: 0}))[name] == 0
+    with pytest.raises(ValueError, match=rf"^Limits\.{name} is negative: -1$"):
+        Limits(**{name: -1})
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_a_duration_may_be_nothing_or_endless_but_not_negative(name: str) -> None:
+    assert asdict(Timeouts(**{name: 0.0}))[name] == 0.0
+    assert asdict(Timeouts(**{name: None}))[name] is None
+    with pytest.raises(ValueError, match=rf"^Timeouts\.{name} is negative: -0\.5$"):
+        Timeouts(**{name: -0.5})
+
+
+@pytest.mark.parametrize("settings", [Limits(), Timeouts()])
+def test_settings_never_change(settings: Limits | Timeouts) -> None:
+    for field in fields(settings):
+        with pytest.raises(FrozenInstanceError):
+            setattr(settings, field.name, 1)
