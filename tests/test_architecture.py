@@ -51,13 +51,14 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.web": (
         ("application",),
+        ("dispatch",),
         ("middleware", "upgrade"),
-        ("filters", "websocket"),
+        ("filters", "options", "websocket"),
         ("request", "subscription"),
         ("body", "failure"),
         ("exceptions",),
         ("exchange", "response"),
-        ("cookies", "iteration", "link", "target", "urlencoded"),
+        ("calling", "cookies", "iteration", "link", "origin", "target", "urlencoded"),
     ),
     "spry_core.routing": (
         ("builder",),
