@@ -38,10 +38,11 @@ from spry_core.serving.answer import answer
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.record import ACCESS, ERROR, FAULT, INFO, WARNING, LogRecord, printable
 from spry_core.tasks import Timers, enter
-from spry_core.web.dispatch import Chain, Dispatcher
+from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort, unwrap
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.link import Link
+from spry_core.web.middleware import Chain
 from spry_core.web.request import Request
 
 _NOT_CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)

@@ -100,6 +100,6 @@ async def _ask(request: Request, options: WebSocketOptions, offered: tuple[str, 
     if not offered:
         return None
     if options.select_protocol is not None:
-        selected = options.select_protocol(offered)
+        selected = options.select_protocol(list(offered))
         return selected if selected is None or isinstance(selected, str) else await selected
     return next((each for each in options.protocols if each in offered), None)
