@@ -17,11 +17,20 @@ from spry_core.protocol.head import Chunked, Framing, Length, UntilClose, lowere
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _PHRASE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# What RFC 9110 calls otherwise than its forerunners; Python's own table has the new names from 3.13 on.
+_RENAMED: Final = {
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    416: b"Range Not Satisfiable",
+    422: b"Unprocessable Content",
+}
 _TARGET: Final = re.compile(rb"[!-\"$-~]+")
 
 
 def reason_phrase(status_code: int) -> bytes:
     """Return the usual reason phrase (RFC 9110 §15), empty for an unknown code."""
+    if status_code in _RENAMED:
+        return _RENAMED[status_code]
     try:
         return HTTPStatus(status_code).phrase.encode("ascii")
     except ValueError:
