@@ -20,17 +20,22 @@ class Assembly:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self.is_dropping = False
-        """True when what comes in is only followed, not kept: nobody will read it any more."""
+        self._is_dropping = False
         self._begin()
 
     def _begin(self) -> None:
         self._opcode: Opcode | None = None
         self._decoder: IncrementalDecoder | None = None
-        self._texts: list[str] = []
-        self._pieces: list[bytes] = []
+        # Not a list of pieces: of a message that drips in it would hold an object for every few bytes.
+        self._payload = bytearray()
         self._size = 0
         self._frames = 0
+
+    def drop(self) -> None:
+        """Only follow from now on what comes in, and keep nothing: nobody will read it any more."""
+        self._is_dropping = True
+        self._payload.clear()
+        self._size = 0
 
     def admit(self, opcode: Opcode, length: int) -> None:
         """Refuse a data frame that cannot follow, or whose length breaks a limit, before any of its payload
@@ -39,7 +44,7 @@ class Assembly:
         if (opcode is Opcode.CONTINUATION) != (self._opcode is not None):
             what = "a continuation of nothing" if self._opcode is None else "a message inside another"
             raise fail(1002, what, "RFC 6455 §5.4")
-        if self.is_dropping:
+        if self._is_dropping:
             return
         limits = self._limits
         if limits.max_message_size is not None and self._size + length > limits.max_message_size:
@@ -53,23 +58,23 @@ class Assembly:
             self._opcode = part.opcode
             self._decoder = getincrementaldecoder("utf-8")() if part.opcode is Opcode.TEXT else None
         ends = part.ends_frame and part.ends_message
-        if not self.is_dropping:
+        if not self._is_dropping:
             self._keep(part.data, ends)
         self._frames += part.ends_frame
         if not ends:
             return None
-        message = Message(data=b"".join(self._pieces) if self._decoder is None else "".join(self._texts))
+        message = Message(data=bytes(self._payload) if self._decoder is None else self._payload.decode())
         size = self._size
         self._begin()
         return message, size
 
     def _keep(self, data: bytes, ends: bool) -> None:
         self._size += len(data)
+        self._payload += data
         if self._decoder is None:
-            self._pieces.append(data)
             return
         try:
-            self._texts.append(self._decoder.decode(data, ends))
+            self._decoder.decode(data, ends)
         except UnicodeDecodeError as error:
             raise fail(1007, "the text is not UTF-8", "RFC 6455 §8.1") from error
         if _cannot_become_text(self._decoder.getstate()[0]):

@@ -220,7 +220,7 @@ class WebSocketProtocol:
         self._sent = close
         self._initiator = self._initiator or initiator
         self._late_pong = None
-        self._assembly.is_dropping = True
+        self._assembly.drop()
         self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
         self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
 
