@@ -88,8 +88,9 @@ class Stream:
         self._advance(CLOSE)
 
     def abort(self) -> None:
-        """Drop what is queued and reset the stream."""
+        """Drop what is queued and reset the stream; time changes nothing more."""
         self._queue.clear()
+        self.deadlines.clear_all()
         self._advance(ABORT)
 
     def _advance(self, end: StreamEnd) -> None:
@@ -109,6 +110,8 @@ class Stream:
         """Take note that the transport took `n` bytes: moves the water mark and the write deadline."""
         assert 0 <= n <= self.unsent
         self.unsent -= n
+        if self._end is ABORT:
+            return
         if n and self.unsent:
             self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
         elif not self.unsent:
@@ -121,4 +124,5 @@ class Stream:
         """Take note that the stream is gone."""
         self.is_lost = True
         self._queue.clear()
+        self._fetched_end = self._end
         self.deadlines.clear_all()

@@ -1,0 +1,173 @@
+"""Tests of `spry_core.protocol.stream`: what to write, what was taken, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spry_core.protocol.events import Writable
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, Stream, StreamEnd
+from traces import counted
+
+
+def stream(*, can_half_close: bool = True, high_water: int = 10, write: float | None = 30.0) -> Stream:
+    return Stream(
+        limits=Limits(high_water=high_water),
+        timeouts=Timeouts(write=write),
+        random=counted,
+        can_half_close=can_half_close,
+    )
+
+
+def test_bytes_are_handed_over_once_and_in_order() -> None:
+    made = stream()
+    made.write(b"ab", 0.0)
+    made.write(b"c", 0.0)
+    assert made.data_to_send() == [b"ab", b"c"]
+    assert made.data_to_send() == []
+    assert made.unsent == 3
+
+
+def test_nothing_written_is_nothing_to_send() -> None:
+    made = stream()
+    made.write(b"", 0.0)
+    assert made.data_to_send() == []
+    assert made.deadlines.next() is None
+
+
+@pytest.mark.parametrize(("end", "say"), [(HALF_CLOSE, Stream.half_close), (CLOSE, Stream.close)])
+def test_the_end_comes_after_the_bytes_and_once(end: StreamEnd, say: Callable[[Stream], None]) -> None:
+    made = stream()
+    made.write(b"ab", 0.0)
+    say(made)
+    assert made.end is end
+    assert made.data_to_send() == [b"ab", end]
+    assert made.data_to_send() == []
+
+
+def test_an_abort_drops_what_was_not_fetched() -> None:
+    made = stream()
+    made.write(b"ab", 0.0)
+    made.abort()
+    assert made.data_to_send() == [ABORT]
+    assert made.data_to_send() == []
+
+
+def test_each_end_may_follow_a_weaker_one_and_no_other() -> None:
+    made = stream()
+    made.half_close()
+    assert made.data_to_send() == [HALF_CLOSE]
+    made.close()
+    made.half_close()
+    assert made.data_to_send() == [CLOSE]
+    made.abort()
+    made.close()
+    made.half_close()
+    assert made.data_to_send() == [ABORT]
+    assert made.end is ABORT
+
+
+def test_of_two_ends_not_yet_fetched_only_the_stronger_is_said() -> None:
+    made = stream()
+    made.half_close()
+    made.close()
+    assert made.data_to_send() == [CLOSE]
+
+
+def test_a_stream_that_cannot_half_close_is_closed() -> None:
+    made = stream(can_half_close=False)
+    made.half_close()
+    assert made.data_to_send() == [CLOSE]
+
+
+def test_when_the_peer_has_ended_too_half_a_close_is_a_whole_one() -> None:
+    made = stream()
+    made.received_end = True
+    made.half_close()
+    assert made.data_to_send() == [CLOSE]
+
+
+def test_a_lost_stream_has_nothing_to_send() -> None:
+    made = stream()
+    made.write(b"ab", 0.0)
+    made.close()
+    made.lose()
+    assert made.is_lost
+    assert made.data_to_send() == []
+    assert made.deadlines.next() is None
+
+
+def test_nothing_can_be_said_on_a_lost_stream() -> None:
+    made = stream()
+    made.lose()
+    made.write(b"ab", 0.0)
+    made.half_close()
+    made.close()
+    made.abort()
+    assert made.data_to_send() == []
+    assert made.end is None
+    assert made.unsent == 0
+
+
+@pytest.mark.parametrize(("size", "is_full"), [(9, False), (10, False), (11, True)])
+def test_the_water_mark_is_passed_by_more_than_its_value(size: int, is_full: bool) -> None:
+    made = stream(high_water=10)
+    made.write(b"a" * size, 0.0)
+    made.bytes_written(size - 10 if is_full else 0, 0.0)
+    assert list(made.events) == ([Writable()] if is_full else [])
+
+
+def test_writable_comes_once_when_the_unsent_bytes_are_back_at_the_mark() -> None:
+    made = stream(high_water=10)
+    made.write(b"a" * 20, 0.0)
+    made.bytes_written(9, 0.0)
+    assert list(made.events) == []
+    made.bytes_written(1, 0.0)
+    assert list(made.events) == [Writable()]
+    made.bytes_written(10, 0.0)
+    assert list(made.events) == [Writable()]
+    made.write(b"a" * 11, 0.0)
+    made.bytes_written(11, 0.0)
+    assert list(made.events) == [Writable(), Writable()]
+
+
+def test_the_write_deadline_runs_from_the_first_unsent_byte() -> None:
+    made = stream(write=30.0)
+    assert made.deadlines.next() is None
+    made.write(b"ab", 1.0)
+    made.write(b"cd", 5.0)
+    assert made.deadlines.next() == 31.0
+
+
+def test_progress_moves_the_write_deadline_and_no_progress_does_not() -> None:
+    made = stream(write=30.0)
+    made.write(b"abcd", 1.0)
+    made.bytes_written(0, 10.0)
+    assert made.deadlines.next() == 31.0
+    made.bytes_written(1, 11.0)
+    assert made.deadlines.next() == 41.0
+    made.bytes_written(3, 12.0)
+    assert made.deadlines.next() is None
+    made.write(b"e", 20.0)
+    assert made.deadlines.next() == 50.0
+
+
+def test_without_a_write_timeout_there_is_no_deadline() -> None:
+    made = stream(write=None)
+    made.write(b"ab", 1.0)
+    made.bytes_written(1, 2.0)
+    assert made.deadlines.next() is None
+
+
+def test_after_an_abort_time_changes_nothing_more() -> None:
+    made = stream(high_water=1)
+    made.write(b"abcd", 0.0)
+    made.data_to_send()
+    made.abort()
+    assert made.deadlines.next() is None
+    made.bytes_written(3, 1.0)
+    assert made.deadlines.next() is None
+    assert list(made.events) == []
+    assert made.unsent == 1
