@@ -5,6 +5,7 @@ It imports only what the core itself may import, so that it can run where everyt
 
 from __future__ import annotations
 
+from spry_core import Application, Request, WebSocket, sleep
 from spry_core.protocol import (
     Accept,
     BodyData,
@@ -20,6 +21,7 @@ from spry_core.protocol import (
     StreamEnd,
 )
 from spry_core.protocol.handshake import request
+from spry_core.testing import TestClient
 
 
 def counted(n: int) -> bytes:
@@ -138,3 +140,40 @@ def over_websocket() -> list[str]:
     pair.client.send(Close(code=1000, reason="done"), pair.now)
     pair.talk()
     return pair.heard
+
+
+def with_an_application() -> list[str]:
+    """Serve an application in memory: content, JSON, an error, a handler that sleeps, and both kinds of WebSocket."""
+    app = Application()
+
+    @app.post("/length")
+    async def length(request: Request) -> dict[str, int]:
+        return {"length": len(await request.read())}
+
+    @app.get("/fails")
+    async def fails(request: Request) -> str:
+        raise KeyError(request.path)
+
+    @app.get("/slow")
+    async def slow(request: Request) -> str:
+        await sleep(60)
+        return "a minute is nothing here"
+
+    @app.ws("/loop")
+    async def loop(ws: WebSocket, request: Request) -> None:
+        async for message in ws:
+            await ws.send(message)
+
+    @app.ws("/callback")
+    def callback(ws: WebSocket, request: Request) -> None:
+        ws.listen(ws.add)
+
+    heard: list[str] = []
+    with TestClient(app) as client:
+        answers = [client.post("/length", content=b"12345"), client.get("/fails"), client.get("/slow")]
+        heard += [f"{answer.status_code} {answer.headers['date']} {answer.text}" for answer in answers]
+        for path in ("/loop", "/callback"):
+            with client.ws(path) as ws:
+                ws.send("grüße")
+                heard.append(f"{path}: {ws.receive()!r}, {ws.close().close_code}")
+    return [*heard, *(f"reported: {record.exception!r}" for record in client.reports if record.exception)]

@@ -163,3 +163,15 @@ def test_a_websocket_runs_among_the_traps() -> None:
         "server: ended after 20.0 s",
         "client: ended after 20.0 s",
     ]
+
+
+def test_an_application_runs_among_the_traps() -> None:
+    """The minute that a handler sleeps passes in the Date of its answer, and nowhere else."""
+    assert conversation("with_an_application") == [
+        '200 Sat, 01 Jan 2000 00:00:00 GMT {"length":5}',
+        "500 Sat, 01 Jan 2000 00:00:00 GMT Internal Server Error",
+        "200 Sat, 01 Jan 2000 00:01:00 GMT a minute is nothing here",
+        "/loop: 'grüße', 1000",
+        "/callback: 'grüße', 1000",
+        "reported: KeyError('/fails')",
+    ]

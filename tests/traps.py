@@ -102,7 +102,7 @@ def trap(name: str) -> Callable[..., NoReturn]:
 class SeededRandom(random.Random):
     """`random.Random` as the testing kit may use it: a seed is an input, none is a draw."""
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | str | None = None) -> None:
         if seed is None:
             trap("random.Random without a seed")()
         super().__init__(seed)
