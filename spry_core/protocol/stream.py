@@ -32,8 +32,13 @@ class StreamEnd(Enum):
 
 
 HALF_CLOSE: Final = StreamEnd.HALF_CLOSE
+"""End our direction; the peer may still send."""
+
 CLOSE: Final = StreamEnd.CLOSE
+"""Close the stream."""
+
 ABORT: Final = StreamEnd.ABORT
+"""Drop what is unsent and reset the stream."""
 
 _RANK: Final = {None: 0, HALF_CLOSE: 1, CLOSE: 2, ABORT: 3}
 
