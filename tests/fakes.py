@@ -12,7 +12,7 @@ from types import coroutine
 from typing import Generic, TypeVar, TypeVarTuple
 
 from spry_core.driver import Scope
-from spry_core.protocol.events import Accept, RequestHead
+from spry_core.protocol.events import Accept, Offer, Refusal, RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.link import Link
@@ -150,6 +150,7 @@ def head(
     *fields: tuple[str, str],
     method: str = "GET",
     http_version: str = "1.1",
+    websocket: Offer | Refusal | None = None,
 ) -> RequestHead:
     """Make the head of a request."""
     return RequestHead(
@@ -157,4 +158,5 @@ def head(
         target=target.encode("latin-1"),
         headers=tuple((name.lower().encode(), value.encode("latin-1")) for name, value in fields),
         http_version=http_version.encode(),
+        websocket=websocket,
     )

@@ -85,18 +85,23 @@ class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, 
             TypeError: `ws_defaults` has a mistake.
             ValueError: Likewise, or the prefix does, or `handles` of a middleware.
         """
-        settings = merge(self._ws_settings, ws_defaults or {})
-        resolve(settings)
+        resolve(self._ws_settings, ws_defaults or {})
         around = (*self._middleware, *middleware)
         for each in around:
             handled_kinds(each)
-        group = RouteGroup(self._routes, self._prefix.join(prefix), around, settings)
+        group = self._nested(self._prefix.join(prefix), around, ws_defaults)
         if boot is not None:
             boot(group)
         return group
 
-    def _nested(self, prefix: Pattern, middleware: tuple[Middleware, ...]) -> RouteGroup:
-        return RouteGroup(self._routes, prefix, middleware, self._ws_settings)
+    def _nested(
+        self,
+        prefix: Pattern,
+        middleware: tuple[Middleware, ...],
+        ws_defaults: WebSocketSettings | None = None,
+    ) -> RouteGroup:
+        settings = merge(self._ws_settings, ws_defaults or {})
+        return RouteGroup(self._routes, prefix, middleware, settings)
 
 
 class RouteGroup(RouteRegistry):

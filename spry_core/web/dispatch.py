@@ -14,7 +14,6 @@ from typing import TypeAlias, assert_never, cast
 from spry_core.protocol.events import Refusal, RequestHead
 from spry_core.routing import (
     WEBSOCKET,
-    Answer,
     BadPath,
     Entry,
     Match,
@@ -93,7 +92,11 @@ class Dispatcher:
             found = self._router.match(WEBSOCKET, target.raw_path)
             if isinstance(found, Match):
                 return self._open(head, exchange, target, found)
-        return self._answer(head, exchange, target, self._router.match(method, target.raw_path), method)
+        found = self._router.match(method, target.raw_path)
+        if isinstance(found, Match):
+            return Request(head, exchange, _params(found), target=target), found.route.handler.chain
+        verdict = _verdict(found, method, target)
+        return Request(head, exchange, target=target, verdict=verdict), self._http_verdict
 
     def _open(
         self, head: RequestHead, exchange: Exchange, target: Target, found: Match[_Served]
@@ -107,34 +110,28 @@ class Dispatcher:
         request = Request(head, exchange, _params(found), target=target, is_upgrade=True, verdict=verdict)
         return request, served.chain if verdict is None else self._ws_verdict
 
-    def _answer(
-        self, head: RequestHead, exchange: Exchange, target: Target, found: Answer[_Served], method: str
-    ) -> tuple[Request, Chain]:
-        if isinstance(found, Match):
-            return Request(head, exchange, _params(found), target=target), found.route.handler.chain
-        verdict = _verdict(found, method)
-        return Request(head, exchange, target=target, verdict=verdict), self._http_verdict
-
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
-        handler = cast("WebSocketHandler", entry.handler)
-        self._add(entry, WEBSOCKET, websocket_endpoint(handler, options), options.origins)
+        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options)
+        self._router.add(self._route(entry, WEBSOCKET, endpoint, options.origins))
         if options.fallback is not None:
-            self._add(entry, "GET", http_endpoint(options.fallback, f"the fallback of {entry.pattern}"))
+            fallback = http_endpoint(options.fallback, f"the fallback of {entry.pattern}")
+            self._router.add(self._route(entry, "GET", fallback))
 
     def _add_http(self, entry: Entry[Handler, Middleware]) -> None:
-        handler = cast("HttpHandler", entry.handler)
+        endpoint = http_endpoint(cast("HttpHandler", entry.handler), f"{entry.method} {entry.pattern}")
+        route = self._route(entry, entry.method, endpoint)
         try:
-            self._add(entry, entry.method, http_endpoint(handler, f"{entry.method} {entry.pattern}"))
+            self._router.add(route)
         except ValueError:
-            # The entries do not conflict with each other: it is a fallback that answers in the place of this GET route.
+            # Entries do not conflict with each other: it is a fallback that answers in the place of this GET route.
             pass
 
-    def _add(
+    def _route(
         self, entry: Entry[Handler, Middleware], method: str, endpoint: Chain, origins: Origins = SAME
-    ) -> None:
+    ) -> Route[_Served]:
         kind: ChainKind = "ws" if method == WEBSOCKET else "http"
         chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, kind)
-        self._router.add(Route(method, entry.pattern, _Served(chain, origins), entry.place))
+        return Route(method, entry.pattern, _Served(chain, origins), entry.place)
 
 
 async def _give_verdict(request: Request) -> Response:
@@ -149,9 +146,11 @@ def _params(found: Match[_Served]) -> Params:
     return Params(found.params, found.catchall)
 
 
-def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str) -> Abort | Response:
+def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str, target: Target) -> Abort | Response:
     """Say what a request deserves that no route answers."""
     match found:
+        case BadPath() if method == "OPTIONS" and target.raw_path == "*":
+            return Response(status_code=204)  # the whole server was asked, and it is there (RFC 9110 §9.3.7)
         case BadPath():
             return Abort(400, found.reason)
         case NotFound():

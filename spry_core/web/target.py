@@ -11,7 +11,7 @@ class Target:
     """What a target says."""
 
     raw_path: str
-    """The path as it came, percent-encoded; ``"*"`` for the whole server, empty where the target has none."""
+    """The path as it came, percent-encoded; of a target that has none, such as ``"*"`` and that of CONNECT, all of it."""
 
     query: str = ""
     """What stands behind the first question mark, as it came (RFC 3986 §3.4)."""
@@ -32,7 +32,7 @@ def parse_target(target: str, method: str = "GET") -> Target:
         return Target(path, query)
     scheme, separator, rest = target.partition("://")
     if method == "CONNECT" or not separator or not scheme.isalnum():
-        return Target("*" if target == "*" else "")
+        return Target(target)
     rest, _, query = rest.partition("?")
     authority, slash, path = rest.partition("/")
     # The client of an OPTIONS for the whole server cannot write an asterisk behind an authority (RFC 9112 §3.2.4).

@@ -49,7 +49,7 @@ def test_options_may_ask_for_the_whole_server() -> None:
 )
 def test_some_targets_have_no_path(target: str, method: str) -> None:
     """RFC 9112 §3.2.3."""
-    assert parse_target(target, method) == Target("")
+    assert parse_target(target, method) == Target(target)
 
 
 @pytest.mark.parametrize(
