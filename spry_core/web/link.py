@@ -83,6 +83,8 @@ class Link:
         self.has_exclusive_sender = False
         self.background = 0
         """Subscriptions and streams that keep the connection busy when the handler has returned."""
+        self.has_delivered_all = False
+        """True when the end is settled and every message that came before it has been delivered: one read may bring both."""
         self._host = host
         self._consumer: object | None = None
         self._called: Consumer | None = None
@@ -233,6 +235,7 @@ class Link:
         if not self.is_full:
             self.room.wake()
         if self.connection.close_info is not None:
+            self.has_delivered_all = True
             self.room.wake()
             self.mail.wake()
             self.settling.wake()

@@ -47,7 +47,7 @@ class Subscription:
         link.claim(self, "listen")
         link.background += 1
         link.call(self)
-        if link.inbox or link.info is not None:
+        if self._has_work:
             self._start_work()
 
     def pause(self) -> None:
@@ -87,7 +87,7 @@ class Subscription:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._link.inbox) or self._link.info is not None
+        return bool(self._link.inbox) or self._link.has_delivered_all
 
     def _start_work(self, waiting: Awaitable[object] | None = None) -> None:
         self._is_busy = True
@@ -116,7 +116,7 @@ class Subscription:
                 return None
             if link.inbox:
                 result = self._call(self._on_message, link.take(), in_task=in_task)
-            elif link.info is not None:
+            elif link.has_delivered_all:
                 return self._call_end(in_task=in_task)
             else:
                 return None
