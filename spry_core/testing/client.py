@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 from types import TracebackType
 from typing import ClassVar, Final, Self
 from urllib.parse import urlencode
 
-from spry_core.errors import HandshakeRejected, LocalProtocolError
+from spry_core.errors import HandshakeRejected
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.protocol import (
-    Accept,
     BodyData,
     BodyEnd,
     Connection,
-    ConnectionEnded,
     EngineName,
     Limits,
     RequestHead,
@@ -33,7 +31,7 @@ from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump, Watch
-from spry_core.testing.response import ClientResponse, receive_content, receive_response
+from spry_core.testing.response import ClientResponse, receive_content, receive_head
 from spry_core.web.application import Application
 from spry_core.web.exchange import StreamInfo
 
@@ -109,7 +107,7 @@ class TestClient:
         self._watch = Watch(self.driver, self.server)
         self._ports = iter(range(50_000, 65_536))
         self._kept: Conversation | None = None
-        self._websockets: list[ClientWebSocket] = []
+        self._cuts: list[Callable[[], None]] = []  # one for each connection ever made
 
     # ------------------------------------------------------------------------------------------------------- HTTP
 
@@ -135,6 +133,7 @@ class TestClient:
 
         Raises:
             ConnectionClosed: The connection has ended without an answer, or in the midst of it.
+            ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
             Deadlock: Nothing can bring the answer.
             ForeignAwaitable: A handler awaited something that belongs to an event loop.
             ValueError: The target or a field cannot stand on the wire.
@@ -142,12 +141,19 @@ class TestClient:
         fields = MutableHeaders(headers)
         pieces = _content(fields, content, json, data)
         fields.setdefault("host", self._host)
+        expects_continue = "expect" in fields
+        what = f"the answer to {method} {target}"
         conversation = self._take_kept()
-        head = RequestHead(method=method.encode("ascii"), target=target.encode("ascii"), headers=fields.raw())
-        conversation.send(head)
+        conversation.send(
+            RequestHead(method=method.encode("ascii"), target=target.encode("ascii"), headers=fields.raw())
+        )
+        if expects_continue:  # the content goes out when the server has had its say about the head
+            self.driver.settle()
         self._send_all(conversation, (BodyData(data=piece) for piece in pieces if piece))
         self._send_all(conversation, (BodyEnd(),))
-        response = receive_response(conversation, f"the answer to {method} {target}")
+        head, interim = receive_head(conversation, what)
+        assert isinstance(head, ResponseHead)  # a 101 that was not asked for fails the connection
+        response = receive_content(conversation, what, head, interim)
         self._kept = conversation
         return response
 
@@ -216,6 +222,7 @@ class TestClient:
         Raises:
             HandshakeRejected: The server answered otherwise; `response` is a `ClientResponse`, as the wire has it.
             ConnectionClosed: The connection has ended without an answer.
+            ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
             Deadlock: Nothing can bring an answer.
             ForeignAwaitable: A middleware or a handler awaited something that belongs to an event loop.
         """
@@ -230,25 +237,22 @@ class TestClient:
         conversation.send(head)
         conversation.send(BodyEnd())
         what = f"the answer to the opening handshake on {target}"
-        while True:
-            event = conversation.receive(what)
-            match event:
-                case Accept():
-                    websocket = ClientWebSocket(conversation, event, target)
-                    self._websockets.append(websocket)
-                    return websocket
-                case ResponseHead() if event.status_code >= 200:
-                    raise HandshakeRejected(receive_content(conversation, what, event))
-                case ConnectionEnded():
-                    raise conversation.closed_error()
-                case _:  # an interim response, or a Failure, which the end follows
-                    pass
+        answer, interim = receive_head(conversation, what)
+        if isinstance(answer, ResponseHead):
+            raise HandshakeRejected(receive_content(conversation, what, answer, interim))
+        return ClientWebSocket(conversation, answer, target)
 
     # ------------------------------------------------------------------------------------- bytes, time and the end
 
     def connect(self) -> MemoryPeer:
-        """Open one more connection and return the client's end of it, for bytes by hand."""
-        return MemoryPeer(self.driver, self._accept())
+        """Open one more connection and return the client's end of it, for bytes by hand.
+
+        Raises:
+            ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
+        """
+        peer = MemoryPeer(self.driver, self._accept())
+        self._cuts.append(peer.reset)
+        return peer
 
     @property
     def now(self) -> float:
@@ -272,20 +276,16 @@ class TestClient:
         self.driver.settle()
 
     def close(self) -> None:
-        """End every connection and the server, and wait until the last handler has ended.
-
-        WebSockets are cut, handlers that still run are cancelled.
+        """Cut every connection, end the server, and wait until the last handler has ended; those that still run are cancelled.
 
         Raises:
             Deadlock: A handler does not end, although it was cancelled.
         """
-        for websocket in self._websockets:
-            websocket.abort()
-        self._websockets.clear()
+        for cut in self._cuts:
+            cut()
+        self._cuts.clear()
         self.shutdown(grace=0.0)
-        self.driver.wait_until(
-            lambda: not self.driver.tasks(), "the end of every handler", is_hasty=lambda: True
-        )
+        self.driver.wait_until(lambda: self.server.closed, "the end of every handler", is_hasty=lambda: True)
 
     def __enter__(self) -> Self:
         return self
@@ -307,6 +307,8 @@ class TestClient:
 
     def _accept(self) -> End:
         """Do what a listener does with a new connection; return the client's end."""
+        if self.server.is_closing or self.server.is_full:
+            raise ConnectionRefusedError("the server accepts no further connection")
         ours, theirs = stream()
         port = next(self._ports)
         pump = MemoryPump(self.driver, theirs, f"connection {port}")
@@ -324,7 +326,9 @@ class TestClient:
             timeouts=_PATIENT,
             engine=self._engine,
         )
-        return Conversation(self.driver, self._accept(), connection)
+        conversation = Conversation(self.driver, self._accept(), connection)
+        self._cuts.append(conversation.abort)
+        return conversation
 
     def _take_kept(self) -> Conversation:
         """Return the connection for the next request: that of the last, if it has come to its end and the stream has not."""
@@ -337,10 +341,7 @@ class TestClient:
         for event in events:
             if conversation.is_ended:
                 return
-            try:
-                conversation.send(event)
-            except LocalProtocolError:
-                return
+            conversation.send(event)
             self.driver.settle()
 
 

@@ -19,7 +19,7 @@ from itertools import count
 from random import Random
 from typing import Final, TypeVar, TypeVarTuple
 
-from spry_core.errors import LocalProtocolError
+from spry_core.errors import LocalProtocolError, SpryError
 from spry_core.tasks import Host, Timer, Timers, enter
 from spry_core.testing.parked import Deadlock, ForeignAwaitable, foreign_call
 from spry_core.testing.task import Job, MemoryEvent, MemoryScope, MemoryTask, let_others
@@ -32,6 +32,9 @@ MAX_STEPS: Final = 1_000_000
 
 MAX_JUMPS: Final = 10_000
 """Deadlines that one wait goes over before it is given up: some timer comes again and again and changes nothing."""
+
+MAX_FAILURES: Final = 10
+"""Foreign awaitables after which a run does not go on to its rest: some task tries again and again."""
 
 MAX_STALLED: Final = 1_000
 """Deadlines in a row that are due already, after which a run is given up: some pump does not handle its own."""
@@ -59,7 +62,7 @@ class MemoryDriver:
         self._current: MemoryTask | None = None
         self._is_stepping = False
         self._stalled = 0
-        self._failures: list[ForeignAwaitable] = []
+        self._failures: list[SpryError] = []
         self._alarms = Timers()
         self._timers = Timers()
         self._hosts: dict[Host, None] = {self: None}
@@ -172,8 +175,8 @@ class MemoryDriver:
         finally:
             self._current = None
 
-    def fail(self, error: ForeignAwaitable) -> None:
-        """Let the run raise `error` after this step."""
+    def fail(self, error: SpryError) -> None:
+        """Let the run raise `error` when it has come to rest."""
         self._failures.append(error)
 
     def forget(self, task: MemoryTask) -> None:
@@ -200,10 +203,15 @@ class MemoryDriver:
         if self._is_stepping:
             raise LocalProtocolError("this memory driver is running: what it runs cannot run it as well")
         for _ in range(MAX_STEPS):
-            if not self._ready:
-                return
+            if not self._ready or len(self._failures) == MAX_FAILURES:
+                break
             self._step()
-        raise Deadlock(self._tell(f"still busy after {MAX_STEPS} steps without any time passing"))
+        else:
+            raise Deadlock(self._tell(f"still busy after {MAX_STEPS} steps without any time passing"))
+        if self._failures:
+            first = self._failures[0]
+            self._failures.clear()
+            raise first
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass: everything that falls due happens at its own moment.
@@ -298,8 +306,6 @@ class MemoryDriver:
             raise
         finally:
             self._is_stepping = False
-        if self._failures:
-            raise self._failures.pop(0)
 
     def _jump(self, when: float) -> None:
         self._stalled = 0 if when > self._now else self._stalled + 1

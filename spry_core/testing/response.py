@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spry_core.headers import Headers
-from spry_core.protocol import BodyData, BodyEnd, ConnectionEnded, ResponseHead
+from spry_core.protocol import Accept, BodyData, BodyEnd, ConnectionEnded, ResponseHead
 from spry_core.testing.conversation import Conversation
 
 _CHARSET: Final = "charset="
@@ -49,28 +49,36 @@ class ClientResponse:
         return json.loads(self.content)
 
 
-def receive_response(conversation: Conversation, what: str) -> ClientResponse:
-    """Receive one response to its end; `what` it answers goes into the text of errors.
+def receive_head(
+    conversation: Conversation, what: str
+) -> tuple[ResponseHead | Accept, tuple[ResponseHead, ...]]:
+    """Receive the head of the final response, or the 101; `what` it answers goes into the text of errors.
+
+    Returns it, and the interim responses that came before it.
 
     Raises:
-        ConnectionClosed: The connection has ended without one, or in the midst of it.
+        ConnectionClosed: The connection has ended without one.
         Deadlock: Nothing can bring it.
     """
     interim: list[ResponseHead] = []
     while True:
-        event = conversation.receive(what)
-        if isinstance(event, ConnectionEnded):
-            raise conversation.closed_error()
-        if isinstance(event, ResponseHead):
-            if event.status_code >= 200:
-                return receive_content(conversation, what, event, tuple(interim))
-            interim.append(event)
+        match conversation.receive(what):
+            case Accept() as accept:
+                return accept, tuple(interim)
+            case ResponseHead() as head if head.status_code >= 200:
+                return head, tuple(interim)
+            case ResponseHead() as head:
+                interim.append(head)
+            case ConnectionEnded():
+                raise conversation.closed_error()
+            case _:  # a Failure: the end follows, and carries it
+                pass
 
 
 def receive_content(
     conversation: Conversation, what: str, head: ResponseHead, interim: tuple[ResponseHead, ...] = ()
 ) -> ClientResponse:
-    """Receive the rest of the response that begins with `head`. Raises what `receive_response` raises."""
+    """Receive the rest of the response that begins with `head`. Raises what `receive_head` raises."""
     content = bytearray()
     while True:
         event = conversation.receive(what)

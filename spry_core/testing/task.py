@@ -11,9 +11,15 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from types import TracebackType, coroutine
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from spry_core.testing.parked import ForeignAwaitable, describe, foreign_in
+from spry_core.errors import SpryError
+from spry_core.testing.parked import Deadlock, ForeignAwaitable, describe, foreign_in
+
+E = TypeVar("E")
+
+MAX_SWALLOWED: Final = 1_000
+"""Cancellations in one step of a task, after which it is taken for a loop that would never end."""
 
 
 class Cancelled(BaseException):
@@ -43,8 +49,8 @@ class Scheduler(Protocol):
         """Return the running task."""
         ...
 
-    def fail(self, error: ForeignAwaitable) -> None:
-        """Let the run raise `error` after this step."""
+    def fail(self, error: SpryError) -> None:
+        """Let the run raise `error` when it has come to rest."""
         ...
 
     def forget(self, task: MemoryTask) -> None:
@@ -69,8 +75,11 @@ _END: Final = _Pause()  # it has ended
 
 
 @coroutine
-def _pause(how: _Pause) -> Generator[_Pause, None, None]:
-    yield how
+def _pause(how: _Pause) -> Generator[_Pause, BaseException | None, None]:
+    # What the task is to raise is sent and raised here: `throw` would do it too, but tracers lose their way in a deep chain.
+    error = yield how
+    if error is not None:
+        raise error
 
 
 async def let_others() -> None:
@@ -82,20 +91,25 @@ class MemoryTask:
     """One running function, as `start` gives it."""
 
     def __init__(
-        self, scheduler: Scheduler, name: str, body: Callable[[], Coroutine[object, None, None]]
+        self,
+        scheduler: Scheduler,
+        name: str,
+        body: Callable[[], Coroutine[object, BaseException | None, None]],
     ) -> None:
         self._scheduler = scheduler
         self.name: Final = name
         """Which task this is, such as ``"task 3 of connection 50000"``."""
         self._body = body
-        self._coroutine: Coroutine[object, None, None] | None = (
+        self._coroutine: Coroutine[object, BaseException | None, None] | None = (
             None  # made in the task's own context, at the first step
         )
         self._context = copy_context()
         self._scopes: list[MemoryScope] = []
         self._was_cancelled = False
         self._is_parked = False
-        self._thrown: BaseException | None = None  # goes in at the next step
+        self._interruption: Cancelled | None = None  # to be raised at the pause, at the next step
+        self._foreign: ForeignAwaitable | None = None  # to be raised at whatever it awaits, at the next step
+        self._swallowed = 0  # how often it was cancelled in this step
         self._is_done = False
 
     def __str__(self) -> str:
@@ -121,7 +135,7 @@ class MemoryTask:
     def interrupt(self) -> None:
         """Let its wait raise `Cancelled`. If it runs, or is woken already, it is the next wait that raises."""
         if self._is_parked:
-            self._thrown = Cancelled()
+            self._interruption = Cancelled()
             self.wake()
 
     def wake(self) -> None:
@@ -131,9 +145,15 @@ class MemoryTask:
             self._scheduler.schedule(self)
 
     def check(self) -> None:
-        """Raise `Cancelled` if it is cancelled."""
-        if self.is_cancelled:
-            raise Cancelled
+        """Raise `Cancelled` if it is cancelled; `Deadlock` if it swallows that, again and again in one step."""
+        if not self.is_cancelled:
+            return
+        self._swallowed += 1
+        if self._swallowed > MAX_SWALLOWED:
+            error = Deadlock(f"{self.name} swallows its cancellation and goes on")
+            self._scheduler.fail(error)
+            raise error
+        raise Cancelled
 
     @contextmanager
     def inside(self, scope: MemoryScope) -> Generator[None]:
@@ -148,27 +168,26 @@ class MemoryTask:
         """Run it to its next wait or its end. What it raises comes out, unless it is the cancellation."""
         if self._coroutine is None:
             self._coroutine = self._context.run(self._body)
-        thrown, self._thrown = self._thrown, None
-        pause = self._resume(self._coroutine, thrown)
+        self._swallowed = 0
+        if self._foreign is None:
+            interruption, self._interruption = self._interruption, None
+            pause = self._resume(self._coroutine.send, interruption)
+        else:
+            foreign, self._foreign = self._foreign, None
+            pause = self._resume(self._coroutine.throw, foreign)
         if isinstance(pause, _Foreign):
-            error = ForeignAwaitable(self.name, *foreign_in(self._coroutine, pause.yielded))
-            self._scheduler.fail(error)
-            pause = self._resume(self._coroutine, error)
-            if isinstance(pause, _Foreign):
-                self._thrown = error  # it tried again at once; the next attempt is for the next run
+            self._foreign = ForeignAwaitable(self.name, *foreign_in(self._coroutine, pause.yielded))
+            self._scheduler.fail(self._foreign)
         if pause is not _END:
             self._is_parked = True
             if pause is not _PARK:
                 self.wake()
 
-    def _resume(self, body: Coroutine[object, None, None], thrown: BaseException | None) -> _Pause:
+    def _resume(self, how: Callable[[E], object], argument: E) -> _Pause:
         """Run the coroutine to the next pause, or to its end."""
         try:
             with self._scheduler.running(self):
-                if thrown is None:
-                    yielded = self._context.run(body.send, None)
-                else:
-                    yielded = self._context.run(body.throw, thrown)
+                yielded = self._context.run(how, argument)
         except (StopIteration, Cancelled):
             self._finish()
             return _END

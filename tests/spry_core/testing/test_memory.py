@@ -418,6 +418,40 @@ def test_foreign_awaitables_are_named_with_task_and_line(
     )
 
 
+def test_a_foreign_awaitable_is_raised_in_the_task_as_well_before_the_run_ends() -> None:
+    driver, seen = MemoryDriver(), list[str]()
+
+    async def function() -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            seen.append("cleaned up")
+
+    driver.start(function)
+    with pytest.raises(ForeignAwaitable):
+        driver.settle()
+    assert (seen, driver.tasks()) == (["cleaned up"], [])
+
+
+def test_a_task_that_tries_it_again_and_again_does_not_keep_the_run_going() -> None:
+    driver, tried = MemoryDriver(), list[int]()
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.sleep(0)
+            except ForeignAwaitable:
+                tried.append(len(tried))
+
+    driver.start(stubborn)
+    with pytest.raises(ForeignAwaitable):
+        driver.settle()
+    assert len(tried) == memory.MAX_FAILURES - 1
+    with pytest.raises(ForeignAwaitable):
+        driver.settle()
+    assert len(tried) == 2 * memory.MAX_FAILURES - 1
+
+
 def test_what_the_library_had_to_say_is_kept_as_the_cause() -> None:
     with pytest.raises(ForeignAwaitable) as caught:
         MemoryDriver().run(trio_sleep)
@@ -446,12 +480,11 @@ def test_an_error_that_was_handled_elsewhere_is_recognised_by_inspection() -> No
         driver.run(function)
 
 
-def test_an_inspected_error_of_nobodys_task_fails_the_next_step() -> None:
+def test_an_inspected_error_of_nobodys_task_fails_the_next_run() -> None:
     driver = MemoryDriver()
     with pytest.raises(RuntimeError) as error:
         trio.sleep(1).send(None)
     driver.inspect(error.value)
-    driver.start(driver.checkpoint, False)
     with pytest.raises(ForeignAwaitable, match=r"^a callback at "):
         driver.settle()
 

@@ -6,13 +6,14 @@ import pytest
 
 from spry_core.errors import ConnectionLost, ProtocolFailure
 from spry_core.headers import Headers
-from spry_core.protocol import BodyEnd, Connection, RequestHead, ResponseHead
+from spry_core.protocol import Accept, BodyEnd, Connection, RequestHead, ResponseHead
+from spry_core.protocol.handshake import request as opening_handshake
 from spry_core.testing.conversation import Conversation
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import stream
-from spry_core.testing.response import ClientResponse, receive_content, receive_response
+from spry_core.testing.response import ClientResponse, receive_content, receive_head
 
 
 def asked(method: bytes = b"GET") -> tuple[Conversation, MemoryPeer]:
@@ -23,6 +24,12 @@ def asked(method: bytes = b"GET") -> tuple[Conversation, MemoryPeer]:
     conversation.send(RequestHead(method=method, target=b"/", headers=((b"host", b"test"),)))
     conversation.send(BodyEnd())
     return conversation, MemoryPeer(driver, theirs)
+
+
+def receive_response(conversation: Conversation, what: str) -> ClientResponse:
+    head, interim = receive_head(conversation, what)
+    assert isinstance(head, ResponseHead)
+    return receive_content(conversation, what, head, interim)
 
 
 def response(content: bytes, content_type: str | None = None) -> ClientResponse:
@@ -110,7 +117,23 @@ def test_the_rest_of_a_response_may_be_received_alone() -> None:
     head = conversation.receive("the head")
     assert isinstance(head, ResponseHead)
     answer = receive_content(conversation, "the answer", head)
-    assert (answer.status_code, answer.content) == (403, b"no")
+    assert (answer.status_code, answer.content, answer.interim) == (403, b"no", ())
+
+
+def test_the_answer_to_an_opening_handshake_may_be_a_101() -> None:
+    """The value is what RFC 6455 §4.2.2 makes of a key of sixteen zero bytes."""
+    driver = MemoryDriver()
+    ours, theirs = stream()
+    conversation = Conversation(driver, ours, Connection("client", now=0.0, random=bytes))
+    conversation.send(opening_handshake(host="test", target="/", random=bytes))
+    conversation.send(BodyEnd())
+    MemoryPeer(driver, theirs).send(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
+    )
+    accept, interim = receive_head(conversation, "the 101")
+    assert isinstance(accept, Accept)
+    assert (accept.subprotocol, interim) == (None, ())
 
 
 @pytest.mark.parametrize(

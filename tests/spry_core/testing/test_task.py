@@ -9,7 +9,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from spry_core.testing.parked import ForeignAwaitable
+from spry_core.errors import SpryError
+from spry_core.testing.parked import Deadlock, ForeignAwaitable
 from spry_core.testing.task import Cancelled, Job, MemoryEvent, MemoryScope, MemoryTask, let_others
 
 
@@ -18,7 +19,7 @@ class Steps:
 
     def __init__(self) -> None:
         self.ready = list[Job]()
-        self.failed = list[ForeignAwaitable]()
+        self.failed = list[SpryError]()
         self.ended = list[MemoryTask]()
         self._current = list[MemoryTask]()
 
@@ -36,7 +37,7 @@ class Steps:
     def current_task(self) -> MemoryTask:
         return self._current[-1]
 
-    def fail(self, error: ForeignAwaitable) -> None:
+    def fail(self, error: SpryError) -> None:
         self.failed.append(error)
 
     def forget(self, task: MemoryTask) -> None:
@@ -196,6 +197,25 @@ def test_cancelling_raises_where_the_task_waits_and_at_every_wait_after_that() -
     assert (seen, task.is_done) == (["cancelled"] * 3, True)
     task.cancel()
     assert steps.ready == []
+
+
+def test_a_task_that_swallows_its_cancellation_for_ever_is_stopped() -> None:
+    """Its waits never suspend it, so nobody else would get a turn."""
+    steps = Steps()
+    event = steps.event()
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await event.wait()
+            except Cancelled:
+                continue
+
+    task = steps.start(stubborn)
+    task.cancel()
+    with pytest.raises(Deadlock, match=r"^task swallows its cancellation and goes on$") as caught:
+        steps.run()
+    assert (task.is_done, steps.failed) == (True, [caught.value])
 
 
 def test_a_task_cancelled_before_its_first_step_runs_up_to_its_first_wait() -> None:
@@ -375,7 +395,7 @@ def test_a_task_that_catches_this_and_waits_is_woken_as_ever() -> None:
     assert (done, len(steps.failed)) == (["done"], 1)
 
 
-def test_a_task_that_tries_again_and_again_is_stopped_at_each_step() -> None:
+def test_a_task_that_tries_again_is_reported_again() -> None:
     steps, tried = Steps(), list[int]()
 
     async def function() -> None:
@@ -387,9 +407,9 @@ def test_a_task_that_tries_again_and_again_is_stopped_at_each_step() -> None:
 
     task = steps.start(function)
     steps.step()
-    assert (tried, len(steps.failed), task.is_done) == ([0], 1, False)
+    assert (tried, len(steps.failed), task.is_done) == ([], 1, False)
     steps.run()
-    assert (tried, task.is_done) == ([0, 1, 2], True)
+    assert (tried, len(steps.failed), task.is_done) == ([0, 1, 2], 3, True)
 
 
 def test_an_interruption_may_come_when_the_task_is_awake() -> None:
