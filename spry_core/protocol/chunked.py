@@ -35,7 +35,7 @@ class ChunkScanner:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._part = _Part.SIZE
-        self._left = 0  # payload bytes of this chunk, or bytes of the CRLF behind it
+        self._left = 0  # payload bytes of this chunk
         self._extensions = 0
         self._section = 0
         self._fields = 0
@@ -82,20 +82,21 @@ class ChunkScanner:
         good = _cut(held, self._left)
         self._left -= len(good)
         if not self._left:
-            self._part, self._left = _Part.DATA_END, 2
+            self._part = _Part.DATA_END
         return good
 
-    def _step_data_end(self, held: bytearray) -> bytes:
-        expected = b"\r\n"[2 - self._left :]
-        if not expected.startswith(held[: self._left]):
+    def _step_data_end(self, held: bytearray) -> bytes | None:
+        if not b"\r\n".startswith(held[:2]):
             raise refuse(400, "chunk data not followed by CRLF", "RFC 9112 §7.1")
-        good = _cut(held, self._left)
-        self._left -= len(good)
-        if not self._left:
-            self._part = _Part.SIZE
-        return good
+        if len(held) < 2:
+            return None
+        self._part = _Part.SIZE
+        return _cut(held, 2)
 
     def _line(self, held: bytearray, limit: int, message: str) -> bytes | None:
+        """Look at the line that stands first. It stays in `held` until it is judged: what is faulty is found
+        there again.
+        """
         end = held.find(b"\n")
         line = bytes(held if end < 0 else held[:end])
         if len(line.removesuffix(b"\r")) > limit:
@@ -104,7 +105,6 @@ class ChunkScanner:
             return None
         if not line.endswith(b"\r"):
             raise refuse(400, "a line ends with a bare LF", "RFC 9112 §2.2")
-        del held[: end + 1]
         return line[:-1]
 
     def _step_size(self, held: bytearray) -> bytes | None:
@@ -117,6 +117,7 @@ class ChunkScanner:
         self._extensions += len(match[2])
         if self._extensions > self._limits.max_chunk_extensions:
             raise refuse(400, "too many chunk extensions", "RFC 9112 §7.1.1")
+        _cut(held, len(line) + 2)
         self._left = int(match[1], 16)
         self._part = _Part.DATA if self._left else _Part.TRAILERS
         return match[1] + b"\r\n"
@@ -128,13 +129,13 @@ class ChunkScanner:
             return None
         if not line:
             self._part = _Part.DONE
-            return b"\r\n"
+            return _cut(held, 2)
         check_field_line(line)
         self._section += len(line) + 2
         self._fields += 1
         if self._fields > self._limits.max_trailer_fields:
             raise refuse(400, "too many trailer fields", "RFC 9112 §7.1.2")
-        return line + b"\r\n"
+        return _cut(held, len(line) + 2)
 
 
 def _cut(held: bytearray, n: int) -> bytes:
