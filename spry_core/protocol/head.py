@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Final, Literal, TypeAlias
 
 from spry_core.errors import RemoteProtocolError
@@ -24,7 +25,7 @@ _REG_NAME: Final = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 _HOST: Final = re.compile(
     rb"(?:"
     + _REG_NAME
-    + rb"|\[[0-9A-Fa-f:.]+\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]{0,5})?"
+    + rb"|\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]{0,5})?"
 )
 
 
@@ -80,6 +81,8 @@ class HeadScanner:
         return head
 
     def _count_empty_line(self) -> None:
+        if not self._is_request:
+            raise refuse(400, "malformed status line", "RFC 9112 §4")
         self._empty_lines += 1
         if self._empty_lines > self._limits.max_empty_lines:
             raise refuse(400, "too many empty lines before a start line", "RFC 9112 §2.2")
@@ -178,9 +181,20 @@ def check_request(head: RequestHead) -> Framing:
         raise refuse(400, "more than one Host field", "RFC 9112 §3.2")
     if not hosts and head.http_version != b"1.0":
         raise refuse(400, "no Host field", "RFC 9112 §3.2")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not _is_host(hosts[0]):
         raise refuse(400, "malformed Host field", "RFC 9112 §3.2")
     return _explicit_framing(head) or Length(0)
+
+
+def _is_host(value: bytes) -> bool:
+    """Tell whether `value` is ``uri-host [":" port]`` (RFC 9110 §7.2, RFC 3986 §3.2.2)."""
+    match = _HOST.fullmatch(value)
+    if match is None:
+        return False
+    try:
+        return match["ipv6"] is None or IPv6Address(match["ipv6"].decode("ascii")).version == 6
+    except ValueError:
+        return False
 
 
 def check_response(head: ResponseHead, method: bytes) -> Framing:

@@ -1,0 +1,487 @@
+"""Tests of `spry_core.protocol.head`: where a head ends, and what is none (RFC 9112 §2 to §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.events import RawFields, RequestHead, ResponseHead
+from spry_core.protocol.head import (
+    Chunked,
+    Framing,
+    HeadScanner,
+    Length,
+    UntilClose,
+    check_field_line,
+    check_request,
+    check_response,
+    lowered,
+    may_have_content,
+    refuse,
+    tokens,
+    values,
+)
+from spry_core.protocol.limits import Limits
+from traces import cut_at, error_values, two_way_cuts
+
+Kind = Literal["request", "response"]
+
+LIMITS = Limits(
+    max_request_line=40, max_field_line=30, max_header_section=60, max_fields=4, max_empty_lines=2
+)
+
+
+class Scan(NamedTuple):
+    """What a scanner made of some bytes."""
+
+    head: bytes | None
+    error: tuple[object, ...] | None
+    rest: bytes
+
+
+def scan(pieces: Iterable[bytes], kind: Kind = "request", limits: Limits = LIMITS) -> Scan:
+    """Scan piece by piece until there is a head or a fault."""
+    scanner, held, head = HeadScanner(kind, limits), bytearray(), None
+    for piece in pieces:
+        held += piece
+        try:
+            head = head or scanner.feed(held)
+        except RemoteProtocolError as error:
+            return Scan(None, error_values(error), b"")
+    return Scan(head, None, bytes(held))
+
+
+def bad(status_code: int, message: str, section: str) -> tuple[object, ...]:
+    return (message, status_code, None, section)
+
+
+BAD_START = bad(400, "malformed request line", "RFC 9112 §3")
+BAD_STATUS = bad(400, "malformed status line", "RFC 9112 §4")
+FRAGMENT = bad(400, "fragment in the request target", "RFC 9112 §3.2")
+VERSION = bad(505, "neither HTTP/1.1 nor HTTP/1.0", "RFC 9110 §15.6.6")
+BARE_LF = bad(400, "a line ends with a bare LF", "RFC 9112 §2.2")
+BAD_FIELD = bad(400, "malformed field line", "RFC 9112 §5")
+FOLDED = bad(400, "obsolete line folding", "RFC 9112 §5.2")
+START_TOO_LONG = bad(414, "the start line is too long", "RFC 9112 §3")
+FIELD_TOO_LONG = bad(431, "a field line is too long", "RFC 6585 §5")
+SECTION_TOO_LONG = bad(431, "the header section is too long", "RFC 6585 §5")
+TOO_MANY_FIELDS = bad(431, "too many fields", "RFC 6585 §5")
+TOO_MANY_LINES = bad(400, "too many empty lines before a start line", "RFC 9112 §2.2")
+
+GOOD_REQUESTS = [
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"!#$%&'*+-.^_`|~09az / HTTP/1.1\r\n\r\n",
+    b'GET http://a/%zz?[]"\\{} HTTP/1.1\r\n\r\n',
+    b"GET / HTTP/1.1\r\nA:\r\nB:b\r\nC: \t c\td \t\r\n\r\n",
+    b"GET / HTTP/1.1\r\nA: \x80\xff!~\r\n\r\n",
+]
+BAD_REQUESTS = {
+    b"GET / HTTP/1.1\n\r\n": BARE_LF,
+    b"GET / HTTP/1.1\r\nHost: a\n\r\n": BARE_LF,
+    b"GET / HTTP/1.1\r\nHost: a\r\n\n": BARE_LF,
+    b"\nGET / HTTP/1.1\r\n\r\n": BARE_LF,
+    b"GET / HTTP/1.1\r\n Host: a\r\n\r\n": FOLDED,
+    b"GET / HTTP/1.1\r\n\tHost: a\r\n\r\n": FOLDED,
+    b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n": FOLDED,
+    b"GET / HTTP/1.1\r\nA: b\r\n \r\n\r\n": FOLDED,
+    b"GET / HTTP/1.1\r\nHost : a\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nHost\t: a\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nHost\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\n: a\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\n\xc5\xbf: a\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA(: a\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\x00c\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\x01\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\x0b\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\x7f\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\nA: b\r\r\n\r\n": BAD_FIELD,
+    b"GET / HTTP/1.1\r\r\n\r\n": BAD_START,
+    b"\r\r\nGET / HTTP/1.1\r\n\r\n": BAD_START,
+    b" GET / HTTP/1.1\r\n\r\n": BAD_START,
+    b"\x00GET / HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET  / HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET /  HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET\t/ HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET / HTTP/1.1 \r\n\r\n": BAD_START,
+    b"GET /a b HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET /\xe9 HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET /\x7f HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET /\r\n\r\n": BAD_START,
+    b"G(T / HTTP/1.1\r\n\r\n": BAD_START,
+    b"GET / http/1.1\r\n\r\n": BAD_START,
+    b"GET / HTTP/11\r\n\r\n": BAD_START,
+    b"GET / HTTP/1.10\r\n\r\n": BAD_START,
+    b"GET / HTTP/1\r\n\r\n": BAD_START,
+    b"\x16\x03\x01\x02\x00\r\n": BAD_START,
+    b"GET /#a HTTP/1.1\r\n\r\n": FRAGMENT,
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": VERSION,
+    b"GET / HTTP/1.2\r\n\r\n": VERSION,
+    b"GET / HTTP/0.9\r\n\r\n": VERSION,
+    b"GET / HTTP/3.0\r\n\r\n": VERSION,
+}
+GOOD_RESPONSES = [
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.0 404 Not Found\r\nA: b\r\n\r\n",
+    b"HTTP/1.1 101 \r\n\r\n",
+    b"HTTP/1.1 599\r\n\r\n",
+    b"HTTP/1.1 200 \t\x80 ~\r\n\r\n",
+]
+BAD_RESPONSES = {
+    b"HTTP/1.1 200 OK\n\r\n": BARE_LF,
+    b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n": FOLDED,
+    b"HTTP/1.1 20 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/1.1 2000 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/1.1 +20 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/1.1 099 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/1.1  200 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/1.1 200 O\x00K\r\n\r\n": BAD_STATUS,
+    b"ICY 200 OK\r\n\r\n": BAD_STATUS,
+    b"\r\nHTTP/1.1 200 OK\r\n\r\n": BAD_STATUS,
+    b"HTTP/2.0 200 OK\r\n\r\n": VERSION,
+    b"HTTP/1.1 200 " + b"a" * 28 + b"\r\n": START_TOO_LONG,
+}
+CORPUS: list[tuple[Kind, bytes]] = [
+    *(("request", data) for data in [*GOOD_REQUESTS, *BAD_REQUESTS]),
+    *(("response", data) for data in [*GOOD_RESPONSES, *BAD_RESPONSES]),
+]
+
+
+@pytest.mark.parametrize("data", GOOD_REQUESTS)
+def test_a_good_request_is_taken_whole(data: bytes) -> None:
+    assert scan([data + b"rest"]) == Scan(data, None, b"rest")
+
+
+@pytest.mark.parametrize("data", GOOD_RESPONSES)
+def test_a_good_response_is_taken_whole(data: bytes) -> None:
+    assert scan([data + b"rest"], "response") == Scan(data, None, b"rest")
+
+
+@pytest.mark.parametrize("data", BAD_REQUESTS)
+def test_a_bad_request_is_refused(data: bytes) -> None:
+    """RFC 9112 §2.2, §3, §5, §11: what others let through."""
+    assert scan([data]) == Scan(None, BAD_REQUESTS[data], b"")
+
+
+@pytest.mark.parametrize("data", BAD_RESPONSES)
+def test_a_bad_response_is_refused(data: bytes) -> None:
+    """RFC 9112 §4; the empty line that a server forgives (§2.2) no client has to."""
+    assert scan([data], "response") == Scan(None, BAD_RESPONSES[data], b"")
+
+
+@pytest.mark.parametrize(("kind", "data"), CORPUS)
+def test_cuts_do_not_matter(kind: Kind, data: bytes) -> None:
+    """RFC 9112 §2.2: every cut in two, and every byte alone."""
+    expected = scan([data], kind)
+    for pieces in two_way_cuts(data):
+        assert scan(pieces, kind) == expected, pieces
+
+
+@given(
+    st.sampled_from(CORPUS),
+    st.integers(0, 60),
+    st.binary(max_size=3),
+    st.lists(st.integers(0, 300), max_size=9),
+)
+def test_any_change_of_a_byte_gives_the_same_in_any_pieces(
+    entry: tuple[Kind, bytes], place: int, change: bytes, places: list[int]
+) -> None:
+    kind, data = entry
+    changed = data[:place] + change + data[place + 1 :]
+    assert scan(cut_at(changed, places), kind) == scan([changed], kind)
+
+
+def test_a_head_is_not_complete_before_its_last_byte() -> None:
+    for kind, data in (("request", GOOD_REQUESTS[-2]), ("response", GOOD_RESPONSES[1])):
+        for n in range(len(data)):
+            assert scan([data[:n]], "request" if kind == "request" else "response").head is None
+
+
+def test_one_scanner_finds_head_after_head() -> None:
+    scanner = HeadScanner("request", LIMITS)
+    held = bytearray(b"\r\nGET /a HTTP/1.1\r\nA: b\r\n\r\n" * 5)
+    for _ in range(5):
+        assert scanner.feed(held) == b"GET /a HTTP/1.1\r\nA: b\r\n\r\n"
+        assert not scanner.has_begun
+    assert held == b""
+
+
+def test_a_head_has_begun_with_its_start_line() -> None:
+    scanner, held = HeadScanner("request", LIMITS), bytearray()
+    begun: list[bool] = []
+    for piece in (b"\r\n", b"GET / HTTP/1.1\r", b"\n", b"A: b\r\n"):
+        held += piece
+        scanner.feed(held)
+        begun.append(scanner.has_begun)
+    assert begun == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("n", "error"), [(39, None), (40, None), (41, START_TOO_LONG)])
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n"])
+def test_a_request_line_has_a_limit(n: int, error: object, end: bytes) -> None:
+    """RFC 9112 §3: counted without its CRLF, and known to be too long before its end has come."""
+    line = b"GET /" + b"a" * (n - 14) + b" HTTP/1.1"
+    assert len(line) == n
+    assert scan([line + end]).error == error
+
+
+@pytest.mark.parametrize(("n", "error"), [(29, None), (30, None), (31, FIELD_TOO_LONG)])
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\r\n\r\n"])
+def test_a_field_line_has_a_limit(n: int, error: object, end: bytes) -> None:
+    """RFC 6585 §5."""
+    assert scan([b"GET / HTTP/1.1\r\nA:" + b"a" * (n - 2) + end]).error == error
+
+
+@pytest.mark.parametrize(("n", "error"), [(59, None), (60, None), (61, SECTION_TOO_LONG)])
+@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\r\n\r\n"])
+def test_a_header_section_has_a_limit(n: int, error: object, end: bytes) -> None:
+    """RFC 6585 §5: counted with all of its CRLFs but without the empty line that ends it."""
+    section = b"A:" + b"a" * 28 + b"\r\n" + b"B:" + b"b" * (n - 36)
+    assert len(section) + 2 == n
+    assert scan([b"GET / HTTP/1.1\r\n" + section + end]).error == error
+
+
+def test_a_full_header_section_may_still_end() -> None:
+    section = b"A:" + b"a" * 26 + b"\r\n" + b"B:" + b"b" * 26 + b"\r\n"
+    assert len(section) == 60
+    assert scan([b"GET / HTTP/1.1\r\n" + section, b"\r", b"\n"]).head is not None
+    assert scan([b"GET / HTTP/1.1\r\n" + section, b"C"]).error == SECTION_TOO_LONG
+
+
+@pytest.mark.parametrize(("n", "error"), [(3, None), (4, None), (5, TOO_MANY_FIELDS)])
+def test_fields_have_a_limit(n: int, error: object) -> None:
+    """RFC 6585 §5."""
+    assert scan([b"GET / HTTP/1.1\r\n" + b"A:\r\n" * n + b"\r\n"]).error == error
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, None), (1, None), (2, None), (3, TOO_MANY_LINES)])
+def test_empty_lines_before_a_request_have_a_limit(n: int, error: object) -> None:
+    """RFC 9112 §2.2: a server should ignore at least one."""
+    result = scan([b"\r\n" * n + b"GET / HTTP/1.1\r\n\r\n"])
+    assert (result.head, result.error) == (None if error else b"GET / HTTP/1.1\r\n\r\n", error)
+
+
+def test_the_default_limits_are_kept_too() -> None:
+    """RFC 9112 §3 asks for 8,000 bytes of request line at least."""
+    limits = Limits()
+    line = b"GET /" + b"a" * (8192 - 14) + b" HTTP/1.1\r\n"
+    fields = b"".join(b"%03d:" % i + b"x" * 321 + b"\r\n" for i in range(100))
+    assert len(fields) <= 32768 < len(fields) + 200
+    assert scan([line + fields + b"\r\n"], limits=limits).head == line + fields + b"\r\n"
+
+
+@pytest.mark.parametrize("line", [b"A: b", b"A:", b"a:b:c", b"A: b\tc"])
+def test_a_field_line_is_name_colon_value(line: bytes) -> None:
+    """RFC 9112 §5."""
+    check_field_line(line)
+    with pytest.raises(RemoteProtocolError, match=r"^obsolete line folding$"):
+        check_field_line(b" " + line)
+
+
+def test_an_error_says_what_to_answer() -> None:
+    assert error_values(refuse(418, "x", "y")) == ("x", 418, None, "y")
+
+
+# ------------------------------------------------------------------------------------------------------ fields together
+
+
+def request(*fields: tuple[bytes, bytes], version: bytes = b"1.1", host: bytes | None = b"a") -> RequestHead:
+    hosts: RawFields = () if host is None else ((b"host", host),)
+    return RequestHead(method=b"POST", target=b"/", headers=(*hosts, *fields), http_version=version)
+
+
+def response(*fields: tuple[bytes, bytes], status_code: int = 200, version: bytes = b"1.1") -> ResponseHead:
+    return ResponseHead(status_code=status_code, headers=fields, http_version=version)
+
+
+def test_names_are_compared_in_lower_case() -> None:
+    """RFC 9110 §5.1; only letters of ASCII have a case in bytes."""
+    assert lowered(((b"X-A", b"V"), (b"\xc9", b"v"))) == ((b"x-a", b"V"), (b"\xc9", b"v"))
+
+
+def test_values_of_one_name_come_in_order() -> None:
+    headers = ((b"a", b"1"), (b"b", b"2"), (b"a", b"3"))
+    assert values(headers, b"a") == [b"1", b"3"]
+    assert values(headers, b"c") == []
+
+
+def test_a_list_goes_over_all_lines_and_skips_empty_members() -> None:
+    """RFC 9110 §5.6.1."""
+    headers = ((b"a", b"X, y ,,\tz"), (b"b", b"q"), (b"a", b""), (b"a", b"w"))
+    assert tokens(headers, b"a") == [b"x", b"y", b"z", b"w"]
+    assert tokens(headers, b"c") == []
+
+
+HOSTS = [
+    *(b"a", b"a:80", b"a:", b"", b":80", b"example.org", b"EXAMPLE.org:65535", b"127.0.0.1:8000", b"xn--a.b"),
+    *(b"[::1]", b"[::1]:80", b"[1:2:3:4:5:6:7:8]", b"[::ffff:1.2.3.4]", b"[v1.a:b]", b"[vF.~]:1"),
+    *(b"a%20b", b"!$&'()*+,;=", b"-._~", b"localhost.", b"1.2.3.4.5"),
+]
+NO_HOSTS = [
+    *(
+        b"a/b",
+        b"a/abc?x=",
+        b"a?b",
+        b"a#b",
+        b"u@a",
+        b"u:p@a:80",
+        b"a b",
+        b"a\\b",
+        b"a:80:80",
+        b"a:8o",
+        b"a:-1",
+    ),
+    *(b"a:123456", b"a,b:1:1", b"%", b"%2", b"%zz", b"a\xe9", b"<a>", b'"a"', b"a|b", b"http://a"),
+    *(b"[::1", b"::1", b"[::1]a", b"[]", b"[::g]", b"[v.a]", b"[vg.a]", b"[v1.]", b"[::1%25eth0]"),
+    *(
+        b"[:]",
+        b"[:::]",
+        b"[1:2]",
+        b"[1:2:3:4:5:6:7:8:9]",
+        b"[::12345]",
+        b"[1::2::3]",
+        b"[::1.2.3]",
+        b"[1.2.3.4]",
+    ),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_a_name_or_an_address_with_a_port(host: bytes) -> None:
+    """RFC 9110 §7.2, RFC 3986 §3.2.2."""
+    assert check_request(request(host=host)) == Length(0)
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+def test_nothing_else_is_a_host(host: bytes) -> None:
+    """RFC 9112 §3.2: CVE-2026-48710 made a path out of one."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        check_request(request(host=host))
+    assert error_values(caught.value) == bad(400, "malformed Host field", "RFC 9112 §3.2")
+
+
+def test_there_is_exactly_one_host() -> None:
+    """RFC 9112 §3.2; HTTP/1.0 may have none."""
+    assert check_request(request(host=None, version=b"1.0")) == Length(0)
+    assert refusal(request(host=None)) == bad(400, "no Host field", "RFC 9112 §3.2")
+    for version in (b"1.0", b"1.1"):
+        twice = request((b"host", b"a"), version=version)
+        assert refusal(twice) == bad(400, "more than one Host field", "RFC 9112 §3.2")
+
+
+def refusal(head: RequestHead) -> tuple[object, ...]:
+    with pytest.raises(RemoteProtocolError) as caught:
+        check_request(head)
+    return error_values(caught.value)
+
+
+BOTH = bad(400, "both Content-Length and Transfer-Encoding", "RFC 9112 §6.1")
+IN_1_0 = bad(400, "Transfer-Encoding in HTTP/1.0", "RFC 9112 §6.1")
+OTHER_CODING = bad(501, "a transfer coding other than chunked", "RFC 9112 §6.1")
+BAD_LENGTH = bad(400, "malformed Content-Length", "RFC 9112 §6.3")
+CL, TE = b"content-length", b"transfer-encoding"
+
+
+@pytest.mark.parametrize(
+    ("fields", "framing"),
+    [
+        ([], Length(0)),
+        ([(CL, b"0")], Length(0)),
+        ([(CL, b"007")], Length(7)),
+        ([(CL, b"9" * 18)], Length(10**18 - 1)),
+        ([(TE, b"chunked")], Chunked()),
+        ([(TE, b"CHUNKED")], Chunked()),
+    ],
+)
+def test_a_request_says_how_long_its_content_is(fields: list[tuple[bytes, bytes]], framing: Framing) -> None:
+    """RFC 9112 §6.3."""
+    assert check_request(request(*fields)) == framing
+
+
+AMBIGUOUS: list[tuple[list[tuple[bytes, bytes]], tuple[object, ...]]] = [
+    ([(CL, b"3"), (TE, b"chunked")], BOTH),
+    ([(TE, b"chunked"), (CL, b"0")], BOTH),
+    ([(TE, b"identity"), (CL, b"3")], BOTH),
+    ([(CL, b"3"), (CL, b"3")], BAD_LENGTH),
+    ([(CL, b"3"), (CL, b"4")], BAD_LENGTH),
+    *(
+        ([(CL, value)], BAD_LENGTH)
+        for value in (
+            b"3, 3",
+            b"+5",
+            b"-5",
+            b"-0",
+            b"5_0",
+            b"0x5",
+            b"",
+            b"5 5",
+            b"5.0",
+            b"\xd9\xa5",
+            b"1" * 19,
+        )
+    ),
+    *(
+        ([(TE, value)], OTHER_CODING)
+        for value in (
+            b"gzip",
+            b"identity",
+            b"chunked, gzip",
+            b"gzip, chunked",
+            b"chunked, chunked",
+            b"",
+            b"xchunked",
+        )
+    ),
+    *(([(TE, value)], OTHER_CODING) for value in (b"chunked;a=b", b"chun\xe2\x84\xaaed", b"\x0bchunked")),
+    ([(TE, b"chunked"), (TE, b"chunked")], OTHER_CODING),
+    ([(TE, b"gzip"), (TE, b"chunked")], OTHER_CODING),
+]
+
+
+@pytest.mark.parametrize(("fields", "error"), AMBIGUOUS)
+def test_ambiguous_framing_is_refused(fields: list[tuple[bytes, bytes]], error: tuple[object, ...]) -> None:
+    """RFC 9112 §6.1, §6.3, §11.2: never "lenient"."""
+    assert refusal(request(*fields)) == error
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"identity", b""])
+def test_http_1_0_knows_no_transfer_coding(value: bytes) -> None:
+    """RFC 9112 §6.1: the framing of such a message is faulty."""
+    assert refusal(request((TE, value), version=b"1.0")) == IN_1_0
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize("status_code", [100, 103, 199, 200, 204, 304, 404, 500])
+def test_some_responses_have_no_content_whatever_their_fields_say(method: bytes, status_code: int) -> None:
+    """RFC 9112 §6.3, first rule."""
+    has_none = method == b"HEAD" or status_code < 200 or status_code in (204, 304)
+    assert may_have_content(status_code, method) is not has_none
+    long = response((CL, b"5"), status_code=status_code)
+    assert check_response(long, method) == Length(0 if has_none else 5)
+    chunked = response((TE, b"chunked"), status_code=status_code)
+    assert check_response(chunked, method) == (Length(0) if has_none else Chunked())
+
+
+def test_a_response_without_a_length_goes_to_the_end_of_the_stream() -> None:
+    """RFC 9112 §6.3, last rule."""
+    assert check_response(response(), b"GET") == UntilClose()
+    assert check_response(response(version=b"1.0"), b"GET") == UntilClose()
+    assert check_response(response((CL, b"0")), b"GET") == Length(0)
+
+
+@pytest.mark.parametrize(("fields", "error"), AMBIGUOUS)
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_an_ambiguous_response_is_refused(
+    fields: list[tuple[bytes, bytes]], error: tuple[object, ...], method: bytes
+) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        check_response(response(*fields), method)
+    assert error_values(caught.value) == error
