@@ -108,6 +108,7 @@ class Workshop:
         self.steps: list[list[str]] = []
         self.stamp_while_running: list[bool] = []
         self.fails = False
+        monkeypatch.setattr(dev, "PYTHON", self.environment / dev.PYTHON.relative_to(dev.ENVIRONMENT))
         monkeypatch.setattr(dev, "ENVIRONMENT", self.environment)
         monkeypatch.setattr(dev, "STAMP", self.stamp)
         monkeypatch.setattr(dev, "run", self.run)
@@ -133,7 +134,7 @@ def pip_install(extras: str) -> list[str]:
     ("modules", "step"),
     [
         ({"ensurepip", "pip", "virtualenv"}, ["-I", "-m", "ensurepip"]),
-        ({"pip", "virtualenv"}, ["-m", "pip", "--python", str(dev.PYTHON), "install", "--quiet", "pip"]),
+        ({"pip", "virtualenv"}, ["-m", "pip", "--python", "PYTHON", "install", "--quiet", "pip"]),
     ],
 )
 def test_pip_comes_from_whatever_this_python_has(
@@ -142,7 +143,7 @@ def test_pip_comes_from_whatever_this_python_has(
     """Debian's Python has no ensurepip, and its pip installs nothing for the whole system (PEP 668)."""
     monkeypatch.setattr(dev, "has_module", modules.__contains__)
     dev.make_environment()
-    assert workshop.steps == [step]
+    assert workshop.steps == [[str(dev.PYTHON) if part == "PYTHON" else part for part in step]]
     assert (workshop.environment / "pyvenv.cfg").is_file()
 
 
@@ -169,29 +170,24 @@ def test_a_new_environment_is_stamped_when_it_is_complete(workshop: Workshop) ->
     assert stamp == dev.Stamp(str(dev.ROOT), dev.python_tag(), pyproject, frozenset({"fast", "trio"}))
 
 
-def test_a_complete_environment_is_left_alone(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_environment_is_left_alone(workshop: Workshop) -> None:
     dev.prepare("test")
     workshop.steps.clear()
-    monkeypatch.setattr(dev, "is_alive", lambda: True)
     dev.prepare("demo")
     assert workshop.steps == []
 
 
-def test_more_extras_join_those_that_are_there(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_extras_join_those_that_are_there(workshop: Workshop) -> None:
     dev.prepare("demo")
     workshop.steps.clear()
     workshop.stamp_while_running.clear()
-    monkeypatch.setattr(dev, "is_alive", lambda: True)
     dev.prepare("test")
     assert workshop.steps == [pip_install("fast,test,trio")]
     assert workshop.stamp_while_running == [False]
 
 
-def test_a_failed_installation_starts_from_nothing_the_next_time(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_installation_starts_from_nothing_the_next_time(workshop: Workshop) -> None:
     dev.prepare("demo")
-    monkeypatch.setattr(dev, "is_alive", lambda: True)
     workshop.fails = True
     with pytest.raises(dev.CannotPrepare, match="no network"):
         dev.prepare("test")
@@ -204,7 +200,7 @@ def test_a_failed_installation_starts_from_nothing_the_next_time(
 def test_an_environment_whose_python_has_gone_is_made_anew(workshop: Workshop) -> None:
     dev.prepare("demo")
     workshop.steps.clear()
-    workshop.environment.joinpath("bin/python").unlink(missing_ok=True)
+    dev.PYTHON.unlink()
     dev.prepare("demo")
     assert workshop.steps == [["-I", "-m", "ensurepip"], pip_install("fast,trio")]
 
