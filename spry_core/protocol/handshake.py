@@ -19,7 +19,7 @@ from spry_core.protocol.head import Framing, Length, tokens, values
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
-_RESERVED: Final = frozenset(
+_OF_BOTH: Final = frozenset(
     (
         b"upgrade",
         b"connection",
@@ -30,6 +30,7 @@ _RESERVED: Final = frozenset(
         b"sec-websocket-extensions",
     )
 )
+_OF_REQUEST: Final = _OF_BOTH | {b"host", b"sec-websocket-key", b"sec-websocket-version"}
 
 
 def accept_key(key: bytes) -> bytes:
@@ -65,14 +66,13 @@ def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
 def response(offer: Offer, accept: Accept) -> ResponseHead:
     """Write the 101 that takes up `offer` (RFC 6455 §4.2.2).
 
-    Raises `ValueError` for a subprotocol that was not offered, or a field that is not allowed there.
-    """
+    Raises `ValueError` for a subprotocol or an extension that was not offered, or a field that is not allowed
+    there."""
     if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
         raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
-    check_raw_fields(accept.headers)
-    for name, _ in accept.headers:
-        if name.lower() in _RESERVED:
-            raise ValueError(f"the opening handshake sets {name.decode()} itself (RFC 6455 §4.2.2)")
+    offered = {_name(each) for each in offer.extensions}
+    if any(_name(each) not in offered for each in accept.extensions):
+        raise ValueError("the client did not offer this extension (RFC 6455 §9.1)")
     fields = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
@@ -83,7 +83,9 @@ def response(offer: Offer, accept: Accept) -> ResponseHead:
     if accept.extensions:
         fields.append((b"Sec-WebSocket-Extensions", ", ".join(accept.extensions).encode("ascii")))
     return ResponseHead(
-        status_code=101, reason_phrase=b"Switching Protocols", headers=(*fields, *accept.headers)
+        status_code=101,
+        reason_phrase=b"Switching Protocols",
+        headers=_with(fields, accept.headers, _OF_BOTH),
     )
 
 
@@ -96,8 +98,12 @@ def request(
     extensions: Sequence[str] = (),
     headers: RawFields = (),
 ) -> RequestHead:
-    """Write a client's opening handshake with a fresh key of 16 bytes from `random` (RFC 6455 §4.1)."""
-    check_raw_fields(headers)
+    """Write a client's opening handshake with a fresh key of 16 bytes from `random` (RFC 6455 §4.1).
+
+    Raises `ValueError` for subprotocols that are no tokens or not different, or a field that is not allowed
+    there."""
+    if len(set(subprotocols)) < len(subprotocols) or not all(is_token(each) for each in subprotocols):
+        raise ValueError("subprotocols are different tokens (RFC 6455 §4.1)")
     offer = Offer(key=b64encode(random(16)), subprotocols=tuple(subprotocols), extensions=tuple(extensions))
     fields = [
         (b"Host", host.encode("ascii")),
@@ -111,8 +117,21 @@ def request(
     if extensions:
         fields.append((b"Sec-WebSocket-Extensions", ", ".join(extensions).encode("ascii")))
     return RequestHead(
-        method=b"GET", target=target.encode("ascii"), headers=(*fields, *headers), websocket=offer
+        method=b"GET",
+        target=target.encode("ascii"),
+        headers=_with(fields, headers, _OF_REQUEST),
+        websocket=offer,
     )
+
+
+def _with(fields: list[tuple[bytes, bytes]], more: RawFields, reserved: frozenset[bytes]) -> RawFields:
+    """Add the caller's fields to those of the handshake, unless one of them is the handshake's own."""
+    for name, _ in more:
+        if name.lower() in reserved:
+            raise ValueError(f"the opening handshake sets {name.decode()} itself (RFC 6455 §4)")
+    every = (*fields, *more)
+    check_raw_fields(every)
+    return every
 
 
 def check(offer: Offer, head: ResponseHead) -> Accept:
