@@ -69,6 +69,8 @@ def content_of(head: RequestHead) -> OutgoingContent:
     """Check a request of ours and return its content."""
     if not _METHOD.fullmatch(head.method):
         raise ValueError("the method is not a token (RFC 9110 §9.1)")
+    if head.method == b"CONNECT":
+        raise ValueError("a tunnel is not supported (RFC 9110 §9.3.6)")
     if not _TARGET.fullmatch(head.target):
         raise ValueError("the target has a byte that no target has (RFC 9112 §3.2)")
     check_raw_fields(head.headers)
@@ -101,6 +103,8 @@ def check_response_head(
     §6.3)."""
     if not 200 <= head.status_code <= 599:
         raise ValueError(f"{head.status_code} is no final status code (RFC 9110 §15)")
+    if request.method == b"CONNECT" and head.status_code < 300:
+        raise ValueError("a tunnel is not supported (RFC 9110 §9.3.6)")
     _check_phrase_and_fields(head)
     framing = _framing(head)
     if not may_have_content(head.status_code, request.method):
