@@ -1,0 +1,229 @@
+"""All connections of one application: counted, and ended together, at exact moments."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from spry_core import Application, Limits, Request, Timeouts, WebSocket, sleep
+from spry_core.errors import LocalProtocolError
+from spry_core.protocol import EngineName
+from spry_core.serving import LogRecord, Server, StreamInfo
+from spry_core.tasks import event
+from spry_core.testing import Cancelled, MemoryDriver, TestClient
+
+app = Application()
+
+
+@app.get("/slow")
+async def slow(request: Request) -> str:
+    await sleep(3.0)
+    return "done"
+
+
+@app.get("/forever")
+async def forever(request: Request) -> None:
+    await event().wait()
+
+
+@app.ws("/silent")
+async def silent(ws: WebSocket, request: Request) -> None:
+    await ws.closed
+
+
+DATE = b"Date: Sat, 01 Jan 2000 00:00:%02d GMT\r\n"
+
+
+records = list[LogRecord]()
+
+
+def server(limits: Limits | None = None, timeouts: Timeouts | None = None) -> Server:
+    return Server(
+        app, limits=limits, timeouts=timeouts, random=bytes, wall_clock=lambda: 0.0, report=records.append
+    )
+
+
+def test_the_settings_are_there_to_be_asked_for() -> None:
+    limits, timeouts = Limits(max_body=1), Timeouts(head=1.0)
+    one, other = server(), server(limits=limits, timeouts=timeouts)
+    assert (one.limits, one.timeouts) == (Limits(), Timeouts())
+    assert (other.limits, other.timeouts) == (limits, timeouts)
+
+
+def test_nothing_can_be_registered_once_there_is_a_server() -> None:
+    late = Application()
+    Server(late, random=bytes, wall_clock=lambda: 0.0, report=records.append)
+    with pytest.raises(LocalProtocolError):
+        late.get("/too-late", slow)
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="no engine 'fast'"):
+        Server(
+            app,
+            engine=cast("EngineName", "fast"),
+            random=bytes,
+            wall_clock=lambda: 0.0,
+            report=records.append,
+        )
+
+
+def test_sessions_are_counted_until_they_are_over() -> None:
+    client = TestClient(app, limits=Limits(max_connections=2))
+    assert (client.server.session_count, client.server.is_full) == (0, False)
+    one, other = client.connect(), client.connect()
+    assert (client.server.session_count, client.server.is_full) == (2, True)
+    one.close()
+    assert (client.server.session_count, client.server.is_full) == (1, False)
+    other.reset()
+    assert client.server.session_count == 0
+
+
+def test_a_session_counts_while_a_handler_of_it_runs() -> None:
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(b"GET /slow HTTP/1.1\r\nHost: t\r\n\r\n")
+    peer.reset()
+    assert client.server.session_count == 1
+    client.advance(3.0)
+    assert client.server.session_count == 0
+
+
+def test_a_stream_of_which_nothing_is_known_can_be_served() -> None:
+    session = server().session(MemoryDriver())
+    assert session.stream == StreamInfo()
+
+
+def test_shutting_down_ends_idle_connections_and_finishes_answers() -> None:
+    """RFC 9112 §9.6: the last answer says that it is the last."""
+    client = TestClient(app)
+    idle, busy = client.connect(), client.connect()
+    busy.send(b"GET /slow HTTP/1.1\r\nHost: t\r\n\r\nGET /slow HTTP/1.1\r\nHost: t\r\n\r\n")
+    client.shutdown()
+    assert (idle.received, idle.is_ended, busy.is_ended, client.server.is_closing) == (b"", True, False, True)
+    client.advance(3.0)
+    assert busy.take() == (
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 4\r\n"
+        b"Connection: close\r\n" + DATE % 3 + b"\r\ndone"
+    )
+    assert (busy.is_ended, client.server.closed) == (True, False)
+    idle.close()
+    busy.close()
+    assert client.server.closed is True
+
+
+def test_shutting_down_closes_websockets() -> None:
+    """RFC 6455 §7.4.1."""
+    client = TestClient(app)
+    ws = client.ws("/silent")
+    client.shutdown(1012, "restart")
+    info = ws.close_info
+    assert info is not None
+    assert (info.close_code, info.close_reason, info.initiator, client.server.closed) == (
+        1012,
+        "restart",
+        "remote",
+        True,
+    )
+
+
+def test_at_the_end_of_the_grace_what_still_runs_is_cancelled() -> None:
+    client = TestClient(app, timeouts=Timeouts(grace=4.0))
+    peer = client.connect()
+    peer.send(b"GET /forever HTTP/1.1\r\nHost: t\r\n\r\n")
+    client.shutdown()
+    client.advance(3.9)
+    assert len(client.driver.tasks()) == 1
+    client.advance(0.1)
+    assert client.driver.tasks() == []
+
+
+def test_after_the_grace_and_the_close_timeout_the_stream_is_cut() -> None:
+    stubborn = Application()
+
+    @stubborn.ws("/")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await event().wait()
+
+    client = TestClient(stubborn, timeouts=Timeouts(grace=4.0, close_timeout=9.0))
+    peer = client.connect()
+    peer.send(
+        b"GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    peer.take()
+    client.shutdown()
+    assert peer.take() == b"\x88\x02\x03\xe9"
+    client.advance(8.9)
+    assert peer.is_reset is False
+    client.advance(0.1)
+    assert peer.is_reset is True
+
+
+def test_connections_may_be_ended_in_batches() -> None:
+    client = TestClient(app)
+    peers = [client.connect() for _ in range(5)]
+    client.server.shutdown(client.now, batch=2, interval=10.0)
+    assert client.server.next_deadline() == 10.0
+    client.driver.settle()
+    assert [peer.is_ended for peer in peers] == [True, True, False, False, False]
+    client.server.handle_deadline(9.9)
+    client.driver.settle()
+    assert [peer.is_ended for peer in peers] == [True, True, False, False, False]
+    client.server.handle_deadline(10.0)
+    client.driver.settle()
+    assert [peer.is_ended for peer in peers] == [True, True, True, True, False]
+    client.server.handle_deadline(20.0)
+    client.driver.settle()
+    assert ([peer.is_ended for peer in peers], client.server.next_deadline()) == ([True] * 5, None)
+
+
+def test_a_second_shutdown_changes_nothing_but_the_grace() -> None:
+    client = TestClient(app)
+    ws = client.ws("/silent")
+    peer = client.connect()
+    peer.send(b"GET /forever HTTP/1.1\r\nHost: t\r\n\r\n")
+    client.server.shutdown(client.now, 1001, grace=100.0)
+    client.server.shutdown(client.now, 1012)
+    client.server.shutdown(client.now, 1012, grace=2.0)
+    client.driver.settle()
+    assert ws.close_info is not None
+    assert ws.close_info.close_code == 1001
+    client.advance(1.9)
+    assert len(client.driver.tasks()) == 1
+    client.advance(0.1)
+    assert client.driver.tasks() == []
+
+
+@pytest.mark.parametrize(("code", "batch"), [(1005, None), (999, None), (1001, 0)])
+def test_a_shutdown_that_cannot_be_is_refused_and_changes_nothing(code: int, batch: int | None) -> None:
+    """RFC 6455 §7.4."""
+    one = server()
+    with pytest.raises(ValueError):
+        one.shutdown(0.0, code, batch=batch)
+    assert one.is_closing is False
+
+
+def test_aborting_cuts_every_stream_and_cancels_every_handler() -> None:
+    ends = list[type[BaseException]]()
+    aborted = Application()
+
+    @aborted.get("/")
+    async def handler(request: Request) -> None:
+        try:
+            await event().wait()
+        except BaseException as error:
+            ends.append(type(error))
+            raise
+
+    client = TestClient(aborted)
+    peers = [client.connect(), client.connect()]
+    peers[0].send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    client.server.abort(client.now)
+    client.driver.settle()
+    assert ([peer.is_reset for peer in peers], ends, client.server.closed) == (
+        [True, True],
+        [Cancelled],
+        True,
+    )
