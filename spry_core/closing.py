@@ -1,8 +1,7 @@
 """How a connection ends: the Close frame's content, which codes may be in it, and the record of an end.
 
-This stands at the bottom of the house because the errors carry the record (`spry_core.errors`), the protocol fills it in
-(`spry_core.protocol`) and middleware, handlers and logs read it.
-"""
+This stands at the bottom of the house because the errors carry the record (`spry_core.errors`), the protocol
+fills it in (`spry_core.protocol`) and middleware, handlers and logs read it."""
 
 from __future__ import annotations
 
@@ -42,7 +41,9 @@ class Close:
 
 
 def check_close(code: int | None, reason: str) -> Close:
-    """Return the `Close` of these two, or raise `ValueError` if no Close frame may say this (RFC 6455 §5.5.1, §7.4)."""
+    """Return the `Close` of these two, or raise `ValueError` if no Close frame may say this (RFC 6455 §5.5.1,
+    §7.4).
+    """
     if code is None:
         if reason:
             raise ValueError("a close reason needs a close code (RFC 6455 §5.5.1)")
@@ -57,9 +58,8 @@ def check_close(code: int | None, reason: str) -> Close:
 class CloseInfo:
     """How a connection ended; for a WebSocket complete as soon as the end is settled.
 
-    Settled means: both Close frames are through, or we failed the connection, or the stream is lost, or the closing handshake
-    ran out of time. The end of the TCP connection may come a little later.
-    """
+    Settled means: both Close frames are through, or we failed the connection, or the stream is lost, or the
+    closing handshake ran out of time. The end of the TCP connection may come a little later."""
 
     initiator: Initiator
     """Who ended it."""
@@ -71,10 +71,13 @@ class CloseInfo:
     """The Close frame that the peer sent, if any."""
 
     cause: BaseException | None = None
-    """What broke the connection, or None: an error of the peer, of the stream, of the handler, or a deadline."""
+    """What broke the connection, or None: an error of the peer, of the stream, of the handler, or a deadline.
+    """
 
     close_code: int = ABNORMAL_CLOSURE
-    """The code to report (RFC 6455 §7.1.5): the peer's; 1005 if its Close was empty; 1006 if none came; ours if we failed it."""
+    """The code to report (RFC 6455 §7.1.5): the peer's; 1005 if its Close was empty; 1006 if none came; ours
+    if we failed it.
+    """
 
     close_reason: str = ""
     """The reason that belongs to `close_code` (RFC 6455 §7.1.6)."""

@@ -1,9 +1,8 @@
 """What a backend lends to a connection: six verbs, and no code.
 
-Everything that differs between backends is here; whoever writes these six and a pump has written a backend. A wake-up carries
-nothing: state is in the session, a waiter looks again in a loop, and `Event.set` wakes all. So a waiter that is cancelled after
-it was woken loses neither a message nor somebody else's turn.
-"""
+Everything that differs between backends is here; whoever writes these six and a pump has written a backend. A
+wake-up carries nothing: state is in the session, a waiter looks again in a loop, and `Event.set` wakes all.
+So a waiter that is cancelled after it was woken loses neither a message nor somebody else's turn."""
 
 from __future__ import annotations
 
@@ -59,7 +58,9 @@ class Driver(Protocol):
         ...
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> Task:
-        """Run `function(*args)` as a task of the connection, never inside this call. Nothing but its `cancel` cancels it."""
+        """Run `function(*args)` as a task of the connection, never inside this call. Nothing but its `cancel`
+        cancels it.
+        """
         ...
 
     def scope(self) -> AbstractContextManager[Scope]:
@@ -75,8 +76,9 @@ class Driver(Protocol):
         ...
 
     def notify(self, soon: bool = False) -> None:
-        """Look at the session again: bytes, deadline, reading, end. With `soon`, before the loop sleeps is early enough.
+        """Look at the session again: bytes, deadline, reading, end. With `soon`, before the loop sleeps is
+        early enough.
 
-        It may write at once, and so call `bytes_written` or `connection_lost` of that session before it returns.
-        """
+        It may write at once, and so call `bytes_written` or `connection_lost` of that session before it
+        returns."""
         ...

@@ -1,8 +1,7 @@
 """Every error of Spry, in one tree.
 
-A peer's mistake is an event that carries a `RemoteProtocolError`; a caller's mistake is an exception that changed nothing.
-Wrong arguments are plain `TypeError` and `ValueError`.
-"""
+A peer's mistake is an event that carries a `RemoteProtocolError`; a caller's mistake is an exception that
+changed nothing. Wrong arguments are plain `TypeError` and `ValueError`."""
 
 from __future__ import annotations
 
@@ -39,7 +38,9 @@ class RemoteProtocolError(SpryError):
     def __init__(
         self, message: str, *, section: str, status_code: int | None = None, close_code: int | None = None
     ) -> None:
-        """Say what was wrong, under which section, and what to answer: a status code (HTTP) or a close code (WebSocket)."""
+        """Say what was wrong, under which section, and what to answer: a status code (HTTP) or a close code
+        (WebSocket).
+        """
         super().__init__(message)
         self.section = section
         self.status_code = status_code
