@@ -105,7 +105,7 @@ class Server:
         interval: float = 0.0,
     ) -> None:
         """End every connection politely: answers are finished, idle connections closed, WebSockets get this
-        Close.
+        Close. A second call may shorten the grace, which also ends all batches at once, and changes nothing else.
 
         Args:
             now: The clock of all deadlines.
@@ -122,6 +122,7 @@ class Server:
         if batch is not None and batch < 1:
             raise ValueError(f"a batch has at least one connection, not {batch}")
         if self._is_closing:
+            self._shorten(now, code, reason, grace)
             return
         self._is_closing = True
         waiting = deque(self._sessions)
@@ -134,6 +135,11 @@ class Server:
                 self._timers.add(following, lambda: end_some(following))
 
         end_some(now)
+
+    def _shorten(self, now: float, code: int, reason: str, grace: float | None) -> None:
+        if grace is not None:
+            for session in tuple(self._sessions):
+                session.shutdown(code, reason, now, grace)
 
     def abort(self, now: float) -> None:
         """End every connection at once: streams are reset, tasks cancelled."""
