@@ -22,7 +22,7 @@ from typing import Final, TypeVarTuple, cast
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import LogRecord, Session
+from spry_core.serving import ERROR, LogRecord, Session
 
 Args = TypeVarTuple("Args")
 
@@ -270,7 +270,11 @@ class Pump(asyncio.BufferedProtocol):
         if self._has_failed:
             return
         self._has_failed = True
-        self._report(LogRecord("spry.error", logging.ERROR, "internal error: connection aborted", error))
+        self._report(
+            LogRecord(
+                logger=ERROR, level=logging.ERROR, text="internal error: connection aborted", exception=error
+            )
+        )
         self._clear_timer()
         self._driver.cancel()
         if self._transport is not None:

@@ -24,9 +24,9 @@ from types import FrameType
 from typing import Final, Literal, TypeAlias
 
 from spry_asyncio.pump import Pump
+from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import LogRecord, Server
-from spry_core.web import Application, StreamInfo
+from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
 
 if sys.platform != "win32":
     import resource
@@ -109,8 +109,9 @@ class RunningServer:
             try:
                 await self._ended.wait()
             except asyncio.CancelledError as error:
+                if cancelled is None:  # anyio cancels again and again, as long as the wait goes on
+                    self.shut_down(grace=0.0)
                 cancelled = error
-                self.shut_down(grace=0.0)
         if cancelled is not None:
             raise cancelled
 
@@ -184,7 +185,7 @@ class RunningServer:
         if not self._has_complained:
             self._has_complained = True
             text = f"cannot accept connections, trying again every {self._accept_pause} s: {error}"
-            self._report(LogRecord("spry.error", logging.ERROR, text, None))
+            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text))
         self._pause = self._loop.call_later(self._accept_pause, self._go_on)
         self._look()
 
@@ -209,7 +210,14 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            self._report(LogRecord("spry.error", logging.ERROR, "internal error: connection dropped", error))
+            self._report(
+                LogRecord(
+                    logger=ERROR,
+                    level=logging.ERROR,
+                    text="internal error: connection dropped",
+                    exception=error,
+                )
+            )
         else:
             self._pumps.add(pump)
             pump.open()
@@ -431,5 +439,5 @@ def log(record: LogRecord) -> None:
 
 def log_errors(record: LogRecord) -> None:
     """Do the same but for the record of each request."""
-    if record.logger != "spry.access":
+    if record.logger != ACCESS:
         log(record)

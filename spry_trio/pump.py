@@ -26,7 +26,7 @@ import trio
 
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import LogRecord, Session
+from spry_core.serving import ERROR, LogRecord, Session
 from spry_trio.driver import Driver
 
 Args = TypeVarTuple("Args")
@@ -84,7 +84,7 @@ class Pump:
                     await self._run()
                 except trio.Cancelled:
                     with trio.CancelScope(shield=True):
-                        self._tell(self._session.shutdown, 1001, "")
+                        self._tell(self._close)
                         await self._run()
                     raise
 
@@ -108,11 +108,18 @@ class Pump:
     async def _run(self) -> None:
         self._look()
         while not self._is_over():
-            deadline = self._session.next_deadline()
-            self._deadline = math.inf if deadline is None else deadline
-            with trio.CancelScope(deadline=self._deadline) as self._scope:
-                await self._receive_until_over()
-            self._tell(self._session.handle_deadline)
+            try:
+                await self._receive_until_deadline()
+            except Exception as error:
+                self._fail(error)
+            else:
+                self._tell(self._session.handle_deadline)
+
+    async def _receive_until_deadline(self) -> None:
+        deadline = self._session.next_deadline()
+        self._deadline = math.inf if deadline is None else deadline
+        with trio.CancelScope(deadline=self._deadline) as self._scope:
+            await self._receive_until_over()
 
     async def _receive_until_over(self) -> None:
         while not self._is_over():
@@ -165,6 +172,10 @@ class Pump:
         except Exception as error:
             self._fail(error)
         self._look()
+
+    def _close(self, now: float) -> None:
+        """Close with 1001 and without grace: whoever cancels is waiting."""
+        self._session.shutdown(1001, "", now, grace=0.0)
 
     def _look(self, as_writer: bool = False) -> None:
         """Do what the session wants done: bytes, reading, deadline, end."""
@@ -288,7 +299,11 @@ class Pump:
         if self._has_failed:
             return
         self._has_failed = True
-        self._report(LogRecord("spry.error", logging.ERROR, "internal error: connection aborted", error))
+        self._report(
+            LogRecord(
+                logger=ERROR, level=logging.ERROR, text="internal error: connection aborted", exception=error
+            )
+        )
         self._driver.cancel()
         try:
             self._lose(None, trio.current_time(), reset=True)
@@ -306,5 +321,9 @@ def raising_bare() -> Generator[None]:
         bare, *others = group.exceptions
         if others:
             raise
-    if bare is not None:  # raised out here, so that the group does not become its context
-        raise bare
+    if bare is not None:
+        context = bare.__context__
+        try:
+            raise bare
+        finally:
+            bare.__context__ = context  # not the group

@@ -23,9 +23,9 @@ from typing import Final, TypeAlias
 
 import trio
 
+from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import LogRecord, Server
-from spry_core.web import Application, StreamInfo
+from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
 from spry_trio.pump import Pump, raising_bare
 
 if sys.platform != "win32":
@@ -157,7 +157,7 @@ class RunningServer:
 
     async def _accept_in(self, scope: trio.CancelScope, listener: socket.socket) -> None:
         with scope:
-            while True:
+            while not self._core.is_closing:
                 while self._core.is_full:
                     await self._room.park()
                 await trio.lowlevel.wait_readable(listener)
@@ -182,7 +182,7 @@ class RunningServer:
         if not self._has_complained:
             self._has_complained = True
             text = f"cannot accept connections, trying again every {self._accept_pause} s: {error}"
-            self._report(LogRecord("spry.error", logging.ERROR, text, None))
+            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text))
 
     def _connect(self, sock: socket.socket, address: tuple[str, int]) -> None:
         """Open a session for an accepted socket, which is ours to close until a pump has it."""
@@ -195,7 +195,14 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            self._report(LogRecord("spry.error", logging.ERROR, "internal error: connection dropped", error))
+            self._report(
+                LogRecord(
+                    logger=ERROR,
+                    level=logging.ERROR,
+                    text="internal error: connection dropped",
+                    exception=error,
+                )
+            )
         else:
             self._pumps.add(pump)
             self._nursery.start_soon(self._run, pump)
@@ -250,11 +257,15 @@ async def serve(
         report=report,
     )
     listeners = await listen(host, port, limits.backlog)
+    failure: Exception | None = None
     with raising_bare():
         async with trio.open_nursery() as nursery:
             server = RunningServer(core, listeners, timeouts.accept_pause or 0.0, report, nursery)
             try:
                 yield server
+            except Exception as error:
+                server.shut_down(grace=0.0)
+                failure = error  # the nursery would put it into a group
             except BaseException:
                 server.shut_down(grace=0.0)
                 raise
@@ -262,6 +273,8 @@ async def serve(
                 server.shut_down()
             finally:
                 await server.settle()
+    if failure is not None:
+        raise failure
 
 
 def run(
@@ -382,5 +395,5 @@ def log(record: LogRecord) -> None:
 
 def log_errors(record: LogRecord) -> None:
     """Do the same but for the record of each request."""
-    if record.logger != "spry.access":
+    if record.logger != ACCESS:
         log(record)

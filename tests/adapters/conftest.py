@@ -1,0 +1,18 @@
+"""One suite for every backend: each test that asks for `anyio_backend` runs on asyncio, on uvloop and on trio."""
+
+from __future__ import annotations
+
+import pytest
+
+BACKENDS = [
+    pytest.param(("asyncio", {}), id="asyncio"),
+    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+    pytest.param(("trio", {}), id="trio"),
+]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The backend that anyio's plugin runs a test on, with its options."""
+    backend: tuple[str, dict[str, bool]] = request.param
+    return backend

@@ -1,0 +1,255 @@
+"""How a server ends, on every backend: in good order, cut short, at once."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import anyio
+import pytest
+
+from adapters.leaks import nothing_left
+from adapters.peer import PATIENCE, Peer, connect
+from adapters.serving import App, connected, dateless, serving, upgraded
+from frames import CLOSE_FRAME, TEXT, close_payload, frame
+from spry_core import Timeouts
+
+pytestmark = pytest.mark.anyio
+
+REQUEST = b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n"
+GOING_AWAY = frame(CLOSE_FRAME, close_payload(1001), mask=None)
+
+
+async def leave(peer: Peer, expected: bytes = GOING_AWAY) -> None:
+    """Be told that the server goes, and go too (RFC 6455 §7.1.2)."""
+    assert await peer.receive(len(expected)) == expected
+    await peer.send(frame(CLOSE_FRAME, expected[2:]))
+    assert await peer.receive_all() == b""
+    peer.socket.close()
+
+
+async def test_leaving_the_block_closes_with_1001() -> None:
+    """RFC 6455 §7.4.1: an endpoint is going away."""
+    app = App()
+    async with nothing_left(), anyio.create_task_group() as tasks:
+        async with serving(app) as server:
+            peer = await upgraded(server, "/echo")
+            tasks.start_soon(leave, peer)
+    assert app.notes == ["open", "closed 1001 by shutdown"]
+
+
+async def test_closing_says_the_code_and_the_reason_that_were_asked_for() -> None:
+    async with serving(App()) as server, await upgraded(server, "/echo") as peer:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leave, peer, frame(CLOSE_FRAME, close_payload(1012, "back soon"), mask=None))
+            await server.close(1012, "back soon")
+
+
+async def test_a_code_that_cannot_be_sent_is_refused_and_nothing_ends() -> None:
+    async with serving(App()) as server:
+        with pytest.raises(ValueError, match="close code 1005 may not be sent"):
+            await server.close(1005)
+        async with await connected(server) as peer:
+            await peer.send(REQUEST % b"/hello/still")
+            assert (await peer.receive_until(b"!")).endswith(b"Hello, still!")
+
+
+async def test_closing_twice_waits_for_the_same_end() -> None:
+    """The first code counts."""
+    async with serving(App()) as server, await upgraded(server, "/echo") as peer:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.close)
+            assert await peer.receive(4) == GOING_AWAY
+            tasks.start_soon(server.close, 4000)
+            await anyio.wait_all_tasks_blocked()
+            await peer.send(frame(CLOSE_FRAME, close_payload(1001)))
+            assert await peer.receive_all() == b""
+            peer.socket.close()
+        await server.close()
+
+
+async def test_a_closed_server_listens_no_more() -> None:
+    async with serving(App()) as server:
+        address = server.addresses[0]
+        await server.close()
+        with pytest.raises(ConnectionRefusedError):
+            await connect(address)
+
+
+async def test_an_idle_connection_is_closed_at_once() -> None:
+    async with serving(App()) as server, await connected(server) as peer:
+        await peer.send(REQUEST % b"/hello/you")
+        await peer.receive_until(b"!")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.close)
+            assert await peer.receive_all() == b""
+            peer.socket.close()
+
+
+async def test_a_request_in_flight_is_answered_before_the_end() -> None:
+    """RFC 9112 §9.6: the last answer says that it is the last."""
+    app = App()
+    async with serving(app) as server, await connected(server) as peer:
+        await peer.send(REQUEST % b"/slow")
+        await app.notes.until("slow begun")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.close)
+            answer = await peer.receive_all()
+            peer.socket.close()
+    assert dateless(answer).endswith(b"content-length: 4\r\nConnection: close\r\n\r\nslow")
+
+
+async def test_at_the_end_of_the_grace_handlers_are_cancelled() -> None:
+    app = App()
+    async with serving(app) as server, await upgraded(server, "/sleep") as peer:
+        await app.notes.until("open")
+        begun = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leave, peer)
+            await server.close(grace=0.1)
+        assert 0.09 <= time.monotonic() - begun < PATIENCE  # uvloop's clock counts whole milliseconds
+    assert app.notes == ["open", "cancelled"]
+
+
+async def test_a_client_that_does_not_answer_is_cut_after_the_close_timeout() -> None:
+    app = App()
+    timeouts = Timeouts(close_timeout=0.1, grace=0.0)
+    async with serving(app, timeouts=timeouts) as server, await upgraded(server, "/echo") as peer:
+        await server.close()
+        with pytest.raises(ConnectionResetError):
+            await peer.receive_all()
+
+
+async def test_batches_are_closed_one_after_the_other() -> None:
+    async with serving(App()) as server:
+        peers = [await upgraded(server, "/echo") for _ in range(3)]
+        told: list[float] = []
+
+        async def go(peer: Peer) -> None:
+            await leave(peer)
+            told.append(time.monotonic())
+
+        async with anyio.create_task_group() as tasks:
+            for peer in peers:
+                tasks.start_soon(go, peer)
+            await server.close(batch=1, interval=0.05)
+    assert [later - earlier > 0.025 for earlier, later in pairwise(told)] == [True, True]
+
+
+async def test_an_abort_cuts_every_connection_and_cancels_every_handler() -> None:
+    app = App()
+    async with serving(app) as server:
+        async with await upgraded(server, "/sleep") as peer, await connected(server) as idle:
+            await idle.send(REQUEST % b"/hello/you")
+            await idle.receive_until(b"!")
+            await app.notes.until("open")
+            server.abort()
+            for each in (peer, idle):
+                with pytest.raises(ConnectionResetError):
+                    await each.receive_all()
+            await server.close()
+    assert app.notes == ["open", "cancelled"]
+
+
+async def test_a_second_thought_aborts_a_shutdown_that_takes_too_long() -> None:
+    app = App()
+    async with serving(app) as server, await upgraded(server, "/sleep") as peer:
+        await app.notes.until("open")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.close)
+            assert await peer.receive(4) == GOING_AWAY
+            server.abort()
+            with pytest.raises(ConnectionResetError):
+                await peer.receive_all()
+    assert app.notes == ["open", "cancelled"]
+
+
+async def test_a_cancelled_server_says_1001_and_leaves_nothing() -> None:
+    """The cancellation goes on when the closing handshakes are through."""
+    app = App()
+    went_on = False
+    async with nothing_left():
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as scope:
+                async with serving(app, timeouts=Timeouts(linger=0.05)) as server:
+                    polite = await upgraded(server, "/echo")
+                    stubborn = await upgraded(server, "/sleep")
+                    idle = await connected(server)
+                    await idle.send(REQUEST % b"/hello/you")
+                    await idle.receive_until(b"!")
+                    await app.notes.until("open")
+                    tasks.start_soon(leave, polite)
+                    tasks.start_soon(leave, stubborn)
+                    scope.cancel()
+                    await anyio.sleep_forever()
+                went_on = True  # pragma: no cover - it must not
+        assert await idle.receive_all() == b""
+        idle.socket.close()
+    assert not went_on
+    assert scope.cancelled_caught
+    assert "cancelled" in app.notes
+
+
+async def test_a_cancelled_server_waits_for_nobody_longer_than_the_close_timeout() -> None:
+    async with nothing_left():
+        with anyio.CancelScope() as scope:
+            async with serving(App(), timeouts=Timeouts(close_timeout=0.1)) as server:
+                peer = await upgraded(server, "/sleep")
+                begun = time.monotonic()
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert 0.09 <= time.monotonic() - begun < PATIENCE  # uvloop's clock counts whole milliseconds
+        assert await peer.receive(4) == GOING_AWAY
+        with pytest.raises(ConnectionResetError):
+            await peer.receive_all()
+        peer.socket.close()
+
+
+async def test_a_cancellation_takes_the_grace_from_a_shutdown_that_has_begun() -> None:
+    app = App()
+    async with nothing_left():
+        with anyio.CancelScope() as scope:
+            async with serving(app, timeouts=Timeouts(close_timeout=0.1, grace=3600.0)) as server:
+                peer = await upgraded(server, "/sleep")
+                await app.notes.until("open")
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(server.close)
+                    assert await peer.receive(4) == GOING_AWAY
+                    scope.cancel()
+        with pytest.raises(ConnectionResetError):
+            await peer.receive_all()
+        peer.socket.close()
+    assert app.notes == ["open", "cancelled"]
+
+
+async def test_a_cancellation_while_the_block_is_left_takes_the_grace_too() -> None:
+    app = App()
+    async with nothing_left():
+        with anyio.move_on_after(0.1) as scope:
+            async with serving(app, timeouts=Timeouts(close_timeout=0.1, grace=3600.0)) as server:
+                peer = await upgraded(server, "/sleep")
+                await app.notes.until("open")
+        assert scope.cancelled_caught
+        peer.socket.close()
+    assert app.notes == ["open", "cancelled"]
+
+
+async def fail_while_serving(error: Exception) -> None:
+    """Raise this out of the block, with a connection open."""
+    async with serving(App()) as server:
+        peer = await upgraded(server, "/echo")
+        await peer.send(frame(TEXT, b"hello"))
+        await peer.receive(7)
+        peer.socket.close()
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("mine"), ExceptionGroup("mine", [KeyError("one")])], ids=["bare", "group"]
+)
+async def test_an_error_in_the_block_comes_out_as_it_is(error: Exception) -> None:
+    async with nothing_left():
+        with pytest.raises(type(error)) as caught:
+            await fail_while_serving(error)
+        assert caught.value is error
+        assert error.__context__ is None
