@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import anyio
@@ -18,8 +19,9 @@ from websockets.sync.client import ClientConnection, connect
 import spry_asyncio
 import spry_trio
 from frames import BINARY, CLOSE_FRAME, TEXT, close_payload, frame
-from pages import Block, blocks_of
-from spry_core import Application
+from pages import Block, blocks_of, section_of, tables_in
+from spry_core import Application, CloseInfo
+from spry_core.web.options import WebSocketSettings
 
 PAGE: Final = "docs/websockets.md"
 PATIENCE: Final = 30.0
@@ -239,6 +241,20 @@ def test_every_block_of_the_page_is_served() -> None:
     assert all(block.marker is not None for block in blocks_of(PAGE))
     assert list(BLOCKS) == [block.marker[1] for block in blocks_of(PAGE) if block.marker is not None]
     assert BLOCKS.keys() == EXAMPLES.keys()
+
+
+def named_in(heading: str) -> set[str]:
+    """Return what the first cells of the table below a heading name."""
+    *_, rows = tables_in(section_of(PAGE, heading))
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def test_the_options_are_those_that_there_are() -> None:
+    assert named_in("### Options") == WebSocketSettings.__optional_keys__
+
+
+def test_the_fields_of_an_end_are_those_that_there_are() -> None:
+    assert named_in("## Closing") == {field.name for field in fields(CloseInfo)} | {"clean"}
 
 
 @pytest.mark.anyio
