@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -67,7 +67,7 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[Served]:
+def served(*arguments: str) -> Generator[Served]:
     """Run `spry run ARGUMENTS` on a free port; it has ended when the block has, whatever happens in it."""
     server = Served(arguments)
     try:

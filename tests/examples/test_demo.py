@@ -68,6 +68,7 @@ def tabs(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile; what goes wrong on one of its pages, a blocked script too, fails the test."""
     context = browser.new_context(locale="en-US")
     context.set_default_timeout(1000 * PATIENCE)
+    expect.set_options(timeout=1000 * PATIENCE)
     faults: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from served import PATIENCE, ROOT, served
 from spry_cli.main import main
+from spry_cli.run import RunSettings
+from spry_core import Application
 from spry_core.version import VERSION
 
 SHOP = """\
@@ -90,6 +92,28 @@ def test_what_cannot_be_done_is_one_line_and_exit_status_2(
     monkeypatch.chdir(shop)
     assert main(arguments) == 2
     assert capsys.readouterr() == ("", f"spry: {line}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        ([], RunSettings()),
+        (["--backend", "trio", "--port", "65535"], RunSettings(backend="trio", port=65535)),
+        (["--loop", "uvloop", "--host", "::1"], RunSettings(loop="uvloop", host="::1")),
+        (["--no-access-log"], RunSettings(access_log=False)),
+    ],
+)
+def test_the_arguments_of_run_become_settings(
+    arguments: list[str], settings: RunSettings, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Application, RunSettings]] = []
+
+    def run(app: Application, settings: RunSettings) -> None:
+        calls.append((app, settings))
+
+    monkeypatch.setattr("spry_cli.main.run", run)  # where `main` has imported it
+    assert main(["run", "shop:app", "--app-dir", str(shop), *arguments]) == 0
+    assert calls == [(sys.modules["shop"].app, settings)]
 
 
 def test_a_fault_in_the_module_shows_its_traceback_and_that_line(
