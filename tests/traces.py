@@ -99,8 +99,8 @@ def open_websocket(
         key = accept_key(head.websocket.key)
         conn.receive_data(b"HTTP/1.1 101 Switching Protocols\r\n" + fields + key + b"\r\n\r\n", now)
     assert conn.is_open
-    list(conn)
     said(conn, now)
+    list(conn)
     return conn
 
 
@@ -251,3 +251,33 @@ def comparable(events: Iterable[Event]) -> list[object]:
 def error_values(error: RemoteProtocolError) -> tuple[str, int | None, int | None, str]:
     """Return everything that two equal errors share."""
     return str(error), error.status_code, error.close_code, error.section
+
+
+class Look(NamedTuple):
+    """What can be seen of a connection without changing it."""
+
+    wants_read: bool
+    is_open: bool
+    is_closed: bool
+    buffered_amount: int
+    next_deadline: float | None
+    close_info: object
+
+
+def look(conn: Connection) -> Look:
+    """Look without touching."""
+    info = conn.close_info and replace(conn.close_info, cause=None)
+    return Look(conn.wants_read, conn.is_open, conn.closed, conn.buffered_amount, conn.next_deadline(), info)
+
+
+def aftermath(conn: Connection) -> list[object]:
+    """Let time alone go on until nothing more happens, then lose the stream; return all that came out."""
+    out: list[object] = [look(conn), fetched(conn), *comparable(conn)]
+    for _ in range(20):
+        moment = conn.next_deadline()
+        if moment is None:
+            break
+        conn.handle_deadline(moment)
+        out += [moment, look(conn), conn.data_to_send(), *comparable(conn)]
+    conn.connection_lost(None, 1e6)
+    return [*out, look(conn), conn.data_to_send(), *comparable(conn)]

@@ -148,7 +148,8 @@ class WebSocketProtocol:
         self._advance(Direction.RECEIVED, close)
         self._received = close
         if self._state is State.CLOSE_RECEIVED:
-            self._send_close(close, "remote", now)
+            # Its code alone: no reason of ours ever repeats what a peer said.
+            self._send_close(Close(code=close.code), "remote", now)
         self._stream.events.append(close)
         self._settle("remote", None, now)
         self._end_side()
@@ -175,7 +176,7 @@ class WebSocketProtocol:
             case Ping() | Pong():
                 self._send_control(event, now)
             case Close():
-                self._send_close(check_close(event.code, event.reason), "local", now)
+                self._close(check_close(event.code, event.reason), "local", now)
             case _:  # pragma: no cover - the table has refused every other event
                 raise AssertionError(event)
 
@@ -275,7 +276,15 @@ class WebSocketProtocol:
     def shutdown(self, close: Close, now: float) -> None:
         """Close with this because the whole server ends, unless the connection is ending already."""
         if self.is_open:
-            self._send_close(close, "shutdown", now)
+            self._close(close, "shutdown", now)
+
+    def _close(self, close: Close, initiator: Initiator, now: float) -> None:
+        """Begin the closing handshake. A connection that we are failing has none, and nobody wants what was
+        received before the fault any more.
+        """
+        self._send_close(close, initiator, now)
+        if self._failure is not None:
+            self._finish_failing(now)
 
     def abort(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         """Cut the stream, without a Close frame."""
@@ -296,7 +305,7 @@ class WebSocketProtocol:
         """Fail the connection, after what was received before the fault is released (RFC 6455 §7.1.7)."""
         self._failure = self._cause = error
         self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
-        if self._unreleased:
+        if self._unreleased and self.is_open:
             self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)
         else:
             self._finish_failing(now)
@@ -315,6 +324,7 @@ class WebSocketProtocol:
         if self.info is not None:
             return
         self._stream.deadlines.clear(Deadline.PING, Deadline.PONG, Deadline.RELEASE)
+        self._late_pong = None
         code, reason = self._reported(initiator)
         sent, received = self._traffic[Direction.SENT], self._traffic[Direction.RECEIVED]
         self.info = CloseInfo(

@@ -1,0 +1,979 @@
+"""Tests of `spry_core.protocol.websocket`, through `Connection`: messages, closing, keepalive (RFC 6455 §5 to §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from frames import (
+    BINARY,
+    CLOSE_FRAME,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    close_payload,
+    frame,
+    read_frames,
+)
+from spry_core.closing import Close, CloseInfo
+from spry_core.errors import ConnectionLost, KeepaliveTimeout, LocalProtocolError, RemoteProtocolError
+from spry_core.protocol import (
+    ABORT,
+    CLOSE,
+    HALF_CLOSE,
+    Connection,
+    ConnectionEnded,
+    Event,
+    Failure,
+    Kind,
+    Limits,
+    Message,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    Ping,
+    Pong,
+    RequestHead,
+    SentEvent,
+    Timeouts,
+    Writable,
+)
+from traces import COUNTED_MASK, comparable, counted, ended, error_values, fetched, open_websocket, said
+
+T0 = 100.0
+"""When each of these WebSockets was opened."""
+
+
+def server(
+    *, limits: Limits | None = None, timeouts: Timeouts | None = None, can_half_close: bool = True
+) -> Connection:
+    return open_websocket(now=T0, limits=limits, timeouts=timeouts, can_half_close=can_half_close)
+
+
+def client(*, timeouts: Timeouts | None = None, can_half_close: bool = True) -> Connection:
+    return open_websocket("client", now=T0, timeouts=timeouts, can_half_close=can_half_close)
+
+
+def close_of_server(code: int | None, reason: str = "") -> bytes:
+    return frame(CLOSE_FRAME, b"" if code is None else close_payload(code, reason), mask=None)
+
+
+def close_of_client(code: int | None, reason: str = "") -> bytes:
+    return frame(CLOSE_FRAME, b"" if code is None else close_payload(code, reason))
+
+
+def error_of(conn: Connection) -> RemoteProtocolError:
+    """Return the error of the failure that must be the next and only event."""
+    (event,) = conn
+    assert isinstance(event, Failure)
+    return event.error
+
+
+# ------------------------------------------------------------------------------------------------------------- receiving
+
+
+def test_messages_are_whole_and_of_their_kind() -> None:
+    """RFC 6455 §5.6; an empty message is a message."""
+    conn = server()
+    conn.receive_data(frame(TEXT, "é".encode()) + frame(BINARY, b"\xff") + frame(TEXT) + frame(BINARY), T0)
+    assert list(conn) == [Message(data="é"), Message(data=b"\xff"), Message(data=""), Message(data=b"")]
+
+
+def test_control_frames_stand_between_fragments_also_inside_a_character() -> None:
+    """RFC 6455 §5.4, §5.5."""
+    conn = server()
+    conn.receive_data(
+        frame(TEXT, b"a\xe2", fin=False) + frame(PING, b"p") + frame(CONTINUATION, b"\x82", fin=False), T0
+    )
+    conn.receive_data(frame(PONG, b"q") + frame(CONTINUATION, b"\xac"), T0)
+    assert list(conn) == [Ping(payload=b"p"), Pong(payload=b"q"), Message(data="a€")]
+    assert said(conn) == frame(PONG, b"p", mask=None)
+
+
+def test_a_client_hears_unmasked_frames_and_masks_its_own() -> None:
+    """RFC 6455 §5.1, §5.3."""
+    conn = client()
+    conn.receive_data(frame(TEXT, b"hi", mask=None) + frame(PING, b"p", mask=None), T0)
+    assert list(conn) == [Message(data="hi"), Ping(payload=b"p")]
+    conn.send(Message(data="ho"), T0)
+    assert said(conn) == frame(PONG, b"p", mask=COUNTED_MASK) + frame(TEXT, b"ho", mask=COUNTED_MASK)
+
+
+def test_every_ping_is_answered_in_order() -> None:
+    """RFC 6455 §5.5.2, also ten in one read, the largest and the empty one."""
+    payloads = [b"", b"x" * 125, *(b"%d" % i for i in range(8))]
+    conn = server()
+    conn.receive_data(b"".join(frame(PING, payload) for payload in payloads), T0)
+    assert list(conn) == [Ping(payload=payload) for payload in payloads]
+    assert read_frames(said(conn)) == [Frame(PONG, payload) for payload in payloads]
+
+
+def test_above_the_high_water_mark_only_the_latest_ping_is_answered() -> None:
+    """RFC 6455 §5.5.3; a peer that pings and never reads must not grow our buffer."""
+    conn = server(limits=Limits(high_water=10))
+    conn.send(Message(data=b"x" * 5), T0)
+    conn.receive_data(frame(PING, b"1"), T0)
+    assert conn.buffered_amount == 10
+    for payload in (b"2", b"3", b"4"):
+        conn.receive_data(frame(PING, payload), T0)
+    assert conn.buffered_amount == 10
+    conn.bytes_written(0, T0)
+    assert conn.buffered_amount == 10
+    conn.bytes_written(1, T0)
+    frames = read_frames(b"".join(item for item in conn.data_to_send() if isinstance(item, bytes)))
+    assert frames == [Frame(BINARY, b"x" * 5), Frame(PONG, b"1"), Frame(PONG, b"4")]
+    conn.bytes_written(conn.buffered_amount, T0)
+    assert said(conn) == b""
+
+
+@pytest.mark.parametrize(("unsent", "is_answered"), [(9, True), (10, False), (11, False)])
+def test_a_ping_is_answered_while_less_than_the_mark_is_unsent(unsent: int, is_answered: bool) -> None:
+    conn = server(limits=Limits(high_water=10))
+    conn.send(Message(data=b"x" * (unsent - 2)), T0)
+    conn.receive_data(frame(PING, b"1"), T0)
+    assert conn.buffered_amount == unsent + 3 * is_answered
+
+
+@pytest.mark.parametrize("end", [Connection.receive_eof, Connection.abort])
+def test_a_pong_that_had_no_room_is_forgotten_when_the_connection_ends(
+    end: Callable[[Connection, float], None],
+) -> None:
+    conn = server(limits=Limits(high_water=1))
+    conn.send(Message(data=b"xx"), T0)
+    conn.receive_data(frame(PING, b"1"), T0)
+    conn.data_to_send()
+    end(conn, T0)
+    conn.bytes_written(4, T0)
+    assert [item for item in conn.data_to_send() if isinstance(item, bytes)] == []
+
+
+# ----------------------------------------------------------------------------------------------------------- peer's faults
+
+FAULTS = {
+    "unmasked frame": (frame(TEXT, b"a", mask=None), 1002),
+    "reserved bit": (frame(TEXT, b"a", rsv=4), 1002),
+    "reserved opcode": (frame(3), 1002),
+    "reserved control opcode": (frame(11), 1002),
+    "length in too many bits": (frame(TEXT, b"a", length_form=16), 1002),
+    "fragmented control frame": (frame(PING, fin=False), 1002),
+    "long control frame": (frame(PING, b"a" * 126), 1002),
+    "continuation of nothing": (frame(CONTINUATION, b"a"), 1002),
+    "message inside another": (frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
+    "text that is not UTF-8": (frame(TEXT, b"\xff"), 1007),
+    "text cut inside a character": (frame(TEXT, b"\xe2\x82"), 1007),
+    "surrogate": (frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "overlong form": (frame(TEXT, b"\xc0\xaf"), 1007),
+    "beyond U+10FFFF": (frame(TEXT, b"\xf4\x90\x80\x80"), 1007),
+    "bad text in the second fragment": (frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"\x80"), 1007),
+    "message over the limit": (frame(TEXT, b"a" * 201), 1009),
+    "fragments over the limit": (frame(TEXT, b"a" * 150, fin=False) + frame(CONTINUATION, b"a" * 51), 1009),
+    "header alone over the limit": (b"\x82\xff" + (1 << 62).to_bytes(8, "big"), 1009),
+    "too many fragments": (
+        frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 2 + frame(CONTINUATION),
+        1008,
+    ),
+    "close with half a code": (frame(CLOSE_FRAME, b"\x03"), 1002),
+    "close with 999": (close_of_client(999), 1002),
+    "close with 1004": (close_of_client(1004), 1002),
+    "close with 1005": (close_of_client(1005), 1002),
+    "close with 1006": (close_of_client(1006), 1002),
+    "close with 1015": (close_of_client(1015), 1002),
+    "close with 2999": (close_of_client(2999), 1002),
+    "close with 5000": (close_of_client(5000), 1002),
+    "close with a reason that is not UTF-8": (frame(CLOSE_FRAME, close_payload(1000) + b"\xff"), 1007),
+}
+FEW = Limits(max_message_size=200, max_fragments=3)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_fails_the_connection(name: str) -> None:
+    """RFC 6455 §7.1.7: the code on the wire, then the half-close; what comes behind is thrown away."""
+    data, code = FAULTS[name]
+    conn = server(limits=FEW)
+    conn.receive_data(data + frame(TEXT, b"never"), T0 + 1)
+    assert fetched(conn) == (close_of_server(code), HALF_CLOSE)
+    error = error_of(conn)
+    assert (error.close_code, error.status_code) == (code, None)
+    assert error.section.startswith("RFC 6455 §")
+    sent = Close(code=code)
+    assert conn.close_info == CloseInfo(
+        initiator="local", sent=sent, cause=error, close_code=code, duration=1.0
+    )
+    assert not conn.is_open
+    for _ in range(3):
+        assert conn.wants_read
+        conn.receive_data(frame(TEXT, b"never") * 100 + close_of_client(1000), T0 + 2)
+    assert list(conn) == []
+    assert conn.next_deadline() == T0 + 6
+    conn.receive_eof(T0 + 3)
+    assert fetched(conn) == (b"", CLOSE)
+    info = conn.close_info
+    assert info is not None
+    conn.connection_lost(None, T0 + 3)
+    assert list(conn) == [ConnectionEnded(info=info)]
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if "close" in name])
+def test_a_client_fails_a_connection_just_the_same(name: str) -> None:
+    """RFC 6455 §7.1.7."""
+    data, code = FAULTS[name]
+    conn = client()
+    conn.receive_data(frame(CLOSE_FRAME, read_frames(data)[0].payload, mask=None), T0)
+    assert fetched(conn) == (frame(CLOSE_FRAME, close_payload(code), mask=COUNTED_MASK), HALF_CLOSE)
+    assert error_of(conn).close_code == code
+
+
+def test_two_mebibytes_of_text_are_too_big_by_default() -> None:
+    conn = server()
+    conn.receive_data(frame(TEXT, b"a" * (2 << 20))[:100], T0)
+    assert fetched(conn) == (close_of_server(1009), HALF_CLOSE)
+    assert error_values(error_of(conn)) == ("the message is too big", None, 1009, "RFC 6455 §7.4.1")
+
+
+@pytest.mark.parametrize(("size", "code"), [(199, None), (200, None), (201, 1009)])
+def test_a_message_may_have_its_limit_of_bytes(size: int, code: int | None) -> None:
+    conn = server(limits=FEW)
+    conn.receive_data(frame(TEXT, b"a" * 100, fin=False) + frame(CONTINUATION, b"b" * (size - 100)), T0)
+    if code is None:
+        assert list(conn) == [Message(data="a" * 100 + "b" * (size - 100))]
+        assert fetched(conn) == (b"", None)
+    else:
+        assert fetched(conn) == (close_of_server(code), HALF_CLOSE)
+
+
+@pytest.mark.parametrize(("n", "code"), [(2, None), (3, None), (4, 1008)])
+def test_a_message_may_have_its_limit_of_fragments(n: int, code: int | None) -> None:
+    conn = server(limits=FEW)
+    conn.receive_data(frame(TEXT, b"a", fin=False) + frame(CONTINUATION, b"a", fin=False) * (n - 2), T0)
+    conn.receive_data(frame(CONTINUATION, b"a"), T0)
+    if code is None:
+        assert list(conn) == [Message(data="a" * n)]
+    else:
+        assert fetched(conn) == (close_of_server(code), HALF_CLOSE)
+
+
+def failing(*, close_timeout: float | None = 5.0) -> Connection:
+    """Make a server that got two messages and a fault in one read."""
+    conn = server(timeouts=Timeouts(close_timeout=close_timeout))
+    conn.receive_data(
+        frame(TEXT, b"ab") + frame(TEXT, b"") + frame(TEXT, b"\xff") + frame(TEXT, b"c"), T0 + 1
+    )
+    assert list(conn) == [Message(data="ab"), Message(data="")]
+    return conn
+
+
+def test_what_came_before_a_fault_is_delivered_and_may_be_answered() -> None:
+    """RFC 6455 §7.1.7: the Close frame waits until the messages before it are released."""
+    conn = failing()
+    assert conn.is_open
+    assert conn.close_info is None
+    conn.send(Message(data="AB"), T0 + 2)
+    conn.release(2, T0 + 2)
+    assert said(conn) == frame(TEXT, b"AB", mask=None)
+    conn.send(Ping(payload=b"p"), T0 + 3)
+    conn.release(0, T0 + 3)
+    assert fetched(conn) == (frame(PING, b"p", mask=None) + close_of_server(1007), HALF_CLOSE)
+    assert error_of(conn).close_code == 1007
+    assert conn.next_deadline() == T0 + 8
+
+
+def test_a_close_frame_waits_for_its_time_and_no_longer() -> None:
+    conn = failing()
+    assert conn.next_deadline() == T0 + 6
+    conn.handle_deadline(T0 + 5.999)
+    assert fetched(conn) == (b"", None)
+    conn.handle_deadline(T0 + 6)
+    assert fetched(conn) == (close_of_server(1007), HALF_CLOSE)
+    assert error_of(conn).close_code == 1007
+    assert conn.next_deadline() == T0 + 11
+    conn.release(2, T0 + 7)
+    assert list(conn) == []
+
+
+def test_nothing_more_is_parsed_while_a_close_frame_waits() -> None:
+    conn = failing()
+    conn.receive_data(close_of_client(1000) + frame(PING, b"p"), T0 + 2)
+    assert list(conn) == []
+    assert fetched(conn) == (b"", None)
+    assert conn.wants_read
+
+
+def test_a_peer_that_ends_its_side_may_still_be_answered() -> None:
+    conn = failing()
+    conn.receive_eof(T0 + 2)
+    conn.send(Message(data="AB"), T0 + 2)
+    conn.release(2, T0 + 2)
+    conn.release(0, T0 + 2)
+    assert fetched(conn) == (frame(TEXT, b"AB", mask=None) + close_of_server(1007), CLOSE)
+
+
+def test_a_loss_ends_the_waiting() -> None:
+    conn = failing()
+    conn.connection_lost(None, T0 + 2)
+    failure, end = conn
+    assert isinstance(failure, Failure)
+    assert failure.error.close_code == 1007
+    assert isinstance(end, ConnectionEnded)
+    assert (end.info.close_code, end.info.sent, end.info.clean) == (1006, None, False)
+    assert isinstance(end.info.cause, ConnectionLost)
+
+
+def test_our_own_close_ends_the_waiting() -> None:
+    """Nobody waits for messages any more that the owner does not want."""
+    conn = failing()
+    conn.send(Close(code=1000), T0 + 2)
+    assert fetched(conn) == (close_of_server(1000), HALF_CLOSE)
+    error = error_of(conn)
+    assert conn.close_info is not None
+    assert (conn.close_info.sent, conn.close_info.cause) == (Close(code=1000), error)
+    assert conn.next_deadline() == T0 + 7
+
+
+def test_a_shutdown_ends_the_waiting() -> None:
+    conn = failing()
+    conn.shutdown(T0 + 2)
+    assert fetched(conn) == (close_of_server(1001), HALF_CLOSE)
+    assert error_of(conn).close_code == 1007
+
+
+def test_a_fault_after_our_close_waits_for_nobody() -> None:
+    """What is not yet consumed after a local close is dropped; the Close frame is out already."""
+    conn = server()
+    conn.receive_data(frame(TEXT, b"ab"), T0)
+    conn.send(Close(code=1000), T0 + 1)
+    assert fetched(conn) == (close_of_server(1000), None)
+    conn.receive_data(frame(3), T0 + 2)
+    assert fetched(conn) == (b"", HALF_CLOSE)
+    *_, failure = conn
+    assert isinstance(failure, Failure)
+    assert conn.close_info == CloseInfo(
+        initiator="local",
+        sent=Close(code=1000),
+        cause=failure.error,
+        close_code=1000,
+        duration=2.0,
+        messages_received=1,
+        bytes_received=2,
+    )
+    assert conn.next_deadline() == T0 + 6
+
+
+def test_without_a_close_timeout_a_close_frame_waits_for_the_release_alone() -> None:
+    conn = failing(close_timeout=None)
+    assert conn.next_deadline() is None
+    conn.release(2, T0 + 1000)
+    conn.release(0, T0 + 1000)
+    assert fetched(conn) == (close_of_server(1007), HALF_CLOSE)
+    assert conn.next_deadline() is None
+
+
+# ----------------------------------------------------------------------------------------------------- closing handshake
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "bye"), (1014, "é" * 61), (4999, "x" * 123)])
+def test_the_peers_close_is_answered_with_its_code(code: int, reason: str) -> None:
+    """RFC 6455 §5.5.1; the server ends its side first (§7.1.1), then waits for the client's end."""
+    conn = server()
+    conn.receive_data(close_of_client(code, reason) + frame(TEXT, b"never"), T0 + 1)
+    received, sent = Close(code=code, reason=reason), Close(code=code)
+    assert fetched(conn) == (close_of_server(code), HALF_CLOSE)
+    assert list(conn) == [received]
+    info = CloseInfo(
+        initiator="remote",
+        sent=sent,
+        received=received,
+        close_code=code,
+        close_reason=reason,
+        duration=1.0,
+    )
+    assert conn.close_info == info
+    assert info.clean
+    conn.receive_eof(T0 + 2)
+    assert fetched(conn) == (b"", CLOSE)
+    conn.connection_lost(None, T0 + 3)
+    assert list(conn) == [ConnectionEnded(info=info)]
+    assert conn.closed
+
+
+def test_an_empty_close_is_answered_empty() -> None:
+    """RFC 6455 §7.1.5: reported as 1005."""
+    conn = server()
+    conn.receive_data(close_of_client(None), T0)
+    assert fetched(conn) == (close_of_server(None), HALF_CLOSE)
+    assert list(conn) == [Close()]
+    assert conn.close_info is not None
+    assert (conn.close_info.close_code, conn.close_info.close_reason) == (1005, "")
+    assert conn.close_info.clean
+
+
+def test_the_answer_to_a_close_comes_after_what_is_queued() -> None:
+    conn = server()
+    conn.send(Message(data="a"), T0)
+    conn.receive_data(close_of_client(1000), T0)
+    assert fetched(conn) == (frame(TEXT, b"a", mask=None) + close_of_server(1000), HALF_CLOSE)
+
+
+def test_messages_before_the_peers_close_are_delivered() -> None:
+    conn = server()
+    conn.receive_data(frame(TEXT, b"a") + close_of_client(1000), T0)
+    assert list(conn) == [Message(data="a"), Close(code=1000)]
+    assert conn.close_info is not None
+    assert (conn.close_info.messages_received, conn.close_info.bytes_received) == (1, 1)
+
+
+def test_a_close_may_interrupt_a_fragmented_message() -> None:
+    """RFC 6455 §5.4, §5.5.1."""
+    conn = server()
+    conn.receive_data(frame(TEXT, b"a", fin=False) + close_of_client(1000), T0)
+    assert list(conn) == [Close(code=1000)]
+    assert conn.close_info is not None
+    assert conn.close_info.messages_received == 0
+
+
+def test_a_server_closes() -> None:
+    """RFC 6455 §7.1.2: Close, the peer's Close, our half-close, the peer's end, the close of the stream."""
+    conn = server()
+    conn.send(Message(data="last"), T0)
+    conn.send(Close(code=4000, reason="bye"), T0 + 1)
+    assert fetched(conn) == (frame(TEXT, b"last", mask=None) + close_of_server(4000, "bye"), None)
+    assert not conn.is_open
+    assert conn.close_info is None
+    conn.receive_data(frame(TEXT, b"late") + close_of_client(4000, "bye too"), T0 + 2)
+    assert fetched(conn) == (b"", HALF_CLOSE)
+    assert list(conn) == [Close(code=4000, reason="bye too")]
+    info = CloseInfo(
+        initiator="local",
+        sent=Close(code=4000, reason="bye"),
+        received=Close(code=4000, reason="bye too"),
+        close_code=4000,
+        close_reason="bye too",
+        duration=2.0,
+        messages_sent=1,
+        bytes_sent=4,
+    )
+    assert conn.close_info == info
+    conn.receive_eof(T0 + 3)
+    assert fetched(conn) == (b"", CLOSE)
+    conn.connection_lost(None, T0 + 3)
+    assert list(conn) == [ConnectionEnded(info=info)]
+
+
+def test_a_client_closes_and_lets_the_server_end_the_stream() -> None:
+    """RFC 6455 §7.1.1."""
+    conn = client()
+    conn.send(Close(), T0)
+    assert fetched(conn) == (frame(CLOSE_FRAME, mask=COUNTED_MASK), None)
+    conn.receive_data(frame(CLOSE_FRAME, mask=None), T0 + 1)
+    assert fetched(conn) == (b"", None)
+    assert conn.close_info is not None
+    assert (conn.close_info.close_code, conn.close_info.initiator) == (1005, "local")
+    assert conn.next_deadline() == T0 + 5
+    conn.receive_eof(T0 + 2)
+    assert fetched(conn) == (b"", CLOSE)
+
+
+def test_a_client_answers_a_close_and_waits() -> None:
+    conn = client()
+    conn.receive_data(frame(CLOSE_FRAME, close_payload(1001, "x"), mask=None), T0)
+    assert fetched(conn) == (frame(CLOSE_FRAME, close_payload(1001), mask=COUNTED_MASK), None)
+    conn.receive_eof(T0 + 1)
+    assert fetched(conn) == (b"", CLOSE)
+
+
+def test_a_stream_that_cannot_half_close_is_closed() -> None:
+    conn = server(can_half_close=False)
+    conn.receive_data(close_of_client(1000), T0)
+    assert fetched(conn) == (close_of_server(1000), CLOSE)
+    assert not conn.wants_read
+    conn.receive_data(b"already on its way", T0)
+    assert list(conn) == [Close(code=1000)]
+
+
+def test_two_closes_may_cross() -> None:
+    """RFC 6455 §7.1.5: the code is the peer's."""
+    conn = server()
+    conn.send(Close(code=1000, reason="ours"), T0)
+    conn.receive_data(close_of_client(1001, "theirs"), T0)
+    assert fetched(conn) == (close_of_server(1000, "ours"), HALF_CLOSE)
+    assert conn.close_info is not None
+    assert (conn.close_info.close_code, conn.close_info.close_reason) == (1001, "theirs")
+    assert (conn.close_info.initiator, conn.close_info.clean) == ("local", True)
+
+
+def test_after_our_close_what_comes_is_dropped_but_followed() -> None:
+    """RFC 6455 §1.4: also what would be too big, broken text or more than the queue holds; a Ping gets no Pong."""
+    conn = server(limits=replace(FEW, max_queue=1))
+    conn.receive_data(frame(TEXT, b"\xe2", fin=False), T0)
+    conn.send(Close(code=1000), T0)
+    conn.receive_data(
+        frame(CONTINUATION, b"\xff" * 300) + frame(BINARY, b"x" * 300) * 3 + frame(PING, b"p"), T0
+    )
+    assert conn.wants_read
+    conn.receive_data(close_of_client(1000), T0)
+    assert [event for event in conn if not isinstance(event, (Ping, Pong))] == [Close(code=1000)]
+    assert fetched(conn) == (close_of_server(1000), HALF_CLOSE)
+    assert conn.close_info is not None
+    assert conn.close_info.messages_received == 0
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_one_deadline_covers_the_whole_closing_and_traffic_does_not_move_it(is_answered: bool) -> None:
+    """Then the stream is aborted."""
+    conn = server()
+    conn.send(Close(code=1000), T0 + 1)
+    for second in (2, 3, 4, 5):
+        conn.receive_data(frame(TEXT, b"late"), T0 + second)
+    if is_answered:
+        conn.receive_data(close_of_client(1000), T0 + 5)
+    fetched(conn)
+    assert conn.next_deadline() == T0 + 6
+    conn.handle_deadline(T0 + 5.999)
+    assert fetched(conn) == (b"", None)
+    conn.handle_deadline(T0 + 6)
+    assert fetched(conn) == (b"", ABORT)
+    assert conn.next_deadline() is None
+    conn.connection_lost(None, T0 + 6)
+    info = ended(conn).info
+    assert (info.clean, info.initiator) == (is_answered, "local" if is_answered else "timeout")
+    assert (info.close_code, info.sent) == (1000, Close(code=1000))
+    if not is_answered:
+        assert isinstance(info.cause, ConnectionLost)
+        assert str(info.cause) == "the closing handshake took too long"
+
+
+def test_the_deadline_of_a_closing_that_the_peer_began_runs_from_our_answer() -> None:
+    conn = server(timeouts=Timeouts(close_timeout=7.0))
+    conn.receive_data(close_of_client(1000), T0 + 3)
+    assert conn.next_deadline() == T0 + 10
+    conn.handle_deadline(T0 + 10)
+    assert fetched(conn) == (b"", ABORT)
+
+
+def test_without_a_close_timeout_the_peer_may_take_for_ever() -> None:
+    conn = server(timeouts=Timeouts(close_timeout=None))
+    conn.send(Close(), T0)
+    said(conn)
+    assert conn.next_deadline() is None
+
+
+def test_the_end_of_the_stream_without_a_close_is_abnormal() -> None:
+    """RFC 6455 §7.1.5."""
+    conn = server()
+    conn.send(Message(data="a"), T0)
+    conn.receive_eof(T0 + 1)
+    assert fetched(conn) == (frame(TEXT, b"a", mask=None), CLOSE)
+    assert conn.close_info is not None
+    info = conn.close_info
+    assert (info.initiator, info.close_code, info.clean, info.duration) == ("transport", 1006, False, 1.0)
+    assert isinstance(info.cause, ConnectionLost)
+    assert str(info.cause) == "the stream ended without a Close frame"
+    assert conn.next_deadline() is None
+    conn.connection_lost(None, T0 + 2)
+    assert list(conn) == [ConnectionEnded(info=info)]
+
+
+def test_the_end_of_the_stream_instead_of_the_peers_close_is_abnormal_too() -> None:
+    conn = server()
+    conn.send(Close(code=1000), T0)
+    conn.receive_eof(T0 + 1)
+    assert conn.close_info is not None
+    info = conn.close_info
+    assert (info.initiator, info.close_code, info.sent, info.clean) == (
+        "local",
+        1006,
+        Close(code=1000),
+        False,
+    )
+
+
+def test_a_loss_tells_its_error() -> None:
+    conn = server()
+    error = ConnectionResetError()
+    conn.connection_lost(error, T0 + 1)
+    (end,) = conn
+    assert end == ConnectionEnded(info=CloseInfo(initiator="transport", cause=error, duration=1.0))
+
+
+def test_a_loss_after_the_end_was_settled_changes_nothing() -> None:
+    conn = server()
+    conn.receive_data(close_of_client(1000), T0)
+    info = conn.close_info
+    conn.connection_lost(ConnectionResetError(), T0 + 1)
+    assert ended(conn).info == info
+
+
+def test_an_abort_drops_what_is_unsent_and_sends_no_close() -> None:
+    conn = server()
+    conn.send(Message(data="a"), T0)
+    cause = RuntimeError()
+    conn.abort(T0 + 1, cause)
+    assert conn.data_to_send() == [ABORT]
+    assert conn.next_deadline() is None
+    conn.connection_lost(None, T0 + 1)
+    assert ended(conn).info == CloseInfo(
+        initiator="local", cause=cause, duration=1.0, messages_sent=1, bytes_sent=1
+    )
+
+
+def test_a_shutdown_closes_with_1001() -> None:
+    """RFC 6455 §7.4.1: a server going down."""
+    conn = server()
+    conn.shutdown(T0)
+    assert fetched(conn) == (close_of_server(1001), None)
+    conn.receive_data(close_of_client(1001), T0)
+    assert conn.close_info is not None
+    assert conn.close_info.initiator == "shutdown"
+    conn.shutdown(T0, 1012)
+    assert fetched(conn) == (b"", HALF_CLOSE)
+
+
+# --------------------------------------------------------------------------------------------------------------- keepalive
+
+
+def pinged(conn: Connection, moment: float) -> None:
+    """Check that a keepalive Ping goes out at this moment and not before."""
+    assert conn.next_deadline() == moment
+    conn.handle_deadline(moment - 0.001)
+    assert fetched(conn, moment) == (b"", None)
+    conn.handle_deadline(moment)
+    assert fetched(conn, moment) == (frame(PING, counted(4), mask=None), None)
+
+
+def test_a_silent_peer_is_pinged_and_then_failed() -> None:
+    """RFC 6455 §5.5.2: keepalive; the Close frame waits for no release."""
+    conn = server()
+    conn.receive_data(frame(TEXT, b"unreleased"), T0)
+    list(conn)
+    pinged(conn, T0 + 20)
+    assert conn.next_deadline() == T0 + 40
+    conn.handle_deadline(T0 + 39.999)
+    assert fetched(conn) == (b"", None)
+    conn.handle_deadline(T0 + 40)
+    assert fetched(conn) == (close_of_server(1011, "keepalive timeout"), HALF_CLOSE)
+    error = error_of(conn)
+    assert error_values(error) == ("keepalive timeout", None, 1011, "RFC 6455 §5.5.2")
+    info = conn.close_info
+    assert info is not None
+    assert isinstance(info.cause, KeepaliveTimeout)
+    assert info == CloseInfo(
+        initiator="timeout",
+        sent=Close(code=1011, reason="keepalive timeout"),
+        cause=info.cause,
+        close_code=1011,
+        close_reason="keepalive timeout",
+        duration=40.0,
+        messages_received=1,
+        bytes_received=10,
+    )
+    assert conn.next_deadline() == T0 + 45
+    conn.handle_deadline(T0 + 45)
+    assert fetched(conn) == (b"", ABORT)
+
+
+@pytest.mark.parametrize(
+    "life",
+    [frame(PONG, counted(4)), frame(PONG, b"?"), frame(TEXT, b"a"), frame(PING), frame(TEXT, b"a")[:1]],
+)
+def test_any_byte_is_a_sign_of_life_and_the_next_ping_counts_from_it(life: bytes) -> None:
+    conn = server()
+    pinged(conn, T0 + 20)
+    conn.receive_data(life, T0 + 39.999)
+    fetched(conn, T0 + 39.999)
+    assert conn.next_deadline() == T0 + 39.999 + 20.0
+
+
+def test_what_comes_before_the_ping_does_not_move_it() -> None:
+    conn = server()
+    conn.receive_data(frame(TEXT, b"a"), T0 + 10)
+    conn.release(1, T0 + 10)
+    pinged(conn, T0 + 20)
+
+
+def test_the_ping_comes_each_interval_and_never_twice_at_once() -> None:
+    conn = server(timeouts=Timeouts(ping_interval=5.0, ping_timeout=50.0))
+    pinged(conn, T0 + 5)
+    conn.handle_deadline(T0 + 20)
+    assert fetched(conn) == (b"", None)
+    conn.receive_data(frame(PONG, counted(4)), T0 + 30)
+    pinged(conn, T0 + 35)
+
+
+def test_a_late_look_at_the_clock_pings_first_and_judges_later() -> None:
+    conn = server()
+    conn.handle_deadline(T0 + 1000)
+    assert fetched(conn, T0 + 1000) == (frame(PING, counted(4), mask=None), None)
+    assert conn.next_deadline() == T0 + 1020
+
+
+def test_keepalive_may_be_off() -> None:
+    assert server(timeouts=Timeouts(ping_interval=None)).next_deadline() is None
+    conn = server(timeouts=Timeouts(ping_timeout=None))
+    pinged(conn, T0 + 20)
+    assert conn.next_deadline() is None
+
+
+def test_the_peers_silence_is_not_judged_while_we_do_not_read() -> None:
+    """A queue that is full when the Ping goes out, and one that fills behind it, stop the clock."""
+    conn = server(limits=Limits(max_queue=2))
+    conn.receive_data(frame(TEXT, b"a") * 2, T0)
+    assert not conn.wants_read
+    pinged(conn, T0 + 20)
+    assert conn.next_deadline() is None
+    conn.handle_deadline(T0 + 500)
+    assert fetched(conn) == (b"", None)
+    conn.release(1, T0 + 1000)
+    assert conn.wants_read
+    assert conn.next_deadline() == T0 + 1020
+    conn.handle_deadline(T0 + 1019.999)
+    assert fetched(conn) == (b"", None)
+    conn.handle_deadline(T0 + 1020)
+    assert fetched(conn) == (close_of_server(1011, "keepalive timeout"), HALF_CLOSE)
+
+
+def test_a_closing_connection_is_not_pinged() -> None:
+    conn = server()
+    conn.send(Close(), T0 + 19)
+    fetched(conn)
+    assert conn.next_deadline() == T0 + 24
+    conn.handle_deadline(T0 + 23)
+    assert fetched(conn) == (b"", None)
+
+
+def test_a_failing_connection_is_neither_pinged_nor_judged() -> None:
+    conn = server(timeouts=Timeouts(ping_interval=2.0, ping_timeout=2.0))
+    pinged(conn, T0 + 2)
+    conn.receive_data(frame(TEXT, b"a") + frame(3), T0 + 2)
+    assert conn.next_deadline() == T0 + 7
+
+
+# ------------------------------------------------------------------------------------------------ credit and backpressure
+
+
+@pytest.mark.parametrize(("n", "wants_read"), [(2, True), (3, False), (4, False)])
+def test_reading_pauses_at_so_many_messages(n: int, wants_read: bool) -> None:
+    conn = server(limits=Limits(max_queue=3))
+    conn.receive_data(frame(TEXT) * n, T0)
+    assert conn.wants_read is wants_read
+    assert list(conn) == [Message(data="")] * n
+    for _ in range(n - 2):
+        conn.release(0, T0)
+    assert conn.wants_read
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wants_read"), [((9,), True), ((10,), False), ((11,), False), ((4, 5), True), ((5, 5), False)]
+)
+def test_reading_pauses_at_so_many_bytes(sizes: tuple[int, ...], wants_read: bool) -> None:
+    """Bytes on the wire, not characters."""
+    conn = server(limits=Limits(max_queue_size=10))
+    for size in sizes:
+        conn.receive_data(frame(TEXT, ("é" * (size // 2) + "a" * (size % 2)).encode()), T0)
+    assert conn.wants_read is wants_read
+
+
+def test_a_message_that_is_still_coming_in_does_not_stop_itself() -> None:
+    conn = server(limits=Limits(max_queue_size=10))
+    conn.receive_data(frame(BINARY, b"a" * 100)[:90], T0)
+    assert conn.wants_read
+    conn.receive_data(frame(BINARY, b"a" * 100)[90:], T0)
+    assert not conn.wants_read
+
+
+def test_one_more_read_is_taken_while_reading_is_paused() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a"), T0)
+    assert not conn.wants_read
+    conn.receive_data(frame(TEXT, b"b"), T0)
+    assert list(conn) == [Message(data="a"), Message(data="b")]
+    conn.release(1, T0)
+    assert not conn.wants_read
+    conn.release(1, T0)
+    assert conn.wants_read
+
+
+def test_what_is_released_is_the_oldest_first_and_nothing_stands_for_an_empty_message() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(
+        frame(TEXT, b"abc") + frame(TEXT) + frame(TEXT, b"de") + frame(TEXT) + frame(TEXT, b"f"), T0
+    )
+    left: list[bool] = []
+    for n in (0, 1, 2, 0, 0, 2, 1):
+        conn.release(n, T0)
+        left.append(conn.wants_read)
+    assert left == [False] * 6 + [True]
+
+
+def test_one_release_may_stand_for_several_messages() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"abc") + frame(TEXT) + frame(TEXT, b"de"), T0)
+    conn.release(4, T0)
+    assert not conn.wants_read
+    conn.release(1, T0)
+    assert conn.wants_read
+
+
+def test_writers_hear_when_there_is_room_again() -> None:
+    conn = server(limits=Limits(high_water=10))
+    conn.send(Message(data=b"x" * 9), T0)
+    assert conn.buffered_amount == 11
+    conn.data_to_send()
+    conn.bytes_written(1, T0)
+    assert list(conn) == [Writable()]
+
+
+# ----------------------------------------------------------------------------------------------------------------- sending
+
+
+@pytest.mark.parametrize("data", [b"ab", bytearray(b"ab"), memoryview(b"ab")])
+def test_bytes_of_every_kind_are_binary(data: bytes) -> None:
+    conn = server()
+    conn.send(Message(data=data), T0)
+    assert said(conn) == frame(BINARY, b"ab", mask=None)
+
+
+def test_a_message_may_be_sent_in_pieces() -> None:
+    """RFC 6455 §5.4: one frame for each piece, the last one empty; control frames pass between them."""
+    conn = server()
+    conn.send(MessageStart(kind="text"), T0)
+    assert said(conn) == b""
+    conn.send(MessageData(data="é"), T0)
+    conn.send(Ping(payload=b"p"), T0)
+    conn.send(MessageData(data=""), T0)
+    conn.receive_data(frame(PING, b"q"), T0)
+    conn.send(MessageEnd(), T0)
+    assert read_frames(said(conn)) == [
+        Frame(TEXT, "é".encode(), fin=False),
+        Frame(PING, b"p"),
+        Frame(CONTINUATION, b"", fin=False),
+        Frame(PONG, b"q"),
+        Frame(CONTINUATION, b""),
+    ]
+    conn.send(MessageStart(kind="binary"), T0)
+    conn.send(MessageEnd(), T0)
+    assert said(conn) == frame(BINARY, mask=None)
+    conn.connection_lost(None, T0)
+    info = ended(conn).info
+    assert (info.messages_sent, info.bytes_sent) == (2, 2)
+
+
+def test_a_close_passes_between_pieces() -> None:
+    """RFC 6455 §5.4, §5.5.1."""
+    conn = server()
+    conn.send(MessageStart(kind="binary"), T0)
+    conn.send(MessageData(data=b"a"), T0)
+    conn.send(Close(code=1011), T0)
+    assert read_frames(said(conn)) == [
+        Frame(BINARY, b"a", fin=False),
+        Frame(CLOSE_FRAME, close_payload(1011)),
+    ]
+
+
+@pytest.mark.parametrize("event", [Ping(payload=b"x" * 126), Pong(payload=b"x" * 126)])
+def test_a_control_frame_carries_at_most_125_bytes(event: Ping | Pong) -> None:
+    """RFC 6455 §5.5."""
+    conn = server()
+    with pytest.raises(ValueError, match=r"^a control frame carries at most 125 bytes"):
+        conn.send(event, T0)
+    assert said(conn) == b""
+    conn.send(type(event)(payload=b"x" * 125), T0)
+    assert read_frames(said(conn)) == [Frame(PING if isinstance(event, Ping) else PONG, b"x" * 125)]
+
+
+@pytest.mark.parametrize("data", [None, 1, ["a"], object()])
+def test_a_message_is_text_or_bytes(data: object) -> None:
+    conn = server()
+    with pytest.raises(TypeError, match=r"^a binary message is made of bytes, not "):
+        conn.send(Message(data=cast("bytes", data)), T0)
+    assert said(conn) == b""
+
+
+@pytest.mark.parametrize(("kind", "data", "wanted"), [("text", b"a", "str"), ("binary", "a", "bytes")])
+def test_a_piece_is_of_its_messages_kind(kind: Kind, data: str | bytes, wanted: str) -> None:
+    conn = server()
+    conn.send(MessageStart(kind=kind), T0)
+    with pytest.raises(
+        TypeError, match=rf"^a {kind} message is made of {wanted}, not {type(data).__name__}$"
+    ):
+        conn.send(MessageData(data=data), T0)
+    conn.send(MessageEnd(), T0)
+    assert said(conn) == frame(TEXT if kind == "text" else BINARY, mask=None)
+
+
+def test_text_that_is_none_is_not_sent() -> None:
+    """RFC 3629 §3: UTF-8 has no surrogates."""
+    conn = server()
+    with pytest.raises(UnicodeEncodeError):
+        conn.send(Message(data="\ud800"), T0)
+    assert said(conn) == b""
+    assert conn.is_open
+
+
+PIECES: list[SentEvent] = [MessageData(data="a"), MessageEnd()]
+
+
+@pytest.mark.parametrize("event", PIECES)
+def test_a_piece_needs_a_beginning(event: SentEvent) -> None:
+    conn = server()
+    with pytest.raises(LocalProtocolError, match=r"^a message in pieces is not under way"):
+        conn.send(event, T0)
+
+
+def test_two_messages_do_not_mix() -> None:
+    """RFC 6455 §5.4."""
+    conn = server()
+    conn.send(MessageStart(kind="text"), T0)
+    with pytest.raises(LocalProtocolError, match=r"^a message in pieces is under way"):
+        conn.send(MessageStart(kind="text"), T0)
+    with pytest.raises(LocalProtocolError, match=r"^a message in pieces is under way"):
+        conn.send(Message(data="a"), T0)
+    assert said(conn) == b""
+
+
+@pytest.mark.parametrize(
+    "close", [Close(code=1005), Close(code=1006), Close(reason="x"), Close(code=1000, reason="x" * 124)]
+)
+def test_a_close_that_no_frame_may_say_is_refused(close: Close) -> None:
+    """RFC 6455 §5.5.1, §7.4."""
+    conn = server()
+    with pytest.raises(ValueError, match=r"^(close code|a close reason|the close reason)"):
+        conn.send(close, T0)
+    assert said(conn) == b""
+    assert conn.is_open
+
+
+@pytest.mark.parametrize("event", [Message(data="a"), Ping(), Pong(), MessageStart(kind="text"), Close()])
+def test_after_our_close_nothing_is_sent(event: SentEvent) -> None:
+    """RFC 6455 §5.5.1."""
+    conn = server()
+    conn.send(Close(), T0)
+    said(conn)
+    with pytest.raises(LocalProtocolError, match=r"cannot be sent in state CLOSE_SENT$"):
+        conn.send(event, T0)
+    conn.receive_data(close_of_client(None), T0)
+    fetched(conn)
+    with pytest.raises(LocalProtocolError, match=r"^the connection has ended$"):
+        conn.send(event, T0)
+    assert fetched(conn) == (b"", None)
+
+
+def test_http_is_over() -> None:
+    conn = server()
+    with pytest.raises(LocalProtocolError, match=r"^RequestHead cannot be sent in state OPEN$"):
+        conn.send(RequestHead(method=b"GET", target=b"/"), T0)
+
+
+def test_traffic_is_counted_both_ways() -> None:
+    conn = server()
+    conn.receive_data(frame(TEXT, "é".encode()) + frame(BINARY, b"abc") + frame(PING, b"not counted"), T0)
+    conn.send(Message(data="€"), T0)
+    events: list[Event] = list(conn)
+    assert len(comparable(events)) == 3
+    conn.connection_lost(None, T0 + 2.5)
+    info = ended(conn).info
+    assert (info.messages_received, info.bytes_received) == (2, 5)
+    assert (info.messages_sent, info.bytes_sent, info.duration) == (1, 3, 2.5)
