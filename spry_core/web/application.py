@@ -116,9 +116,9 @@ class Application(RouteRegistry):
 
     def __init__(self) -> None:
         super().__init__()
-        self.middleware = MiddlewareStack()
+        self.middleware: MiddlewareStack = MiddlewareStack()
         """What is around every route and around requests that no route answers."""
-        self.exceptions = ExceptionFilters()
+        self.exceptions: ExceptionFilters = ExceptionFilters()
         """What answers exceptions."""
         # Any: what is put in here is the application's own business, as are its types.
         self.locals: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import quote
 
-from spry_core.closing import check_close
+from spry_core.closing import Close, check_close
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.protocol.outgoing import reason_phrase
 from spry_core.web.response import Response
@@ -39,7 +39,7 @@ class Abort(Exception):  # noqa: N818 - an answer, not an error
     def __init__(self, status_code: int, message: str = "", headers: Pairs | None = None) -> None:
         self.status_code = status_code
         self.message = message
-        self.headers = MutableHeaders(() if headers is None else headers)
+        self.headers: MutableHeaders = MutableHeaders(() if headers is None else headers)
         if status_code == 426:
             self.headers.setdefault("upgrade", "websocket")
             self.headers.setdefault("connection", "Upgrade")
@@ -82,7 +82,7 @@ class WebSocketClose(Exception):  # noqa: N818 - an answer, not an error
     """
 
     def __init__(self, code: int = 1000, reason: str = "") -> None:
-        self.close = check_close(code, reason)
+        self.close: Close = check_close(code, reason)
         """The content of the Close frame."""
         self.code = code
         self.reason = reason

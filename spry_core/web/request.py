@@ -33,7 +33,7 @@ class Params(MultiMapping):
 
     def __init__(self, pairs: Pairs = (), catchall: tuple[str, ...] = ()) -> None:
         super().__init__(pairs)
-        self.catchall = catchall
+        self.catchall: tuple[str, ...] = catchall
         """The segments that ``*`` and ``**`` took, decoded, in order."""
 
 

@@ -57,7 +57,7 @@ class Response:
     ) -> None:
         _check_status(status_code)
         self._status_code = status_code
-        self.headers = MutableHeaders(() if headers is None else headers)
+        self.headers: MutableHeaders = MutableHeaders(() if headers is None else headers)
         """The header section, to be read and changed."""
         self.reason_phrase = reason_phrase
         self._take(content)
