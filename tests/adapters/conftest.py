@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-BACKENDS = [
-    pytest.param(("asyncio", {}), id="asyncio"),
-    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
-    pytest.param(("trio", {}), id="trio"),
-]
+BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
+    "asyncio": ("asyncio", {}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
+}
 
 
 @pytest.fixture(params=BACKENDS)
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
     """The backend that anyio's plugin runs a test on, with its options."""
-    backend: tuple[str, dict[str, bool]] = request.param
-    return backend
+    return BACKENDS[request.param]

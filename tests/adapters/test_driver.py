@@ -129,9 +129,17 @@ async def test_cancelling_too_late_or_twice_does_no_harm() -> None:
 
 async def test_a_scope_that_nobody_ends_changes_nothing() -> None:
     async with driver() as lent:
-        with lent.scope() as scope:
-            await lent.checkpoint(True)
-        assert not scope.cancelled
+        log, scopes = Log(), list[Scope]()
+
+        async def work() -> None:
+            with lent.scope() as scope:
+                scopes.append(scope)
+                await lent.checkpoint(True)
+            log.note("on")
+
+        lent.start(work)
+        await log.until("on")
+        assert not scopes[0].cancelled
 
 
 async def in_task(lent: Driver, log: Log, scopes: list[Scope]) -> None:
@@ -192,18 +200,19 @@ async def test_a_task_that_leaves_its_cancelled_scope_without_waiting_is_not_can
 
 async def test_an_error_that_leaves_a_cancelled_scope_stays_that_error() -> None:
     async with driver() as lent:
-        log = Log()
+        log, scopes = Log(), list[Scope]()
 
         async def work() -> None:
             try:
                 with lent.scope() as scope:
+                    scopes.append(scope)
                     scope.cancel()
                     try:
                         await lent.event().wait()
                     finally:
                         raise KeyError("from the cleanup")
             except KeyError:
-                log.note(f"error {scope.cancelled}")
+                log.note(f"error {scopes[0].cancelled}")
             await lent.checkpoint(True)
             log.note("on")
 

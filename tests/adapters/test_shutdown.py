@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import anyio
@@ -94,9 +95,9 @@ async def test_a_request_in_flight_is_answered_before_the_end() -> None:
         await app.notes.until("slow begun")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.close)
-            answer = await peer.receive_all()
+            answer = dateless(await peer.receive_all())
             peer.socket.close()
-    assert dateless(answer).endswith(b"content-length: 4\r\nConnection: close\r\n\r\nslow")
+            assert answer.endswith(b"content-length: 4\r\nConnection: close\r\n\r\nslow")
 
 
 async def test_at_the_end_of_the_grace_handlers_are_cancelled() -> None:
@@ -167,70 +168,77 @@ async def test_a_second_thought_aborts_a_shutdown_that_takes_too_long() -> None:
 async def test_a_cancelled_server_says_1001_and_leaves_nothing() -> None:
     """The cancellation goes on when the closing handshakes are through."""
     app = App()
-    went_on = False
-    async with nothing_left():
-        async with anyio.create_task_group() as tasks:
-            with anyio.CancelScope() as scope:
-                async with serving(app, timeouts=Timeouts(linger=0.05)) as server:
-                    polite = await upgraded(server, "/echo")
-                    stubborn = await upgraded(server, "/sleep")
-                    idle = await connected(server)
-                    await idle.send(REQUEST % b"/hello/you")
-                    await idle.receive_until(b"!")
-                    await app.notes.until("open")
-                    tasks.start_soon(leave, polite)
-                    tasks.start_soon(leave, stubborn)
-                    scope.cancel()
-                    await anyio.sleep_forever()
-                went_on = True  # pragma: no cover - it must not
-        assert await idle.receive_all() == b""
-        idle.socket.close()
-    assert not went_on
-    assert scope.cancelled_caught
-    assert "cancelled" in app.notes
+    scope = anyio.CancelScope()
 
-
-async def test_a_cancelled_server_waits_for_nobody_longer_than_the_close_timeout() -> None:
-    async with nothing_left():
-        with anyio.CancelScope() as scope:
-            async with serving(App(), timeouts=Timeouts(close_timeout=0.1)) as server:
-                peer = await upgraded(server, "/sleep")
-                begun = time.monotonic()
+    async def serve() -> None:
+        with scope:
+            async with serving(app, timeouts=Timeouts(linger=0.05)) as server:
+                tasks.start_soon(leave, await upgraded(server, "/echo"))
+                tasks.start_soon(leave, await upgraded(server, "/sleep"))
+                tasks.start_soon(be_idle, await connected(server))
+                await app.notes.until("open", "idle")
                 scope.cancel()
                 await anyio.sleep_forever()
-        assert 0.09 <= time.monotonic() - begun < PATIENCE  # uvloop's clock counts whole milliseconds
-        assert await peer.receive(4) == GOING_AWAY
-        with pytest.raises(ConnectionResetError):
-            await peer.receive_all()
+            app.notes.note("went on")  # pragma: no cover - it must not
+
+    async def be_idle(peer: Peer) -> None:
+        await peer.send(REQUEST % b"/hello/you")
+        await peer.receive_until(b"!")
+        app.notes.note("idle")
+        assert await peer.receive_all() == b""
         peer.socket.close()
 
-
-async def test_a_cancellation_takes_the_grace_from_a_shutdown_that_has_begun() -> None:
-    app = App()
     async with nothing_left():
-        with anyio.CancelScope() as scope:
-            async with serving(app, timeouts=Timeouts(close_timeout=0.1, grace=3600.0)) as server:
-                peer = await upgraded(server, "/sleep")
-                await app.notes.until("open")
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(server.close)
-                    assert await peer.receive(4) == GOING_AWAY
-                    scope.cancel()
-        with pytest.raises(ConnectionResetError):
-            await peer.receive_all()
-        peer.socket.close()
-    assert app.notes == ["open", "cancelled"]
+        async with anyio.create_task_group() as tasks:
+            await serve()
+    assert scope.cancelled_caught
+    assert "cancelled" in app.notes
+    assert "went on" not in app.notes
 
 
-async def test_a_cancellation_while_the_block_is_left_takes_the_grace_too() -> None:
-    app = App()
+async def hold_out(app: App, timeouts: Timeouts, scope: anyio.CancelScope, peers: list[Peer]) -> None:
+    """Serve a client that answers nothing and a handler that never ends, until cancelled."""
+    async with serving(app, timeouts=timeouts) as server:
+        peers.append(await upgraded(server, "/sleep"))
+        await app.notes.until("open")
+        scope.cancel()
+        await anyio.sleep_forever()
+
+
+async def hold_out_closing(app: App, timeouts: Timeouts, scope: anyio.CancelScope, peers: list[Peer]) -> None:
+    """The same, and the cancellation comes when the shutdown has begun."""
+    async with serving(app, timeouts=timeouts) as server:
+        peers.append(await upgraded(server, "/sleep"))
+        await app.notes.until("open")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.close)
+            assert await peers[0].receive(2) == GOING_AWAY[:2]
+            scope.cancel()
+
+
+async def hold_out_leaving(app: App, timeouts: Timeouts, scope: anyio.CancelScope, peers: list[Peer]) -> None:
+    """The same, and the cancellation comes when the block is being left."""
+    async with serving(app, timeouts=timeouts) as server:
+        peers.append(await upgraded(server, "/sleep"))
+        await app.notes.until("open")
+        scope.deadline = anyio.current_time() + 0.05
+
+
+@pytest.mark.parametrize("serve", [hold_out, hold_out_closing, hold_out_leaving])
+async def test_a_cancelled_server_waits_for_nobody_longer_than_the_close_timeout(
+    serve: Callable[[App, Timeouts, anyio.CancelScope, list[Peer]], Awaitable[None]],
+) -> None:
+    """Whatever the grace would have been."""
+    app, peers, scope = App(), list[Peer](), anyio.CancelScope()
+    begun = time.monotonic()
     async with nothing_left():
-        with anyio.move_on_after(0.1) as scope:
-            async with serving(app, timeouts=Timeouts(close_timeout=0.1, grace=3600.0)) as server:
-                peer = await upgraded(server, "/sleep")
-                await app.notes.until("open")
+        with scope:
+            await serve(app, Timeouts(close_timeout=0.1, grace=3600.0), scope, peers)
         assert scope.cancelled_caught
-        peer.socket.close()
+        assert 0.09 <= time.monotonic() - begun < PATIENCE  # uvloop's clock counts whole milliseconds
+        with pytest.raises(ConnectionResetError):
+            await peers[0].receive_all()
+        peers[0].socket.close()
     assert app.notes == ["open", "cancelled"]
 
 

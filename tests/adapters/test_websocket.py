@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 def client(address: str) -> AbstractContextManager[ClientConnection]:
     """Connect in the calling thread."""
-    return connect(address, proxy=None, compression=None)  # type: ignore[return-value]
+    return connect(address, proxy=None, compression=None)
 
 
 async def talk(address: str, talk: Callable[[ClientConnection], None]) -> None:
@@ -37,7 +37,17 @@ def server_frame(opcode: int, payload: bytes) -> bytes:
     return frame(opcode, payload, mask=None)
 
 
-MESSAGES = ["text", "", "ÿ€😀", b"", b"\x00\xff", "x" * 125, b"y" * 126, b"z" * 65536, "w" * (1 << 20)]
+MESSAGES: list[str | bytes] = [
+    "text",
+    "",
+    "ÿ€😀",
+    b"",
+    b"\x00\xff",
+    "x" * 125,
+    b"y" * 126,
+    b"z" * 65536,
+    "w" * (1 << 20),
+]
 
 
 @pytest.mark.parametrize("path", ["/echo", "/listen"])
