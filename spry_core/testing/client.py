@@ -263,15 +263,28 @@ class TestClient:
         """Let so many virtual seconds pass; everything that falls due happens at its own moment."""
         self.driver.advance(seconds)
 
-    def shutdown(self, code: int = 1001, reason: str = "", *, grace: float | None = None) -> None:
+    def shutdown(
+        self,
+        code: int = 1001,
+        reason: str = "",
+        *,
+        grace: float | None = None,
+        batch: int | None = None,
+        interval: float = 0.0,
+    ) -> None:
         """Let the server begin to shut down: WebSockets get this Close, requests under way may finish, no more are served.
 
         Args:
             code: The close code (RFC 6455 §7.4).
             reason: The close reason.
             grace: Virtual seconds until handlers that still run are cancelled; None for `Timeouts.grace`.
+            batch: Only so many WebSockets at once, the next after `interval`; None for all.
+            interval: Virtual seconds between batches.
+
+        Raises:
+            ValueError: No Close frame may say this, or a number is out of range.
         """
-        self.server.shutdown(self.now, code, reason, grace=grace)
+        self.server.shutdown(self.now, code, reason, grace=grace, batch=batch, interval=interval)
         self._watch.look()
         self.driver.settle()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import pytest
@@ -11,7 +12,15 @@ from spry_core.errors import LocalProtocolError
 from spry_core.protocol import EngineName
 from spry_core.serving import LogRecord, Server, StreamInfo
 from spry_core.tasks import event
-from spry_core.testing import Cancelled, MemoryDriver, TestClient
+from spry_core.testing import (
+    Cancelled,
+    ClientWebSocket,
+    MemoryDriver,
+    MemoryPeer,
+    MemoryPump,
+    TestClient,
+    stream,
+)
 
 app = Application()
 
@@ -161,22 +170,62 @@ def test_after_the_grace_and_the_close_timeout_the_stream_is_cut() -> None:
     assert peer.is_reset is True
 
 
-def test_connections_may_be_ended_in_batches() -> None:
+def closed(*websockets: ClientWebSocket) -> list[bool]:
+    return [ws.close_info is not None for ws in websockets]
+
+
+def test_websockets_may_be_ended_in_batches_and_idle_connections_at_once() -> None:
     client = TestClient(app)
-    peers = [client.connect() for _ in range(5)]
-    client.server.shutdown(client.now, batch=2, interval=10.0)
-    assert client.server.next_deadline() == 10.0
+    idle = client.connect()
+    websockets = [client.ws("/silent") for _ in range(5)]
+    client.shutdown(grace=100.0, batch=2, interval=10.0)
+    assert (idle.is_ended, closed(*websockets)) == (True, [True, True, False, False, False])
+    client.advance(9.9)
+    assert closed(*websockets) == [True, True, False, False, False]
+    client.advance(0.1)
+    assert closed(*websockets) == [True, True, True, True, False]
+    client.advance(10.0)
+    assert (closed(*websockets), client.now) == ([True] * 5, 20.0)
+
+
+def test_at_the_end_of_the_grace_no_batch_is_waited_for() -> None:
+    client = TestClient(app)
+    websockets = [client.ws("/silent") for _ in range(3)]
+    client.shutdown(grace=5.0, batch=1, interval=10.0)
+    client.advance(4.9)
+    assert closed(*websockets) == [True, False, False]
+    client.advance(0.1)
+    assert closed(*websockets) == [True, True, True]
+
+
+def test_without_a_grace_batches_keep_their_interval() -> None:
+    client = TestClient(app, timeouts=Timeouts(grace=None))
+    websockets = [client.ws("/silent") for _ in range(2)]
+    client.shutdown(batch=1, interval=1000.0)
+    client.advance(1000.0)
+    assert closed(*websockets) == [True, True]
+
+
+def test_a_second_shutdown_ends_all_batches_if_it_shortens_the_grace() -> None:
+    client = TestClient(app, timeouts=Timeouts(grace=None))
+    websockets = [client.ws("/silent") for _ in range(3)]
+    client.shutdown(batch=1, interval=10.0)
+    client.shutdown()
+    assert closed(*websockets) == [True, False, False]
+    client.shutdown(grace=1.0)
+    assert closed(*websockets) == [True, True, True]
+
+
+def test_a_stream_that_was_accepted_a_moment_before_is_ended_too() -> None:
+    client = TestClient(app)
+    client.shutdown()
+    ours, theirs = stream()
+    pump = MemoryPump(client.driver, theirs, "connection")
+    session = client.server.session(pump.driver)
+    pump.start(session, session)
+    peer = MemoryPeer(client.driver, ours)
     client.driver.settle()
-    assert [peer.is_ended for peer in peers] == [True, True, False, False, False]
-    client.server.handle_deadline(9.9)
-    client.driver.settle()
-    assert [peer.is_ended for peer in peers] == [True, True, False, False, False]
-    client.server.handle_deadline(10.0)
-    client.driver.settle()
-    assert [peer.is_ended for peer in peers] == [True, True, True, True, False]
-    client.server.handle_deadline(20.0)
-    client.driver.settle()
-    assert ([peer.is_ended for peer in peers], client.server.next_deadline()) == ([True] * 5, None)
+    assert (peer.received, peer.is_ended, client.server.closed) == (b"", True, False)
 
 
 def test_a_second_shutdown_changes_nothing_but_the_grace() -> None:
@@ -196,12 +245,24 @@ def test_a_second_shutdown_changes_nothing_but_the_grace() -> None:
     assert client.driver.tasks() == []
 
 
-@pytest.mark.parametrize(("code", "batch"), [(1005, None), (999, None), (1001, 0)])
-def test_a_shutdown_that_cannot_be_is_refused_and_changes_nothing(code: int, batch: int | None) -> None:
+@pytest.mark.parametrize(
+    ("code", "grace", "batch", "interval"),
+    [
+        (1005, None, None, 0.0),
+        (999, None, None, 0.0),
+        (1001, None, 0, 0.0),
+        (1001, -1.0, None, 0.0),
+        (1001, math.nan, None, 0.0),
+        (1001, None, 1, -1.0),
+    ],
+)
+def test_a_shutdown_that_cannot_be_is_refused_and_changes_nothing(
+    code: int, grace: float | None, batch: int | None, interval: float
+) -> None:
     """RFC 6455 §7.4."""
     one = server()
     with pytest.raises(ValueError):
-        one.shutdown(0.0, code, batch=batch)
+        one.shutdown(0.0, code, grace=grace, batch=batch, interval=interval)
     assert one.is_closing is False
 
 

@@ -1,0 +1,517 @@
+"""One connection meets one application: tasks, ends, and what is logged of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+import pytest
+
+from spry_core import (
+    Application,
+    CloseInfo,
+    ConnectionClosed,
+    ConnectionLost,
+    Limits,
+    Next,
+    Outcome,
+    Request,
+    Response,
+    Timeouts,
+    WebSocket,
+    sleep,
+)
+from spry_core.errors import HandshakeRejected, RemoteProtocolError
+from spry_core.tasks import event
+from spry_core.testing import Cancelled, ClientResponse, MemoryPeer, MemoryPump, TestClient, stream
+
+GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
+)
+DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
+
+
+def text(content: bytes) -> bytes:
+    """Return the answer with this text, at time 0."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n" % len(
+        content
+    )
+    return head + DATE + b"\r\n" + content
+
+
+def http(
+    handler: Callable[[Request], Awaitable[object]],
+    *,
+    path: str = "/",
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+) -> TestClient:
+    """Return a client of an application with one route for GET and POST."""
+    app = Application()
+    app.on(["GET", "POST"], path, handler)
+    return TestClient(app, limits=limits, timeouts=timeouts)
+
+
+def websocket(
+    handler: Callable[[WebSocket, Request], Awaitable[None]],
+    *,
+    on_disconnect: str = "raise",
+    timeouts: Timeouts | None = None,
+) -> TestClient:
+    """Return a client of an application with one WebSocket route."""
+    app = Application()
+    app.ws_defaults["on_disconnect"] = "cancel" if on_disconnect == "cancel" else "raise"
+    app.ws("/", handler)
+    return TestClient(app, timeouts=timeouts)
+
+
+def opened(client: TestClient) -> MemoryPeer:
+    """Return a peer by hand whose WebSocket is open."""
+    peer = client.connect()
+    peer.send(UPGRADE)
+    assert peer.take() == SWITCH
+    return peer
+
+
+def lines(client: TestClient) -> list[str]:
+    return [record.text for record in client.reports]
+
+
+# Requests
+
+
+def test_a_request_is_answered() -> None:
+    async def handler(request: Request) -> str:
+        return "hello"
+
+    peer = http(handler).connect()
+    peer.send(GET)
+    assert peer.received == text(b"hello")
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    """RFC 9112 §9.3.2."""
+
+    async def handler(request: Request) -> str:
+        name = request.params["name"]
+        await sleep(1.0 if name == "slow" else 0.0)
+        return name
+
+    client = http(handler, path="/:name", timeouts=Timeouts(head=None))
+    peer = client.connect()
+    peer.send(b"".join(b"GET /%s HTTP/1.1\r\nHost: t\r\n\r\n" % name for name in (b"slow", b"fast", b"last")))
+    assert peer.received == b""
+    assert len(client.driver.tasks()) == 1
+    client.advance(1.0)
+    contents = [part[-4:] for part in peer.received.split(b"HTTP/1.1 200 OK")[1:]]
+    assert contents == [b"slow", b"fast", b"last"]
+
+
+def test_each_request_has_context_variables_of_its_own() -> None:
+    variable = ContextVar[str]("variable", default="untouched")
+    seen = list[str]()
+
+    async def handler(request: Request) -> None:
+        seen.append(variable.get())
+        variable.set("touched")
+
+    peer = http(handler).connect()
+    peer.send(GET + GET)
+    peer.send(GET)
+    assert seen == ["untouched"] * 3
+
+
+def test_no_task_is_there_while_a_connection_idles() -> None:
+    async def handler(request: Request) -> None:
+        """Answer 204."""
+
+    client = http(handler)
+    peer = client.connect()
+    assert client.driver.tasks() == []
+    peer.send(GET)
+    assert (client.driver.tasks(), peer.received) == ([], b"HTTP/1.1 204 No Content\r\n" + DATE + b"\r\n")
+
+
+def test_content_is_fed_as_it_arrives() -> None:
+    pieces = list[bytes]()
+
+    async def handler(request: Request) -> None:
+        async for piece in request.body:
+            pieces.append(piece)
+
+    peer = http(handler).connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
+    peer.send(b"2\r\nab\r\n")
+    assert pieces == [b"ab"]
+    peer.send(b"1\r\nc\r\n0\r\nSum: 1\r\n\r\n")
+    assert pieces == [b"ab", b"c"]
+    assert peer.received.startswith(b"HTTP/1.1 204 ")
+
+
+# What applications do wrong
+
+
+def test_a_handler_that_raises_is_a_500_and_costs_nothing_else() -> None:
+    async def handler(request: Request) -> str:
+        raise LookupError("of the handler")
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(GET)
+    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    peer.send(GET)
+    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        "LookupError('of the handler')"
+    ] * 2
+
+
+def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> None:
+    async def handler(request: Request) -> str:
+        raise Cancelled
+
+    client = http(handler)
+    assert client.get("/").status_code == 500
+    assert isinstance(client.reports[0].exception, Cancelled)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
+    async def handler(request: Request) -> str:
+        raise error
+
+    client = http(handler)
+    with pytest.raises(error):
+        client.get("/")
+
+
+def test_a_websocket_handler_that_raises_is_1011_and_is_logged_once() -> None:
+    """RFC 6455 §7.4.1; the reason never says what went wrong."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise LookupError("of the handler")
+
+    client = websocket(handler)
+    info = client.ws("/").close()
+    assert (info.close_code, info.close_reason) == (1011, "")
+    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        "LookupError('of the handler')"
+    ]
+
+
+def test_an_unasked_cancellation_in_a_websocket_handler_is_1011_too() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise Cancelled
+
+    client = websocket(handler)
+    assert client.ws("/").close().close_code == 1011
+    assert [type(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        Cancelled
+    ]
+
+
+def test_a_callback_that_raises_is_an_error_of_the_handler() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        def on_message(message: str | bytes) -> None:
+            raise LookupError("of the callback")
+
+        ws.listen(on_message)
+
+    client = websocket(handler)
+    ws = client.ws("/")
+    ws.send("a")
+    assert ws.close().close_code == 1011
+    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        "LookupError('of the callback')"
+    ]
+
+
+# What peers do wrong
+
+
+def test_a_broken_request_is_answered_and_logged_in_one_line() -> None:
+    """RFC 9112 §3.2: two Host fields."""
+
+    async def handler(request: Request) -> None:
+        raise AssertionError("not called")
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert peer.received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    (record,) = client.reports
+    assert (record.logger, record.level, record.exception, record.text.count("\n")) == (
+        "spry.error",
+        30,
+        None,
+        0,
+    )
+    assert record.text.startswith("127.0.0.1:50000")
+
+
+def test_a_connection_that_breaks_does_not_touch_the_others() -> None:
+    async def handler(request: Request) -> str:
+        return "fine"
+
+    client = http(handler)
+    other = client.connect()
+    client.connect().send(b"\x00\x01\x02\r\n\r\n")
+    other.send(GET)
+    assert other.received == text(b"fine")
+
+
+def test_broken_content_reaches_the_handler_as_the_end_of_the_connection() -> None:
+    errors = list[BaseException]()
+
+    async def handler(request: Request) -> None:
+        try:
+            await request.read()
+        except ConnectionClosed as error:
+            errors.append(error)
+            raise
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n")
+    assert peer.received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert [type(error) for error in errors] == [ConnectionLost]
+
+
+def test_a_websocket_that_breaks_the_protocol_is_failed_and_logged() -> None:
+    """RFC 6455 §5.1: a client masks."""
+    infos = list[CloseInfo]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        infos.append(await ws.closed)
+
+    client = websocket(handler)
+    peer = opened(client)
+    peer.send(b"\x81\x01a")
+    assert peer.take() == b"\x88\x02\x03\xea"
+    peer.close()
+    assert [(info.close_code, type(info.cause)) for info in infos] == [(1002, RemoteProtocolError)]
+    assert [record.level for record in client.reports if record.logger == "spry.error"] == [30]
+
+
+# Ends
+
+
+def test_a_handler_goes_on_when_the_peer_has_left_and_its_answer_is_dropped() -> None:
+    done = list[float]()
+
+    async def handler(request: Request) -> str:
+        await sleep(5.0)
+        done.append(client.now)
+        return "for nobody"
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(GET)
+    peer.reset()
+    assert client.server.session_count == 1
+    client.advance(5.0)
+    assert (done, client.server.session_count) == ([5.0], 0)
+    assert [record.logger for record in client.reports] == ["spry.access"]
+
+
+def test_asking_for_content_of_a_peer_that_has_left_raises() -> None:
+    errors = list[BaseException]()
+
+    async def handler(request: Request) -> None:
+        try:
+            await request.read()
+        except ConnectionClosed as error:
+            errors.append(error)
+            raise
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab")
+    peer.reset()
+    assert [type(error) for error in errors] == [ConnectionLost]
+    assert [record.logger for record in client.reports if record.exception is not None] == []
+
+
+def test_a_websocket_whose_stream_is_lost_is_told_as_1006() -> None:
+    errors = list[ConnectionClosed]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        try:
+            await ws.receive()
+        except ConnectionClosed as error:
+            errors.append(error)
+            raise
+
+    client = websocket(handler)
+    opened(client).reset()
+    assert [(type(error), error.close_code) for error in errors] == [(ConnectionLost, 1006)]
+    assert [record.logger for record in client.reports] == ["spry.access"]
+
+
+def test_a_handler_may_be_cancelled_when_the_connection_ends() -> None:
+    seen = list[str]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        try:
+            await event().wait()
+        finally:
+            seen.append("cleaned up")
+
+    client = websocket(handler, on_disconnect="cancel")
+    opened(client).reset()
+    assert (seen, client.server.session_count) == (["cleaned up"], 0)
+
+
+def test_middleware_resumes_with_how_the_connection_ended() -> None:
+    outcomes = list[tuple[type[object], int]]()
+    app = Application()
+
+    async def note(request: Request, next: Next) -> Outcome:
+        outcome = await next()
+        assert isinstance(outcome, CloseInfo)
+        outcomes.append((type(outcome), outcome.close_code))
+        return outcome
+
+    @app.ws("/")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        """Return at once; the connection stays open."""
+
+    app.middleware.use(note)
+    ws = TestClient(app).ws("/")
+    assert outcomes == []
+    ws.close(4001)
+    assert outcomes == [(CloseInfo, 4001)]
+
+
+def test_an_opening_handshake_that_is_not_answered_in_time_is_a_503_and_cancels() -> None:
+    seen = list[type[BaseException]]()
+    app = Application()
+
+    async def stuck(request: Request, next: Next) -> Outcome:
+        try:
+            await event().wait()
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+        return await next()
+
+    @app.ws("/")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise AssertionError("not called")
+
+    app.middleware.use(stuck)
+    client = TestClient(app, timeouts=Timeouts(opening=10.0))
+    with pytest.raises(HandshakeRejected) as caught:
+        client.ws("/")
+    assert isinstance(caught.value.response, ClientResponse)
+    assert (caught.value.response.status_code, client.now, seen) == (503, 10.0, [Cancelled])
+
+
+def test_keepalive_pings_go_out_and_pongs_are_taken() -> None:
+    """RFC 6455 §5.5.2."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.closed
+
+    client = websocket(handler, timeouts=Timeouts(ping_interval=20.0, ping_timeout=5.0))
+    peer = opened(client)
+    client.advance(20.0)
+    ping = peer.take()
+    assert (ping[:2], len(ping)) == (b"\x89\x04", 6)
+    peer.send(b"\x8a\x84\0\0\0\0" + ping[2:])
+    client.advance(20.0)
+    assert peer.take()[:2] == b"\x89\x04"
+    client.advance(5.0)
+    assert peer.take() == b"\x88\x13\x03\xf3keepalive timeout"
+
+
+def test_a_ping_of_the_peer_is_answered_although_nobody_reads() -> None:
+    """RFC 6455 §5.5.3."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await event().wait()
+
+    peer = opened(websocket(handler))
+    peer.send(b"\x89\x82\0\0\0\0hi")
+    assert peer.received == b"\x8a\x02hi"
+
+
+def test_senders_wait_for_a_slow_reader_and_go_on_when_there_is_room() -> None:
+    sent = list[int]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        for number in range(10):
+            await ws.send(bytes(60_000))
+            sent.append(number)
+
+    peer = websocket(handler).connect()
+    peer.is_reading = False
+    peer.send(UPGRADE)
+    assert sent == [0, 1]  # one is in the pipe, one unsent and under the water mark; the third waits
+    peer.is_reading = True
+    assert sent == list(range(10))
+    assert peer.received == SWITCH + (b"\x82\x7e\xea\x60" + bytes(60_000)) * 10
+
+
+def test_a_session_can_be_told_to_end_alone() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.closed
+
+    client = websocket(handler)
+    other = opened(client)
+    ours, theirs = stream()
+    pump = MemoryPump(client.driver, theirs, "connection")
+    session = client.server.session(pump.driver)
+    pump.start(session, session)
+    peer = MemoryPeer(client.driver, ours)
+    peer.send(UPGRADE)
+    session.shutdown(1001, "", client.now)
+    client.driver.settle()
+    assert (peer.take(), other.take()) == (SWITCH + b"\x88\x02\x03\xe9", b"")
+    peer.close()
+    assert session.closed is True
+    session.shutdown(1001, "", client.now)
+    assert session.data_to_send() == []
+
+
+# The log
+
+
+def test_each_request_is_one_access_line() -> None:
+    async def handler(request: Request) -> Response:
+        await sleep(0.25)
+        return Response("made", status_code=201)
+
+    client = http(handler)
+    client.get("/")
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 201 250.0 ms']
+    assert [(record.logger, record.level) for record in client.reports] == [("spry.access", 20)]
+
+
+def test_each_websocket_is_one_access_line_at_its_end() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.closed
+
+    client = websocket(handler)
+    ws = client.ws("/")
+    client.advance(1.5)
+    assert lines(client) == []
+    ws.close()
+    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1000 by remote 1500.0 ms']
+
+
+def test_what_a_peer_sends_is_escaped_and_cut_in_the_log() -> None:
+    async def handler(request: Request) -> None:
+        """Answer 204."""
+
+    client = http(handler)
+    client.get('/"%22' + "x" * 5000)
+    (line,) = lines(client)
+    assert len(line) < 300
+    assert "\n" not in line
