@@ -19,11 +19,6 @@ class WakeUp:
         self._driver = driver
         self._event: Event | None = None
 
-    @property
-    def is_awaited(self) -> bool:
-        """True if somebody has begun to wait since the last `wake`."""
-        return self._event is not None
-
     def wake(self) -> None:
         """Wake everybody who waits now."""
         if self._event is not None:

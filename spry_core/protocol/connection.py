@@ -252,6 +252,11 @@ class Connection:
         return self._websocket is not None and self._websocket.is_open
 
     @property
+    def is_ending(self) -> bool:
+        """True when we have ended the stream, or our side of it, or it is gone: nothing more can be sent."""
+        return self._stream.end is not None or self._stream.is_lost
+
+    @property
     def awaits_continue(self) -> bool:
         """True if the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
         return self._websocket is None and self._http.awaits_continue

@@ -6,7 +6,7 @@ from spry_core.errors import ConnectionClosed, LocalProtocolError
 from spry_core.protocol.events import BodyData, BodyEnd, ResponseHead
 from spry_core.serving.exchange import HttpExchange
 from spry_core.wakeup import Checkpoints
-from spry_core.web.iteration import aclose, iterate
+from spry_core.web.iteration import Items
 from spry_core.web.response import Response, encode_piece
 
 
@@ -17,52 +17,62 @@ async def answer(exchange: HttpExchange, response: Response) -> None:
     gives more or less than its Content-Length, aborts the connection: a truncated content never looks
     complete.
 
-    Raises whatever the stream raised.
+    Raises whatever the stream raised, and what `Connection.send` raises for a head that cannot be sent: then
+    nothing was, and another answer may be.
     """
-    head = ResponseHead(
+    if isinstance(response.content, bytes):
+        if not exchange.is_over:
+            answer_whole(exchange, response)
+        return
+    items = Items(response.content)
+    try:
+        with exchange.interrupted_by_end():
+            await _send_stream(exchange, response, items)
+    except BaseException as error:
+        if exchange.is_over and isinstance(error, ConnectionClosed):
+            return
+        _give_up(exchange)
+        raise
+    finally:
+        await items.aclose()
+
+
+def _head(response: Response) -> ResponseHead:
+    return ResponseHead(
         status_code=response.status_code,
         headers=response.headers.raw(),
         reason_phrase=response.reason_phrase.encode("latin-1"),
     )
+
+
+def answer_whole(exchange: HttpExchange, response: Response) -> None:
+    """Send a response whose content is bytes, at once."""
     content = response.content
-    if isinstance(content, bytes):
-        _send_whole(exchange, head, content)
-        return
-    try:
-        with exchange.interrupted_by_end():
-            await _send_stream(exchange, head, response)
-    except ConnectionClosed:
-        if not exchange.is_over:
-            exchange.abort()
-            raise
-    except BaseException:
-        exchange.abort()
-        raise
-    finally:
-        await aclose(content)
-
-
-def _send_whole(exchange: HttpExchange, head: ResponseHead, content: bytes) -> None:
-    if exchange.is_over:
-        return
-    events: list[ResponseHead | BodyData | BodyEnd] = [head]
+    assert isinstance(content, bytes)
+    events: list[ResponseHead | BodyData | BodyEnd] = [_head(response)]
     if content and not exchange.is_head:
         events.append(BodyData(data=content))
     try:
         exchange.send(*events, BodyEnd())
     except LocalProtocolError:  # a Content-Length of the application's own that does not fit
-        exchange.abort()
+        _give_up(exchange)
         raise
 
 
-async def _send_stream(exchange: HttpExchange, head: ResponseHead, response: Response) -> None:
-    assert not isinstance(response.content, bytes)
+async def _send_stream(exchange: HttpExchange, response: Response, items: Items[str | bytes]) -> None:
     checkpoints = Checkpoints(exchange.driver)
-    exchange.send(head)
+    await checkpoints.pass_one()
+    exchange.send(_head(response))
     if not exchange.is_head:
-        async for piece in iterate(response.content):
-            await checkpoints.pass_one()
+        async for piece in items:
             if data := encode_piece(piece):
                 exchange.send(BodyData(data=data))
                 await exchange.wait_for_room()
+            await checkpoints.pass_one()
     exchange.send(BodyEnd())
+
+
+def _give_up(exchange: HttpExchange) -> None:
+    """Cut what was begun, so that it never looks complete."""
+    if exchange.status_code is not None:
+        exchange.abort()

@@ -59,6 +59,7 @@ class HttpExchange:
         self._limits = owner.connection.limits
         self._timeouts = owner.connection.timeouts
         self._is_over = False
+        self._is_complete = False
         self._scopes: set[Scope] = set()
 
     # What `spry_core.web` asks
@@ -85,13 +86,13 @@ class HttpExchange:
 
     def invite_content(self) -> None:
         """Send 100 Continue if the client waits for it (RFC 9110 §10.1.1)."""
-        if not self._is_over and self._connection.awaits_continue and self.status_code is None:
+        if not self.is_over and self._connection.awaits_continue and self.status_code is None:
             self._connection.send(ResponseHead(status_code=100), self.driver.now())
             self._owner.touch()
 
     def release(self, n: int) -> None:
         """`n` bytes of the content were consumed."""
-        if self._is_over:
+        if self.is_over:
             return
         wanted_read = self._connection.wants_read
         self._connection.release(n, self.driver.now())
@@ -100,13 +101,16 @@ class HttpExchange:
 
     def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
         """Send the 101 and give the WebSocket's link."""
-        if self._is_over:
+        if self.is_over:
             raise ConnectionLost(None, "the peer has left during the opening handshake")
         if self._owner.is_draining:
             raise Abort(503, headers={"connection": "close"})
-        now = self.driver.now()
         self._connection.configure(limits=limits, timeouts=timeouts)
-        self._connection.send(accept, now)
+        try:
+            self._connection.send(accept, self.driver.now())
+        except Exception:  # a field that the 101 cannot have: this stays HTTP
+            self._connection.configure(limits=self._limits, timeouts=self._timeouts)
+            raise
         self.status_code = 101
         self._is_over = True
         link = Link(self._connection, self._owner)
@@ -125,7 +129,17 @@ class HttpExchange:
         """True when no answer can be sent any more: it is complete, or became a WebSocket, or the connection
         is gone.
         """
-        return self._is_over
+        return self._is_over or self._connection.is_ending
+
+    @property
+    def is_upgraded(self) -> bool:
+        """True if it became a WebSocket."""
+        return self.status_code == 101
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the whole answer is on its way."""
+        return self._is_complete
 
     @property
     def is_head(self) -> bool:
@@ -134,7 +148,7 @@ class HttpExchange:
 
     def send(self, *events: ResponseHead | BodyData | BodyEnd) -> None:
         """Say these, with one look of the pump for all; raises `ConnectionLost` if the peer has left."""
-        if self._is_over:
+        if self.is_over:
             raise ConnectionLost(None, "the peer has left")
         now = self.driver.now()
         for event in events:
@@ -143,7 +157,7 @@ class HttpExchange:
                 case ResponseHead():
                     self.status_code = event.status_code
                 case BodyEnd():
-                    self._is_over = True
+                    self._is_over = self._is_complete = True
                 case _:
                     pass
         self._owner.touch()
@@ -152,14 +166,14 @@ class HttpExchange:
         """Wait until the unsent bytes are under the high-water mark; raises `ConnectionLost` if the peer
         leaves meanwhile.
         """
-        while not self._is_over and self._connection.buffered_amount > self._limits.high_water:
+        while not self.is_over and self._connection.buffered_amount > self._limits.high_water:
             await self.room.wait()
-        if self._is_over:
+        if self.is_over:
             raise ConnectionLost(None, "the peer has left")
 
     def abort(self) -> None:
-        """Cut the connection."""
-        if not self._is_over:
+        """Cut the connection, unless the answer is complete."""
+        if not self.is_over:
             self._is_over = True
             self._connection.abort(self.driver.now())
             self._owner.touch()
@@ -174,8 +188,13 @@ class HttpExchange:
             finally:
                 self._scopes.discard(scope)
 
-    def end(self) -> ConnectionClosed:
-        """The answer cannot be completed any more; return what whoever asks for more content gets."""
+    def end(self, status_code: int | None = None) -> ConnectionClosed:
+        """The answer cannot be completed any more, or the connection has given one itself, with `status_code`.
+
+        Returns what whoever asks for more content gets.
+        """
+        if status_code is not None and self.status_code is None:
+            self.status_code, self._is_complete = status_code, True
         self._is_over = True
         self.room.wake()
         for scope in tuple(self._scopes):

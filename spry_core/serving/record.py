@@ -15,7 +15,7 @@ INFO: Final = 20
 WARNING: Final = 30
 FAULT: Final = 40
 
-_LONGEST: Final = 100
+_ESCAPED: Final = b'"\\'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +35,12 @@ class LogRecord:
     """Whose traceback belongs to it: only for what an application did wrong, never for what a peer did."""
 
 
-def printable(data: bytes) -> str:
-    """Write bytes of a peer so that they fit into one line of a log: printable ASCII, the rest escaped, a
-    bounded length.
+def printable(data: bytes, longest: int) -> str:
+    """Write bytes of a peer so that they fit into one line of a log: printable ASCII, the rest escaped, and
+    three dots where that would be more than `longest` characters.
     """
     text = "".join(
-        chr(each) if 0x20 < each < 0x7F and each != 0x5C else f"\\x{each:02x}" for each in data[:_LONGEST]
+        chr(each) if 0x20 < each < 0x7F and each not in _ESCAPED else f"\\x{each:02x}"
+        for each in data[:longest]
     )
-    return text + ("..." if len(data) > _LONGEST else "")
+    return text if len(text) <= longest and len(data) <= longest else text[: longest - 3] + "..."

@@ -55,7 +55,10 @@ class Server:
         self._report = report
         self._timers = Timers()
         self._sessions: dict[Session, None] = {}
+        self._now = 0.0  # of the deadline that is being handled
         self._is_closing = False
+        self._code, self._reason = 1001, ""
+        self._until: float | None = None  # what still runs is cancelled then
 
     def session(self, driver: Driver, stream: StreamInfo | None = None) -> Session:
         """Begin to serve one accepted stream, with the driver that its pump lends."""
@@ -72,6 +75,8 @@ class Server:
         )
         session = Session(self, connection, driver, stream)
         self._sessions[session] = None
+        if self._is_closing:  # it was accepted a moment before
+            session.drain(self._code, self._reason, driver.now(), self._left(driver.now()))
         return session
 
     @property
@@ -111,39 +116,58 @@ class Server:
             now: The clock of all deadlines.
             code: The close code (RFC 6455 §7.4).
             reason: The close reason.
-            grace: Seconds until what still runs is cancelled; `Timeouts.grace` for None.
-            batch: Only so many connections at once, the next after `interval`; None for all.
+            grace: Seconds from now until what still runs is cancelled, and what waits for its batch is told;
+                `Timeouts.grace` for None.
+            batch: Only so many WebSockets at once, the next after `interval`; None for all.
             interval: Seconds between batches.
 
         Raises:
-            ValueError: No Close frame may say this, or `batch` is not positive; nothing was changed.
+            ValueError: No Close frame may say this, `batch` is not positive, or a duration is negative;
+                nothing was changed.
         """
         check_close(code, reason)
-        if batch is not None and batch < 1:
-            raise ValueError(f"a batch has at least one connection, not {batch}")
+        _check(grace, batch, interval)
         if self._is_closing:
-            self._shorten(now, code, reason, grace)
+            self._shorten(now, grace)
             return
         self._is_closing = True
-        waiting = deque(self._sessions)
+        self._code, self._reason = code, reason
+        grace = self.timeouts.grace if grace is None else grace
+        self._until = None if grace is None else now + grace
+        sessions = tuple(self._sessions)
+        for session in sessions:
+            if not session.connection.is_websocket:
+                self._end(session, now)
+        waiting = deque(session for session in sessions if session.connection.is_websocket)
+        self._end_some(waiting, len(waiting) if batch is None else batch, interval, now)
 
-        def end_some(moment: float) -> None:
-            for _ in range(len(waiting) if batch is None else min(batch, len(waiting))):
-                waiting.popleft().shutdown(code, reason, moment, grace)
-            if waiting:
-                following = moment + interval
-                self._timers.add(following, lambda: end_some(following))
+    def _end_some(self, waiting: deque[Session], batch: int, interval: float, now: float) -> None:
+        """End the next batch, and see to the one after it."""
+        is_late = self._until is not None and now >= self._until
+        for _ in range(len(waiting) if is_late else min(batch, len(waiting))):
+            self._end(waiting.popleft(), now)
+        if waiting:
+            following = now + interval if self._until is None else min(now + interval, self._until)
+            self._timers.add(following, lambda: self._end_some(waiting, batch, interval, self._now))
 
-        end_some(now)
+    def _end(self, session: Session, now: float) -> None:
+        session.shutdown(self._code, self._reason, now, self._left(now))
 
-    def _shorten(self, now: float, code: int, reason: str, grace: float | None) -> None:
-        if grace is not None:
-            for session in tuple(self._sessions):
-                session.shutdown(code, reason, now, grace)
+    def _left(self, now: float) -> float | None:
+        return None if self._until is None else max(0.0, self._until - now)
+
+    def _shorten(self, now: float, grace: float | None) -> None:
+        """Take away from the grace; whoever waits for a batch has waited long enough."""
+        if grace is None:
+            return
+        self._until = now + grace if self._until is None else min(self._until, now + grace)
+        for session in tuple(self._sessions):
+            self._end(session, now)
 
     def abort(self, now: float) -> None:
         """End every connection at once: streams are reset, tasks cancelled."""
         self._is_closing = True
+        self._until = now
         for session in tuple(self._sessions):
             session.abort(now)
 
@@ -153,6 +177,7 @@ class Server:
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`."""
+        self._now = now
         self._timers.handle_deadline(now)
 
     # What sessions ask
@@ -164,3 +189,11 @@ class Server:
     def forget(self, session: Session) -> None:
         """The session is over."""
         self._sessions.pop(session, None)
+
+
+def _check(grace: float | None, batch: int | None, interval: float) -> None:
+    if batch is not None and batch < 1:
+        raise ValueError(f"a batch has at least one connection, not {batch}")
+    for name, seconds in (("grace", grace), ("interval", interval)):
+        if seconds is not None and not seconds >= 0:  # false for NaN as well
+            raise ValueError(f"{name} is not negative, but {seconds}")

@@ -10,11 +10,11 @@ always the last thing it does, since the driver may write at once and so come ba
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, assert_never
+from contextvars import copy_context
+from typing import Final, Protocol, assert_never
 
-from spry_core.closing import Close, CloseInfo
+from spry_core.closing import Close
 from spry_core.driver import Driver, Task
-from spry_core.errors import ConnectionClosed
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import (
     Accept,
@@ -34,18 +34,23 @@ from spry_core.protocol.events import (
     Writable,
 )
 from spry_core.protocol.stream import StreamEnd
-from spry_core.serving.answer import answer
+from spry_core.serving.answer import answer, answer_whole
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.record import ACCESS, ERROR, FAULT, INFO, WARNING, LogRecord, printable
 from spry_core.tasks import Timers, enter
 from spry_core.web.dispatch import Dispatcher
-from spry_core.web.exceptions import Abort, unwrap
+from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
+from spry_core.web.failure import fail_handler, part, without_ends
 from spry_core.web.link import Link
-from spry_core.web.middleware import Chain
+from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request
+from spry_core.web.response import Response
 
-_NOT_CANCELLATIONS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+_LONGEST_METHOD: Final = 10
+_LONGEST_TARGET: Final = 100
+_LONGEST_FAILURE: Final = 200
+"""Characters of a line that a peer's fault makes: its target must not fill the log."""
 
 
 class Owner(Protocol):
@@ -76,14 +81,16 @@ class Session:
         """What handlers wait for (`spry_core.tasks`), and the stages of a shutdown."""
         self.is_draining = False
         """True when the server shuts down."""
+        self.is_cancelling = False
+        """True since the tasks were cancelled; what is started later is cancelled at once."""
         self._owner = owner
-        self._tasks: set[_Running] = set()
+        self._tasks: dict[object, Task] = {}
         self._exchange: HttpExchange | None = None
         self._request: Request | None = None
         self._link: Link | None = None
         self._is_inside = False
-        self._is_cancelling = False
         self._is_forgotten = False
+        self._context = copy_context()
 
     # The pump's half: as of `Connection`
 
@@ -150,6 +157,11 @@ class Session:
         Handlers that still run `grace` seconds later (`Timeouts.grace` for None) are cancelled, and
         `Timeouts.close_timeout` after that the stream is cut. A second call may shorten the grace and changes nothing else.
         """
+        self.drain(code, reason, now, grace)
+        self._notify()
+
+    def drain(self, code: int, reason: str, now: float, grace: float | None = None) -> None:
+        """Do the same, for who looks at the session afterwards anyway."""
         if self.closed:
             return
         self.is_draining = True
@@ -159,21 +171,22 @@ class Session:
             self.timers.add(now + grace, self._cancel_tasks)
             self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut)
         self._inside(lambda: self.connection.shutdown(now, code, reason))
-        self._notify()
 
     def abort(self, now: float) -> None:
         """End at once: the stream is reset and the tasks are cancelled."""
         self._inside(lambda: self.connection.abort(now))
+        self._end_exchange()
         self._cancel_tasks()
         self._notify()
 
     def _cut(self) -> None:
         self._inside(lambda: self.connection.abort(self.driver.now()))
+        self._notify()
 
     def _cancel_tasks(self) -> None:
-        self._is_cancelling = True
-        for running in tuple(self._tasks):
-            running.cancel()
+        self.is_cancelling = True
+        for task in tuple(self._tasks.values()):
+            task.cancel()
 
     # What its exchange and its link ask
 
@@ -190,9 +203,10 @@ class Session:
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
         """Run this as a task of the connection."""
-        running = _Running()
-        self._tasks.add(running)
-        running.task = self.driver.start(enter, self, self._run, running, function)
+        key = object()
+        self._tasks[key] = task = self.driver.start(enter, self, self._run, key, function)
+        if self.is_cancelling:
+            task.cancel()
 
     def connect(self, link: Link) -> None:
         """The request has become this WebSocket."""
@@ -204,60 +218,92 @@ class Session:
         self._owner.report(LogRecord(logger=ERROR, level=level, text=text, exception=error))
 
     def report_handler_error(self, error: BaseException) -> None:
-        """Log an error of the application once, with its traceback."""
-        self.report_error(f"{self._where()}: {type(error).__name__} in the application", error)
+        """Log an error of a WebSocket's handler once, with its traceback."""
+        assert self._exchange is not None
+        self._report_error_of(self._exchange, error)
 
     # Tasks
 
-    async def _run(self, running: _Running, function: Callable[[], Awaitable[None]]) -> None:
-        """Run one task behind a barrier: whatever it raises ends here, except what ends the whole process and
-        our own cancellation.
+    async def _run(self, key: object, function: Callable[[], Awaitable[None]]) -> None:
+        """Run one task behind a barrier: nothing gets out but our own cancellation and what ends the process.
+
+        What applications raise is dealt with further in; an error that comes as far as this is our own, and costs
+        the connection but not the server.
         """
         try:
             await function()
-        except _NOT_CANCELLATIONS:
-            raise
-        except BaseException as error:
-            if not isinstance(error, Exception) and self._is_cancelling:
-                raise
-            self._fail_task(error)
+        except BaseException as raised:
+            error, rest = part(raised, is_cancelling=self.is_cancelling)
+            if error is not None:
+                self.report_error(f"{self._where(self._exchange)}: internal error", error)
+                self._cut()
+            if rest is not None:
+                raise rest from None
         finally:
-            self._tasks.discard(running)
+            del self._tasks[key]
             self._finish_if_over()
-
-    def _fail_task(self, error: BaseException) -> None:
-        """A task raised, or was cancelled by somebody else than us: an error of the application."""
-        self.report_handler_error(error)
-        if self._link is not None:
-            self._link.fail_handler(error, Close(code=1011), is_logged=False)
-        elif self._exchange is not None:
-            self._exchange.abort()
 
     async def _serve(self, exchange: HttpExchange, request: Request, chain: Chain) -> None:
         """Run the chain of one request, and send its answer."""
         try:
-            outcome = await chain(request)
-        except _NOT_CANCELLATIONS:
-            raise
-        except BaseException as error:
-            if self._link is not None or (not isinstance(error, Exception) and self._is_cancelling):
-                raise
-            if not (exchange.is_over and isinstance(error, ConnectionClosed)):
-                self.report_handler_error(unwrap(error) if isinstance(error, Exception) else error)
-            outcome = Abort(500).response()
-        if isinstance(outcome, CloseInfo):
-            self._log_access(f"websocket {outcome.close_code} by {outcome.initiator}", exchange)
-            return
-        try:
-            await answer(exchange, outcome)
+            outcome = await self._pass_through(exchange, request, chain)
+            if isinstance(outcome, Response) and not exchange.is_upgraded:
+                await self._answer(exchange, outcome)
         finally:
-            self._log_access(str(exchange.status_code or "no answer"), exchange)
+            if not exchange.is_upgraded:
+                self._log_access(exchange, _outcome(exchange))
+
+    async def _pass_through(self, exchange: HttpExchange, request: Request, chain: Chain) -> Outcome:
+        try:
+            return await chain(request)
+        except BaseException as raised:
+            error, rest = part(raised, is_cancelling=self.is_cancelling)
+            if error is not None:
+                self._judge(exchange, error)
+            if rest is not None:
+                if not exchange.is_over and self.is_cancelling:
+                    answer_whole(exchange, Abort(503).response())
+                raise rest from None
+            return Abort(500).response()
+        finally:
+            self._leave(exchange)
+
+    def _judge(self, exchange: HttpExchange, error: BaseException) -> None:
+        """Deal with an error that has left the chain: log it, unless it only says that the peer has left."""
+        if self._link is not None and exchange.is_upgraded:
+            fail_handler(self._link, error)
+            return
+        remaining = without_ends(error) if exchange.is_over else error
+        if remaining is not None:
+            self._report_error_of(exchange, remaining)
+
+    def _leave(self, exchange: HttpExchange) -> None:
+        """The chain is left: a WebSocket that is still open has lost its handler."""
+        if exchange.is_upgraded and self.connection.is_open:
+            assert self._link is not None
+            self._link.close(Close(code=1011))
+
+    async def _answer(self, exchange: HttpExchange, response: Response) -> None:
+        try:
+            await answer(exchange, response)
+        except BaseException as raised:
+            error, rest = part(raised, is_cancelling=self.is_cancelling)
+            if error is not None:
+                self._report_error_of(exchange, error)
+                if exchange.status_code is None and not exchange.is_over:
+                    answer_whole(exchange, Abort(500).response())
+            if rest is not None:
+                raise rest from None
 
     # Events
 
     def _take_events(self) -> None:
-        while (event := self.connection.next_event()) is not None:
-            self._take(event)
+        while True:
+            while (event := self.connection.next_event()) is not None:
+                self._take(event)
+            # What that wakes, callbacks of `listen` too, may lead to more events.
+            if self._link is None or not self._link.notice_settling():
+                return
 
     def _take(self, event: Event) -> None:
         match event:
@@ -274,15 +320,12 @@ class Session:
                 self._request.body.finish(event.trailers)
             case Writable():
                 self._wake_senders()
-            case Close():
-                assert self._link is not None
-                self._link.look()
             case Failure():
                 self._take_failure(event)
             case ConnectionEnded():
                 self._end()
-            case Ping() | Pong():
-                pass
+            case Ping() | Pong() | Close():
+                pass  # answered already; what a Close has settled is noticed when all events are taken
             case ResponseHead() | Accept() | MessageStart() | MessageData() | MessageEnd():
                 raise AssertionError(event)  # pragma: no cover - a server's connection never gives these
             case _:
@@ -292,7 +335,8 @@ class Session:
         exchange = HttpExchange(self, head, self.driver.now())
         request, chain = self._owner.dispatcher.resolve(head, exchange)
         self._exchange, self._request = exchange, request
-        self.start(lambda: self._serve(exchange, request, chain))
+        # A pipelined request begins in the task of the one before it, whose context variables are none of its business.
+        self._context.run(self.start, lambda: self._serve(exchange, request, chain))
 
     def _wake_senders(self) -> None:
         if self._link is not None:
@@ -301,24 +345,30 @@ class Session:
             self._exchange.room.wake()
 
     def _take_failure(self, event: Failure) -> None:
-        text = f"{self._where()}: {event.error} ({event.error.section})"
+        exchange = self._exchange
+        # Behind a complete answer the fault is not of that request.
+        where = self._where(None if exchange is None or exchange.is_complete else exchange)
+        text = f"{where}: {event.error} ({event.error.section})"[:_LONGEST_FAILURE]
         self._owner.report(LogRecord(logger=ERROR, level=WARNING, text=text))
         if self._link is not None:
-            self._link.look()
             return
-        self._end_exchange()
+        self._end_exchange(event.error.status_code)
         if event.error.status_code == 503:
             self._cancel_tasks()
 
-    def _end_exchange(self) -> None:
+    def _end_exchange(self, status_code: int | None = None) -> None:
         if self._exchange is not None and self._request is not None:
-            self._request.body.fail(self._exchange.end())
+            self._request.body.fail(self._exchange.end(status_code))
 
     def _end(self) -> None:
-        if self._link is not None:
-            self._link.end()
-        else:
+        if self._link is None:
             self._end_exchange()
+        else:
+            assert self._exchange is not None
+            self._link.end()
+            info = self._link.info
+            assert info is not None
+            self._log_access(self._exchange, f"websocket {info.close_code} by {info.initiator}")
         self._finish_if_over()
 
     def _finish_if_over(self) -> None:
@@ -331,26 +381,27 @@ class Session:
 
     # Logging
 
-    def _where(self) -> str:
-        peer = self.stream.peer or "peer"
-        return peer if self._exchange is None else f"{peer} {_request_line(self._exchange)}"
+    def _report_error_of(self, exchange: HttpExchange, error: BaseException) -> None:
+        text = f"{self._where(exchange)}: {type(error).__name__} in the application"
+        self.report_error(text, error)
 
-    def _log_access(self, outcome: str, exchange: HttpExchange) -> None:
+    def _where(self, exchange: HttpExchange | None) -> str:
+        peer = self.stream.peer or "peer"
+        return peer if exchange is None else f"{peer} {_request_line(exchange)}"
+
+    def _log_access(self, exchange: HttpExchange, outcome: str) -> None:
         milliseconds = (self.driver.now() - exchange.started) * 1000
-        text = f"{self.stream.peer or 'peer'} {_request_line(exchange)} {outcome} {milliseconds:.1f} ms"
+        text = f"{self._where(exchange)} {outcome} {milliseconds:.1f} ms"
         self._owner.report(LogRecord(logger=ACCESS, level=INFO, text=text))
 
 
 def _request_line(exchange: HttpExchange) -> str:
-    return f'"{printable(exchange.head.method)} {printable(exchange.head.target)}"'
+    head = exchange.head
+    return f'"{printable(head.method, _LONGEST_METHOD)} {printable(head.target, _LONGEST_TARGET)}"'
 
 
-class _Running:
-    """One task, which may be cancelled before the driver has given its handle."""
-
-    def __init__(self) -> None:
-        self.task: Task | None = None
-
-    def cancel(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
+def _outcome(exchange: HttpExchange) -> str:
+    """Say what became of a request, for the log."""
+    if exchange.status_code is None:
+        return "no answer"
+    return str(exchange.status_code) if exchange.is_complete else f"{exchange.status_code} incomplete"

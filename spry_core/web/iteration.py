@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from typing import TypeVar, cast
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
 
-async def iterate(source: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
-    """Give the items of either kind of iterable."""
-    if isinstance(source, AsyncIterable):
-        async for item in source:
-            yield item
-    else:
-        for item in source:
-            yield item
+class Items(Generic[T]):
+    """The items of an iterable of either kind, asked for one by one.
+
+    An object and not an async generator: left early it holds nothing that would have to be closed in turn, so
+    `aclose` closes what the application gave, and nothing else needs it."""
+
+    def __init__(self, source: AsyncIterable[T] | Iterable[T]) -> None:
+        self._source = source
+        self._iterator: AsyncIterator[T] | Iterator[T] | None = None
+
+    def __aiter__(self) -> Items[T]:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next item; the first question begins the iteration. Raises what the source raises."""
+        if self._iterator is None:
+            self._iterator = _begin(self._source)
+        if isinstance(self._iterator, AsyncIterator):
+            return await anext(self._iterator)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Close the iterator, exhausted or not, and the source if that is another object.
+
+        An async generator (or anything that has ``aclose``, as channels have) sees its ``aclose``, a generator
+        its ``close``; nothing else needs closing.
+        """
+        if self._iterator is not None and self._iterator is not self._source:
+            await _aclose(self._iterator)
+        await _aclose(self._source)
 
 
-async def aclose(source: object) -> None:
-    """Close a generator, sync or async, that may not have been exhausted; anything else needs no closing.
+def _begin(source: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T] | Iterator[T]:
+    return aiter(source) if isinstance(source, AsyncIterable) else iter(source)
 
-    An async generator sees `GeneratorExit` at its ``yield``.
-    """
-    if (async_close := getattr(source, "aclose", None)) is not None:
-        await cast("Callable[[], Awaitable[object]]", async_close)()
-    elif (close := getattr(source, "close", None)) is not None and hasattr(source, "send"):
-        cast("Callable[[], object]", close)()
+
+async def _aclose(source: object) -> None:
+    if isinstance(source, Generator):
+        source.close()
+    elif (close := getattr(source, "aclose", None)) is not None:
+        await cast("Callable[[], Awaitable[object]]", close)()

@@ -1,7 +1,8 @@
 """What stands between one WebSocket of an application and the session that serves it.
 
-The session pours in what the connection tells (`deliver`, `look`, `end`); `WebSocket` and `Subscription` take
-out and wait. Nothing in here does any protocol: states, limits and codes are the connection's."""
+The session pours in what the connection tells (`deliver`, `look`, `notice_settling`, `end`); `WebSocket` and
+`Subscription` take out and wait. Nothing in here does any protocol: states, limits and codes are the
+connection's."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class ReadyState(IntEnum):
 
 
 class Consumer(Protocol):
-    """Who is called for each message instead of waiting for it."""
+    """Who is called for each change instead of waiting for it."""
 
     def look(self) -> None:
         """There may be something to do: messages, room to write, the end."""
@@ -50,6 +51,16 @@ class Host(Protocol):
     @property
     def driver(self) -> Driver:
         """The driver of the connection."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """True when the stream is gone and every task has ended."""
+        ...
+
+    @property
+    def is_cancelling(self) -> bool:
+        """True when the tasks of the connection are being cancelled."""
         ...
 
     def touch(self, soon: bool = False) -> None:
@@ -78,11 +89,16 @@ class Link:
         self.settling = WakeUp(host.driver)
         """Awaited by those who close: the end is settled."""
         self.ending = WakeUp(host.driver)
-        """Awaited by those who want the end of the stream."""
+        """Awaited by those who want the end of the stream, and of the tasks."""
         self.inbox: deque[str | bytes] = deque()
+        self.streams = 0
+        """Streams of messages that are being sent."""
         self.has_exclusive_sender = False
+        """True while one of them allows no other message in between."""
         self.background = 0
         """Subscriptions and streams that keep the connection busy when the handler has returned."""
+        self.cancels_on_end = False
+        """True if the end of the stream is to cancel the handler, or a callback in progress."""
         self.has_delivered_all = False
         """True when the end is settled and every message that came before it has been delivered: one read may bring both."""
         self._host = host
@@ -93,6 +109,8 @@ class Link:
         self._handler_returned = False
         self._closes_on_return = False
         self._has_closed = False
+        self._has_noticed_settling = False
+        self._tasks = 0
         self._error: BaseException | None = None
         self._interrupted_by_settling: set[Scope] = set()
         self._interrupted_by_end: set[Scope] = set()
@@ -101,11 +119,33 @@ class Link:
 
     @property
     def info(self) -> CloseInfo | None:
-        """How the connection ended, with the handler's error as its cause; None until that is settled."""
-        info = self.connection.close_info
-        if info is None or self._error is None:
-            return info
-        return replace(info, cause=self._error)
+        """How the connection ended, with the handler's error as its cause; None until that is settled, and
+        everything that came before has been delivered.
+        """
+        ended = self._ended
+        return None if ended is None else self._with_error(ended)
+
+    @property
+    def _ended(self) -> CloseInfo | None:
+        return self.connection.close_info if self._has_noticed_settling else None
+
+    def _with_error(self, info: CloseInfo) -> CloseInfo:
+        return info if self._error is None else replace(info, cause=self._error)
+
+    @property
+    def is_over(self) -> bool:
+        """True when the stream is gone and nothing that was started with `start` runs any more."""
+        return self.connection.closed and not self._tasks
+
+    @property
+    def is_dead(self) -> bool:
+        """True when the session is over as well: no task can be started any more."""
+        return self._host.closed
+
+    @property
+    def is_cancelling(self) -> bool:
+        """True when the tasks of the connection are being cancelled."""
+        return self._host.is_cancelling
 
     @property
     def ready_state(self) -> ReadyState:
@@ -116,20 +156,11 @@ class Link:
 
     def closed_error(self) -> ConnectionClosed:
         """Make the exception that tells how the connection ended (`spry_core.errors`)."""
-        info = self.info
-        if info is None:
+        ended = self._ended
+        if ended is None:
             return ConnectionClosed(None)
-        cause = self.connection.close_info.cause if self.connection.close_info is not None else None
-        error: ConnectionClosed
-        if isinstance(cause, KeepaliveTimeout):
-            error = KeepaliveTimeout(info)
-        elif isinstance(cause, RemoteProtocolError):
-            error = ProtocolFailure(info)
-        elif info.sent is not None or info.initiator in ("local", "shutdown"):
-            error = ConnectionClosed(info)
-        else:
-            error = ConnectionLost(info)
-        error.__cause__ = cause
+        error = _kind_of(ended)(self._with_error(ended))
+        error.__cause__ = ended.cause
         return error
 
     @property
@@ -152,19 +183,28 @@ class Link:
         self._has_closed = True
         if self.connection.is_open:
             self.connection.send(close, self.driver.now())
-        self._drop_inbox()
+        self.drop_inbox()
         self._host.touch()
 
     def abort(self) -> None:
         """Cut the stream."""
         self._has_closed = True
         self.connection.abort(self.driver.now())
-        self._drop_inbox()
+        self.drop_inbox()
         self._host.touch()
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Run this as a task of the connection; an exception of it is one of the handler."""
-        self._host.start(function)
+        """Run this as a task of the connection, whose end for the middleware waits for it."""
+
+        async def counted() -> None:
+            try:
+                await function()
+            finally:
+                self._tasks -= 1
+                self.ending.wake()
+
+        self._tasks += 1
+        self._host.start(counted)
 
     # Consuming
 
@@ -179,11 +219,11 @@ class Link:
             self.unclaim(token)
 
     def claim(self, consumer: object, what: str) -> None:
-        """Become the consumer; `look` is called on it for each change if it has that method."""
+        """Become the consumer, or raise `WebSocketBusyError` if there is one."""
         if self._consumer is not None:
             raise WebSocketBusyError(f"{what}: somebody else is receiving the messages of this WebSocket")
         self._consumer = consumer
-        self._is_discarding = False
+        self._is_discarding = self._has_closed
 
     def call(self, consumer: Consumer) -> None:
         """Call `consumer.look` for each change from now on."""
@@ -212,7 +252,8 @@ class Link:
         if not wanted_read or self.connection.close_info is not None:
             self._host.touch(soon=True)
 
-    def _drop_inbox(self) -> None:
+    def drop_inbox(self) -> None:
+        """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
         self._is_discarding = True
         self.come_back()
         while self.inbox:
@@ -231,21 +272,31 @@ class Link:
             self._called.look()
 
     def look(self) -> None:
-        """Something else has changed: room to write, or the end is settled."""
+        """Something else has changed: room to write, or the end."""
         if not self.is_full:
             self.room.wake()
-        if self.connection.close_info is not None:
-            self.has_delivered_all = True
-            self.room.wake()
-            self.mail.wake()
-            self.settling.wake()
-            _cancel_all(self._interrupted_by_settling)
         if self._called is not None:
             self._called.look()
 
+    def notice_settling(self) -> bool:
+        """Wake everybody if the end has come to be settled; tell whether that is new.
+
+        There is no event for it: the stream may take long to end after its peer has gone, and we may have
+        ended it ourselves.
+        """
+        if self._has_noticed_settling or self.connection.close_info is None:
+            return False
+        self._has_noticed_settling = True
+        self.mail.wake()
+        self.settling.wake()
+        _cancel_all(self._interrupted_by_settling)
+        self.look()
+        return True
+
     def end(self) -> None:
         """The stream is gone."""
-        self.look()
+        if not self.notice_settling():
+            self.look()
         self.ending.wake()
         _cancel_all(self._interrupted_by_end)
 
@@ -253,17 +304,20 @@ class Link:
 
     @contextmanager
     def interrupted_by_settling(self) -> Generator[Scope]:
-        """Give a block that ends early when the end of the connection is settled."""
+        """Give a block that ends early when the end of the connection comes to be settled."""
         with self._interrupted(self._interrupted_by_settling) as scope:
-            if self.connection.close_info is not None:
-                scope.cancel()
             yield scope
 
     @contextmanager
-    def interrupted_by_end(self) -> Generator[Scope]:
-        """Give a block that ends early when the stream is gone."""
+    def interrupted_by_end(self) -> Generator[None]:
+        """Give a block that ends early when the stream is gone, if that is how the route wants it."""
+        if not self.cancels_on_end:
+            yield
+            return
         with self._interrupted(self._interrupted_by_end) as scope:
-            yield scope
+            if self.connection.closed:
+                scope.cancel()
+            yield
 
     @contextmanager
     def _interrupted(self, scopes: set[Scope]) -> Generator[Scope]:
@@ -276,7 +330,8 @@ class Link:
 
     def fail_handler(self, error: BaseException, close: Close, *, is_logged: bool) -> None:
         """The handler, or a callback of it, raised: close with this, and remember why."""
-        self._error = self._error or error
+        if self.connection.is_open:  # else something else was the cause of the end
+            self._error = error
         if is_logged:
             self._host.report_handler_error(error)
         self.close(close)
@@ -291,12 +346,23 @@ class Link:
         """If nobody has anything to do with this connection any more, close or discard what comes (semantics
         of a handler's return).
         """
-        if not self._handler_returned or self.background or self._consumer is not None:
+        if not self._handler_returned or self.background:
             return
         if self._closes_on_return:
             self.close(Close(code=1000))
-        else:
-            self._drop_inbox()
+        elif self._consumer is None:
+            self.drop_inbox()
+
+
+def _kind_of(ended: CloseInfo) -> type[ConnectionClosed]:
+    """Choose the class that says how it ended: well, or at least because we closed; or what went wrong."""
+    if isinstance(ended.cause, KeepaliveTimeout):
+        return KeepaliveTimeout
+    if isinstance(ended.cause, RemoteProtocolError):
+        return ProtocolFailure
+    if ended.sent is not None or ended.initiator == "local":
+        return ConnectionClosed
+    return ConnectionLost
 
 
 def _cancel_all(scopes: set[Scope]) -> None:

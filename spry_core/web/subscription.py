@@ -6,6 +6,7 @@ mark is unsent, so that ``ws.listen(ws.add)`` is an echo with backpressure."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import isawaitable
@@ -14,7 +15,8 @@ from typing import TypeAlias
 from spry_core.closing import CloseInfo
 from spry_core.errors import ConnectionClosed
 from spry_core.wakeup import WakeUp
-from spry_core.web.failure import fail_handler
+from spry_core.web.exceptions import unwrap
+from spry_core.web.failure import fail_handler, part
 from spry_core.web.link import Link
 
 OnMessage: TypeAlias = Callable[[str | bytes], object]
@@ -40,37 +42,46 @@ class Subscription:
         self._on_error = on_error
         self._on_done = on_done
         self._context = copy_context()
+        self._last_calls: deque[tuple[Callable[..., object], object]] = deque()
         self._is_paused = False
-        self._is_busy = False
-        self._is_over = False
-        self._over = WakeUp(link.driver)
+        self._is_busy = False  # a callback runs, or a task is about to go on
+        self._is_over = False  # no message will be called back any more
+        self._is_done = False  # nor anything else
+        self._done = WakeUp(link.driver)
+        if link.is_dead:
+            raise link.closed_error()
         link.claim(self, "listen")
         link.background += 1
         link.call(self)
-        if self._has_work:
-            self._start_work()
+        self._go_on_later()
 
     def pause(self) -> None:
-        """Call back no more until `resume`; messages wait, and soon the peer does."""
+        """Call back no more until `resume`; messages wait, and soon the peer does.
+
+        When the stream is gone, what still waits is dropped, so that a subscription which nobody resumes does
+        not outlive its connection.
+        """
         self._is_paused = True
 
     def resume(self) -> None:
         """Go on after `pause`. Never calls back before it has returned."""
         self._is_paused = False
-        if self._has_work and not self._is_busy:
-            self._start_work()
+        self._go_on_later()
 
     def cancel(self) -> None:
         """Call back no more; somebody else may consume from now on. A callback that runs is left to finish."""
+        self._last_calls.clear()
         self._finish()
+        self._end()
         self._link.leave_alone()
 
     async def done(self) -> CloseInfo | None:
-        """Wait until the subscription is over; return how the connection ended, or None if it was cancelled
-        before that.
+        """Wait until the subscription is over: it was cancelled, or the connection has ended and the last
+        callback has returned. Return how the connection ended, or None if it has not.
         """
-        while not self._is_over:
-            await self._over.wait()
+        await self._link.driver.checkpoint(False)
+        while not self._is_done:
+            await self._done.wait()
         return self._link.info
 
     def look(self) -> None:
@@ -85,11 +96,13 @@ class Subscription:
         if waiting is not None:
             self._start_work(waiting)
 
-    @property
-    def _has_work(self) -> bool:
-        return bool(self._link.inbox) or self._link.has_delivered_all
+    def _go_on_later(self) -> None:
+        """Look in a task, if there is something to do and nobody does it."""
+        has_work = self._link.inbox or self._link.info is not None
+        if has_work and not self._is_busy and not self._is_over:
+            self._start_work(None)
 
-    def _start_work(self, waiting: Awaitable[object] | None = None) -> None:
+    def _start_work(self, waiting: Awaitable[object] | None) -> None:
         self._is_busy = True
         self._context.run(self._link.start, lambda: self._work(waiting))
 
@@ -98,69 +111,79 @@ class Subscription:
         try:
             while True:
                 if waiting is not None:
-                    await waiting
-                waiting = self._work_off(in_task=True)
+                    await self._wait_for(waiting)
+                waiting = self._work_off()
                 if waiting is None:
                     return
-        except Exception as error:
-            self._fail(error)
         finally:
             self._is_busy = False
 
-    def _work_off(self, *, in_task: bool = False) -> Awaitable[object] | None:
-        """Call back for message after message; return what has to be awaited before the next."""
-        link = self._link
-        while not self._is_over and not self._is_paused:
-            link.come_back()
-            if link.is_full:
-                return None
-            if link.inbox:
-                result = self._call(self._on_message, link.take(), in_task=in_task)
-            elif link.has_delivered_all:
-                return self._call_end(in_task=in_task)
-            else:
-                return None
+    async def _wait_for(self, waiting: Awaitable[object]) -> None:
+        try:
+            if self._is_over:  # the last calls clean up: nothing interrupts them
+                await waiting
+                return
+            with self._link.interrupted_by_end():
+                await waiting
+        except BaseException as raised:
+            error, rest = part(raised, is_cancelling=self._link.is_cancelling)
+            if error is not None:
+                fail_handler(self._link, error)
+            if rest is not None:
+                raise rest from None
+
+    def _work_off(self) -> Awaitable[object] | None:
+        """Call back as often as there is something to call for; return what has to be awaited before the next
+        call.
+        """
+        while (call := self._next_call()) is not None:
+            result = self._call(*call)
             if isawaitable(result):
                 return result
-        if self._is_over:
-            link.come_back()
         return None
 
-    def _call(self, callback: Callable[..., object], argument: object, *, in_task: bool) -> object:
+    def _next_call(self) -> tuple[Callable[..., object], object] | None:
+        link = self._link
+        if link.connection.closed and (self._is_paused or link.cancels_on_end):
+            self._is_paused = False
+            link.drop_inbox()
+        if not self._is_over and not self._is_paused:
+            link.come_back()
+            if link.inbox:
+                return None if link.is_full else (self._on_message, link.take())
+            if link.info is not None:
+                self._begin_end(link.info)
+        if self._last_calls:
+            return self._last_calls.popleft()
+        if self._is_over:
+            self._end()
+        return None
+
+    def _begin_end(self, info: CloseInfo) -> None:
+        error = self._link.closed_error()
+        if self._on_error is not None and type(error) is not ConnectionClosed:
+            self._last_calls.append((self._on_error, error))
+        if self._on_done is not None:
+            self._last_calls.append((self._on_done, info))
+        self._finish()
+
+    def _call(self, callback: Callable[..., object], argument: object) -> object:
+        """Call back; an exception of it is one of the handler, never swallowed."""
         try:
-            # A task that was started in the context is inside of it already.
-            return callback(argument) if in_task else self._context.run(callback, argument)
+            return self._context.run(callback, argument)
         except Exception as error:
-            self._fail(error)
+            fail_handler(self._link, unwrap(error))
             return None
 
-    def _call_end(self, *, in_task: bool) -> Awaitable[object] | None:
-        info = self._link.info
-        assert info is not None
-        error = self._link.closed_error()
-        self._finish()
-        results: list[object] = []
-        if self._on_error is not None and type(error) is not ConnectionClosed:
-            results.append(self._call(self._on_error, error, in_task=in_task))
-        if self._on_done is not None:
-            results.append(self._call(self._on_done, info, in_task=in_task))
-        awaitables = [result for result in results if isawaitable(result)]
-        return _one_after_the_other(awaitables) if awaitables else None
-
-    def _fail(self, error: Exception) -> None:
-        """An exception in a callback is one of the handler, never swallowed."""
-        self._finish()
-        fail_handler(self._link, error)
-
     def _finish(self) -> None:
+        """Call back for no message any more; the last one counts as consumed."""
         if self._is_over:
             return
         self._is_over = True
+        self._link.come_back()
         self._link.unclaim(self)
         self._link.background -= 1
-        self._over.wake()
 
-
-async def _one_after_the_other(awaitables: list[Awaitable[object]]) -> None:
-    for awaitable in awaitables:
-        await awaitable
+    def _end(self) -> None:
+        self._is_done = True
+        self._done.wake()

@@ -5,14 +5,13 @@ connection.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from inspect import isawaitable
 from typing import TypeAlias
 
 from spry_core.closing import CloseInfo
 from spry_core.protocol.events import Accept, Offer
-from spry_core.web.exceptions import Abort, unwrap
-from spry_core.web.failure import fail_handler
+from spry_core.web.exceptions import Abort
+from spry_core.web.failure import fail_handler, part
 from spry_core.web.link import Link
 from spry_core.web.options import WebSocketOptions
 from spry_core.web.request import Request
@@ -45,22 +44,36 @@ def websocket_endpoint(
 async def _run(
     handler: WebSocketHandler, ws: WebSocket, link: Link, options: WebSocketOptions, warn: _WarnOnce
 ) -> None:
-    with ExitStack() as stack:
-        if options.on_disconnect == "cancel":
-            stack.enter_context(link.interrupted_by_end())
-        try:
+    link.cancels_on_end = options.on_disconnect == "cancel"
+    try:
+        with link.interrupted_by_end():
             result = handler(ws, ws.request)
             if isawaitable(result):
                 result = await result
             if result is not None:
                 warn(ws.request, result)
-        except Exception as error:
-            fail_handler(link, unwrap(error))
+    except BaseException as raised:
+        await _fail(link, raised)
     link.handler_has_returned(closes=options.close_on_return)
 
 
+async def _fail(link: Link, raised: BaseException) -> None:
+    """Close for what the handler raised; raise again what is not an error of it.
+
+    Of a cancellation that is not ours, only a checkpoint can tell whether a middleware's scope has been
+    cancelled, to which it must get through, or whether the handler has awaited something cancelled.
+    """
+    error, rest = part(raised, is_cancelling=link.is_cancelling)
+    if error is not None and not isinstance(error, Exception):
+        await link.driver.checkpoint(False)
+    if error is not None:
+        fail_handler(link, error)
+    if rest is not None:
+        raise rest from None
+
+
 async def _end(link: Link) -> CloseInfo:
-    while not link.connection.closed:
+    while not link.is_over:
         await link.ending.wait()
     info = link.info
     assert info is not None

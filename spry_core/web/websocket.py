@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from spry_core.closing import CloseInfo, check_close
 from spry_core.errors import BufferFull, ConnectionClosed, WebSocketBusyError
 from spry_core.protocol.events import Message
 from spry_core.wakeup import Checkpoints
-from spry_core.web.iteration import aclose, iterate
+from spry_core.web.failure import close_for
+from spry_core.web.iteration import Items
 from spry_core.web.link import Link, ReadyState
 from spry_core.web.request import Request
 from spry_core.web.subscription import OnDone, OnError, OnMessage, Subscription
 
-if TYPE_CHECKING:
-    from types import TracebackType
+_MESSAGE = (str, bytes, bytearray, memoryview)
+_STREAMING = "a stream is being sent on this WebSocket"
 
 
 class SendResult(Enum):
@@ -49,6 +50,7 @@ class Closing:
         return self._wait().__await__()
 
     async def _wait(self) -> CloseInfo:
+        await self._link.driver.checkpoint(False)
         while (info := self._link.info) is None:
             await self._link.settling.wait()
         return info
@@ -69,6 +71,7 @@ class Closed:
         return self._wait().__await__()
 
     async def _wait(self) -> CloseInfo:
+        await self._link.driver.checkpoint(False)
         while not self._link.connection.closed:
             await self._link.ending.wait()
         info = self._link.info
@@ -94,8 +97,7 @@ class WebSocket:
 
         Raises:
             ConnectionClosed: No message is left and none can come; `ConnectionLost`, `KeepaliveTimeout` or
-            `ProtocolFailure` if
-                the connection did not end well.
+                `ProtocolFailure` if the connection did not end well.
             WebSocketBusyError: Somebody else is receiving.
         """
         link = self._link
@@ -139,6 +141,7 @@ class WebSocket:
             on_done: Called with the `CloseInfo`, on any end.
 
         Raises:
+            ConnectionClosed: The connection is over, and its handler too.
             WebSocketBusyError: Somebody else is receiving.
         """
         return Subscription(self._link, on_message, on_error, on_done)
@@ -192,6 +195,8 @@ class WebSocket:
         The source's own exception comes out as it is, and the connection stays open. Whatever ends this, the
         source is closed.
 
+        Cancelled it has not taken an item that it did not send, unless the source was waiting for one.
+
         Args:
             source: A sync or async iterable of what `send` takes.
             exclusive: False lets other senders' messages come between; else they raise `WebSocketBusyError`.
@@ -200,23 +205,33 @@ class WebSocket:
             The number of messages.
 
         Raises:
-            ConnectionClosed: The connection ended first.
-            WebSocketBusyError: Another stream is being sent.
+            ConnectionClosed: The connection is not open, or ended first.
+            TypeError: `source` is a message itself, or an item of it is none.
+            WebSocketBusyError: Another stream is being sent, and one of the two is exclusive.
         """
+        if isinstance(source, _MESSAGE):
+            raise TypeError(f"a source is an iterable of messages, not one of them ({type(source).__name__})")
         link = self._link
-        count = 0
+        items = Items(source)
         with self._streaming(exclusive):
             try:
+                await self._checkpoints.pass_one()
+                self._check_open()
                 with link.interrupted_by_settling():
-                    await self._room()
-                    async for item in iterate(source):
-                        self._check_type(item)
-                        await self._send(item)
-                        count += 1
-                    return count
+                    return await self._send_all(items)
             finally:
-                await aclose(source)
+                await items.aclose()
         raise link.closed_error()
+
+    async def _send_all(self, items: Items[str | bytes]) -> int:
+        count = 0
+        await self._room()
+        async for item in items:
+            self._check_type(item)
+            await self._send(item)
+            await self._checkpoints.pass_one()
+            count += 1
+        return count
 
     async def _send(self, data: str | bytes) -> None:
         self._link.send(Message(data=data))
@@ -233,25 +248,31 @@ class WebSocket:
     @contextmanager
     def _streaming(self, exclusive: bool) -> Generator[None]:
         link = self._link
-        if link.has_exclusive_sender:
-            raise WebSocketBusyError("a stream is being sent on this WebSocket")
+        if link.has_exclusive_sender or (exclusive and link.streams):
+            raise WebSocketBusyError(_STREAMING)
         link.has_exclusive_sender = exclusive
+        link.streams += 1
         link.background += 1
         try:
             yield
         finally:
-            link.has_exclusive_sender = link.has_exclusive_sender and not exclusive
+            link.has_exclusive_sender = False
+            link.streams -= 1
             link.background -= 1
             link.leave_alone()
+
+    def _check_open(self) -> None:
+        if not self._link.connection.is_open:
+            raise self._link.closed_error()
 
     def _check_sending(self, data: str | bytes) -> None:
         self._check_type(data)
         if self._link.has_exclusive_sender:
-            raise WebSocketBusyError("a stream is being sent on this WebSocket")
+            raise WebSocketBusyError(_STREAMING)
 
     @staticmethod
     def _check_type(data: object) -> None:
-        if not isinstance(data, (str, bytes, bytearray, memoryview)):
+        if not isinstance(data, _MESSAGE):
             raise TypeError(f"a message is str or bytes, not {type(data).__name__}")
 
     # Closing
@@ -284,7 +305,9 @@ class WebSocket:
         return Closed(self._link)
 
     async def __aenter__(self) -> WebSocket:
-        """Close it at the end of the block: 1000, or 1011 after an exception."""
+        """Close it at the end of the block: with 1000, or after an exception with 1011, or what the exception says
+        (`WebSocketClose`, `Abort`).
+        """
         return self
 
     async def __aexit__(
@@ -292,7 +315,7 @@ class WebSocket:
     ) -> None:
         """Close, and wait until the end is settled unless the block was left by an exception."""
         if error is not None:
-            self.close(1011)
+            self._link.close(close_for(error))
         else:
             await self.close()
 
