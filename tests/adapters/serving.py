@@ -13,7 +13,7 @@ import trio
 import spry_asyncio
 import spry_trio
 from adapters.peer import PATIENCE, Peer, connect
-from spry_core import Application, CloseInfo, Limits, Request, Timeouts, WebSocket, sleep
+from spry_core import Application, CloseInfo, Limits, Next, Outcome, Request, Timeouts, WebSocket, sleep
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """The key of the example in RFC 6455 §1.3."""
@@ -50,6 +50,10 @@ class App(Application):
     def __init__(self) -> None:
         super().__init__()
         self.notes = Notes()
+        self.ends = Notes()
+        """How each WebSocket ended."""
+        self.pushing: list[WebSocket] = []
+        self.middleware.use(self.watch)
         self.get("/hello/:name", hello)
         self.post("/echo", echo_content)
         self.get("/stream", stream)
@@ -61,6 +65,12 @@ class App(Application):
         self.ws("/bye", say_bye)
         self.ws("/sleep", self.sleep)
         self.ws("/push", self.push)
+
+    async def watch(self, request: Request, next: Next) -> Outcome:
+        outcome = await next()
+        if isinstance(outcome, CloseInfo):
+            self.ends.note(f"{outcome.close_code} by {outcome.initiator}")
+        return outcome
 
     async def answer_slowly(self, request: Request) -> str:
         self.notes.note("slow begun")
@@ -74,8 +84,6 @@ class App(Application):
         self.notes.note("open")
         async for message in ws:
             await ws.send(message)
-        assert ws.close_info is not None
-        self.notes.note(told(ws.close_info))
 
     async def sleep(self, ws: WebSocket, request: Request) -> None:
         """Neither receive nor end, whatever happens; only a cancellation can help."""
@@ -86,19 +94,11 @@ class App(Application):
             self.notes.note("cancelled")
 
     async def push(self, ws: WebSocket, request: Request) -> None:
-        """Send as fast as the peer reads, and note the most that was ever unsent."""
-        most = 0
-        try:
-            for number in range(400):
-                await ws.send(number.to_bytes(4, "big") * 4096)
-                most = max(most, ws.buffered_amount)
-        finally:
-            self.notes.note(f"{most} unsent")
-
-
-def told(info: CloseInfo) -> str:
-    """Say in a word how a connection ended."""
-    return f"closed {info.close_code} by {info.initiator}"
+        """Send as fast as the peer reads."""
+        self.pushing.append(ws)
+        for number in range(400):
+            await ws.send(number.to_bytes(4, "big") * 4096)
+        await ws.close()
 
 
 async def hello(request: Request) -> str:

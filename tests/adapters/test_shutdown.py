@@ -36,7 +36,7 @@ async def test_leaving_the_block_closes_with_1001() -> None:
         async with serving(app) as server:
             peer = await upgraded(server, "/echo")
             tasks.start_soon(leave, peer)
-    assert app.notes == ["open", "closed 1001 by shutdown"]
+    assert app.ends == ["1001 by shutdown"]
 
 
 async def test_closing_says_the_code_and_the_reason_that_were_asked_for() -> None:

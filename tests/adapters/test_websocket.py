@@ -98,7 +98,7 @@ async def test_a_close_of_the_client_is_answered_and_the_server_ends_tcp_first()
         await peer.send(frame(CLOSE_FRAME, close_payload(1000, "done")))
         assert await peer.receive_all() == server_frame(CLOSE_FRAME, close_payload(1000, "done"))
         peer.socket.close()
-        await app.notes.until("closed 1000 by remote")
+        await app.ends.until("1000 by remote")
 
 
 async def test_a_close_of_the_handler_reaches_the_client() -> None:
