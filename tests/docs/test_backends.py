@@ -12,17 +12,6 @@ from spry_core.serving import Session
 
 PAGE: Final = "docs/reference/backends.md"
 
-QUESTIONS: Final = {
-    "awaits_continue",
-    "buffered_amount",
-    "close_info",
-    "is_open",
-    "is_websocket",
-    "limits",
-    "timeouts",
-}
-"""What an owner may ask a connection; decision 4 lists them, since they change nothing."""
-
 
 def names_in(rows: list[tuple[str, ...]]) -> list[str]:
     """Return what the first cells name, without arguments."""
@@ -35,14 +24,11 @@ def public(kind: type) -> set[str]:
 
 
 def test_the_face_of_a_connection_is_complete() -> None:
-    pump, owner = tables_in(section_of(PAGE, "## The face of a connection"))
-    assert sorted(names_in(pump) + names_in(owner)) == sorted(public(Connection) - QUESTIONS)
-
-
-def test_decision_4_lists_what_an_owner_may_ask() -> None:
-    page = section_of("docs/decisions/0004-shutdown-abort-and-configure.md", "## Decision")
-    (sentence,) = re.findall(r"^Beside them .*$", page, flags=re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", sentence)) == QUESTIONS
+    section = section_of(PAGE, "## The face of a connection")
+    pump, owner = tables_in(section)
+    (questions,) = re.findall(r"^And it answers questions.*$", section, flags=re.MULTILINE)
+    named = names_in(pump) + names_in(owner) + re.findall(r"`(\w+)`", questions)
+    assert sorted(named) == sorted(public(Connection))
 
 
 def test_a_session_has_the_pumps_half() -> None:
