@@ -10,7 +10,7 @@ import pytest
 from spry_core import Application, ConnectionClosed, Request, Response, Timeouts, sleep
 from spry_core.errors import ConnectionLost
 from spry_core.tasks import event
-from spry_core.testing import MemoryPeer, TestClient
+from spry_core.testing import Cancelled, MemoryPeer, TestClient
 
 DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
 CHUNKED = (
@@ -298,3 +298,32 @@ def test_a_client_that_is_cut_sees_a_lost_connection() -> None:
 
     with pytest.raises(ConnectionClosed):
         answering(pieces()).get("/")
+
+
+def test_a_stream_that_is_not_begun_when_the_handler_is_cancelled_sends_nothing() -> None:
+    closed = list[str]()
+
+    class Pieces:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            raise AssertionError("not asked for")
+
+        async def aclose(self) -> None:
+            closed.append("closed")
+
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> object:
+        try:
+            await event().wait()
+        except Cancelled:
+            pass
+        return Pieces()
+
+    client = TestClient(app, timeouts=Timeouts(close_timeout=5.0))
+    peer = asked(client)
+    client.shutdown(grace=2.0)
+    client.advance(2.0)
+    assert (peer.received, closed, errors(client), peer.is_reset) == (b"", ["closed"], [], False)
+    client.advance(5.0)
+    assert (peer.is_reset, client.server.closed) == (True, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 import pytest
 
 from spry_core import (
@@ -16,7 +18,9 @@ from spry_core import (
     WebSocket,
     sleep,
 )
-from spry_core.testing import TestClient
+from spry_core.serving.exchange import HttpExchange
+from spry_core.tasks import event
+from spry_core.testing import Cancelled, TestClient
 
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -193,3 +197,180 @@ def test_an_answer_other_than_the_101_denies_the_handshake() -> None:
     peer = TestClient(app).connect()
     peer.send(UPGRADE)
     assert peer.received.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+
+
+def test_an_accepted_handshake_gives_the_link_and_obeys_the_routes_own_limits() -> None:
+    app = Application()
+
+    @app.ws("/", max_message_size=3, close_timeout=1.5)
+    async def handler(ws: WebSocket, request: Request) -> None:
+        connection = ws.request.exchange
+        seen.append((connection.limits.max_message_size, connection.timeouts.close_timeout))
+        async for message in ws:
+            await ws.send(message)
+
+    seen = list[tuple[int | None, float | None]]()
+    with TestClient(app).ws("/") as ws:
+        ws.send("abc")
+        assert ws.receive() == "abc"
+        ws.send("abcd")
+        assert ws.close().close_code == 1009
+    assert seen == [(1024 * 1024, 5.0)]  # the exchange's own are still the server's
+
+
+def test_a_field_that_no_101_can_have_leaves_the_connection_to_http() -> None:
+    """RFC 6455 §4.2.2: the opening handshake sets its fields itself."""
+    app = Application()
+
+    async def meddle(request: Request, next: Next) -> Outcome:
+        request.upgrade_headers["sec-websocket-accept"] = "mine"
+        return await next()
+
+    @app.ws("/")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise AssertionError("not called")
+
+    app.middleware.use(meddle)
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(UPGRADE)
+    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    peer.send(b"GET /nowhere HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert peer.take().startswith(b"HTTP/1.1 404 Not Found\r\n")
+
+
+def test_what_is_reported_through_it_is_a_warning_without_an_exception() -> None:
+    app = Application()
+
+    @app.ws("/")
+    async def handler(ws: WebSocket, request: Request) -> str:
+        return "ignored"
+
+    client = TestClient(app)
+    client.ws("/")
+    client.ws("/")
+    (record,) = client.reports
+    assert (record.logger, record.level, record.exception) == ("spry.error", 30, None)
+    assert "is ignored" in record.text
+
+
+def test_a_stream_waits_for_room_and_is_woken_by_it() -> None:
+    app = Application()
+    made = list[int]()
+
+    @app.get("/")
+    async def handler(request: Request) -> Iterator[bytes]:
+        def pieces() -> Iterator[bytes]:
+            for number in range(5):
+                made.append(number)
+                yield bytes(60_000)
+
+        return pieces()
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.is_reading = False
+    peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert made == [0, 1, 2]  # one in the pipe, two that are together above the water mark
+    peer.is_reading = True
+    assert made == [0, 1, 2, 3, 4]
+
+
+def test_a_stream_that_waits_for_room_hears_that_the_peer_has_left() -> None:
+    app = Application()
+    ends = list[str]()
+
+    @app.get("/")
+    async def handler(request: Request) -> Iterator[bytes]:
+        def pieces() -> Iterator[bytes]:
+            try:
+                while True:
+                    yield bytes(60_000)
+            finally:
+                ends.append("closed")
+
+        return pieces()
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.is_reading = False
+    peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    peer.reset()
+    assert (ends, [record.logger for record in client.reports]) == (["closed"], ["spry.access"])
+
+
+def test_a_stream_that_fails_aborts_the_connection() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> Iterator[bytes]:
+        def pieces() -> Iterator[bytes]:
+            yield b"a"
+            raise LookupError("of the stream")
+
+        return pieces()
+
+    peer = TestClient(app).connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert peer.is_reset is True
+
+
+def test_an_answer_that_the_connection_gives_itself_is_the_one_that_is_logged() -> None:
+    """RFC 9110 §15.5.9: the content did not come in time."""
+    app = Application()
+
+    @app.post("/")
+    async def handler(request: Request) -> bytes:
+        return await request.read()
+
+    client = TestClient(app, timeouts=Timeouts(body=3.0))
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\n")
+    client.advance(3.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert [record.text for record in client.reports if record.logger == "spry.access"] == [
+        '127.0.0.1:50000 "POST /" 408 3000.0 ms'
+    ]
+
+
+def test_a_stream_that_goes_on_all_the_same_is_told_that_the_peer_has_left() -> None:
+    app = Application()
+    ends = list[str]()
+
+    @app.get("/")
+    async def handler(request: Request) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                try:
+                    await event().wait()
+                except Cancelled:
+                    yield b"for nobody"
+            finally:
+                ends.append("closed")
+
+        return pieces()
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    peer.reset()
+    assert (ends, [record.logger for record in client.reports]) == (["closed"], ["spry.access"])
+
+
+def test_a_complete_answer_is_not_cut() -> None:
+    app = Application()
+    kept = list[Request]()
+
+    @app.get("/")
+    async def handler(request: Request) -> str:
+        kept.append(request)
+        return "fine"
+
+    client = TestClient(app)
+    client.get("/")
+    exchange = kept[0].exchange
+    assert isinstance(exchange, HttpExchange)
+    assert (exchange.is_over, exchange.is_complete, exchange.is_upgraded) == (True, True, False)
+    exchange.abort()
+    assert (client.get("/").text, client.server.session_count) == ("fine", 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
@@ -22,7 +22,8 @@ from spry_core import (
     sleep,
 )
 from spry_core.errors import HandshakeRejected, RemoteProtocolError
-from spry_core.tasks import event
+from spry_core.serving import Session
+from spry_core.tasks import event, timeout
 from spry_core.testing import Cancelled, ClientResponse, MemoryPeer, MemoryPump, TestClient, stream
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
@@ -515,3 +516,221 @@ def test_what_a_peer_sends_is_escaped_and_cut_in_the_log() -> None:
     (line,) = lines(client)
     assert len(line) < 300
     assert "\n" not in line
+
+
+# From outside, and inside out
+
+
+def held(client: TestClient) -> tuple[Session, MemoryPeer]:
+    """Return a session of the client's server, and its peer."""
+    ours, theirs = stream()
+    pump = MemoryPump(client.driver, theirs, "connection")
+    session = client.server.session(pump.driver)
+    pump.start(session, session)
+    return session, MemoryPeer(client.driver, ours)
+
+
+async def answering(request: Request) -> str:
+    return "fine"
+
+
+async def waiting(request: Request) -> None:
+    await event().wait()
+
+
+async def closing(ws: WebSocket, request: Request) -> None:
+    await ws.closed
+
+
+def test_without_a_grace_handlers_are_left_alone() -> None:
+    client = http(waiting, timeouts=Timeouts(grace=None))
+    session, peer = held(client)
+    peer.send(GET)
+    session.shutdown(1001, "", client.now)
+    client.advance(1e6)
+    assert len(client.driver.tasks()) == 1
+
+
+def test_a_handler_that_is_cancelled_leaves_a_503() -> None:
+    client = http(waiting)
+    session, peer = held(client)
+    peer.send(GET)
+    session.shutdown(1001, "", client.now, 2.0)
+    client.advance(2.0)
+    assert peer.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert [record.text for record in client.reports] == ['peer "GET /" 503 2000.0 ms']
+
+
+def test_a_websocket_that_is_not_closed_in_time_is_cut() -> None:
+    client = websocket(closing, timeouts=Timeouts(close_timeout=9.0))
+    session, peer = held(client)
+    peer.send(UPGRADE)
+    session.shutdown(1001, "", client.now, 0.0)
+    client.driver.settle()
+    client.advance(8.9)
+    assert (peer.take(), peer.is_reset) == (SWITCH + b"\x88\x02\x03\xe9", False)
+    client.advance(0.1)
+    assert (peer.is_reset, session.closed) == (True, True)
+
+
+def test_an_answer_that_nobody_reads_is_cut_after_the_grace_and_the_close_timeout() -> None:
+    async def handler(request: Request) -> bytes:
+        return bytes(1_000_000)
+
+    client = http(handler, timeouts=Timeouts(write=None, close_timeout=5.0))
+    session, peer = held(client)
+    peer.is_reading = False
+    peer.send(GET)
+    session.shutdown(1001, "", client.now, 2.0)
+    client.advance(6.9)
+    assert peer.is_reset is False
+    client.advance(0.1)
+    assert (peer.is_reset, session.closed) == (True, True)
+
+
+def test_an_aborted_session_is_cut_and_its_handlers_cancelled() -> None:
+    client = http(waiting)
+    session, peer = held(client)
+    peer.send(GET)
+    session.abort(client.now)
+    client.driver.settle()
+    assert (peer.is_reset, session.closed, client.driver.tasks()) == (True, True, [])
+
+
+def test_what_is_started_after_the_cancellation_is_cancelled_at_once() -> None:
+    client = http(waiting)
+    session, _ = held(client)
+    seen = list[str]()
+
+    async def late() -> None:
+        seen.append("begun")
+        await event().wait()
+        seen.append("not reached")
+
+    session.abort(client.now)
+    session.start(late)
+    client.driver.settle()
+    assert (seen, session.closed) == (["begun"], True)
+
+
+def test_an_error_of_our_own_costs_the_connection_and_nothing_else() -> None:
+    client = http(answering)
+    session, peer = held(client)
+
+    async def broken() -> None:
+        raise LookupError("of our own")
+
+    session.start(broken)
+    client.driver.settle()
+    assert (peer.is_reset, session.closed) == (True, True)
+    assert [(record.level, record.text, repr(record.exception)) for record in client.reports] == [
+        (40, "peer: internal error", "LookupError('of our own')")
+    ]
+    assert client.get("/").text == "fine"
+
+
+def test_an_answer_that_cannot_be_sent_becomes_a_500() -> None:
+    """RFC 9112 §6.1."""
+
+    async def handler(request: Request) -> Response:
+        return Response("abc", headers={"transfer-encoding": "gzip"})
+
+    client = http(handler)
+    assert client.get("/").status_code == 500
+    assert [type(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        ValueError
+    ]
+
+
+def test_an_answer_that_breaks_off_is_logged_and_cut() -> None:
+    async def handler(request: Request) -> Iterator[bytes]:
+        def pieces() -> Iterator[bytes]:
+            yield b"a"
+            raise LookupError("of the stream")
+
+        return pieces()
+
+    client = http(handler)
+    with pytest.raises(ConnectionLost):
+        client.get("/")
+    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        "LookupError('of the stream')"
+    ]
+
+
+def test_a_stream_that_raises_what_ends_the_process_lets_it_pass() -> None:
+    async def handler(request: Request) -> Iterator[bytes]:
+        def pieces() -> Iterator[bytes]:
+            yield b"a"
+            raise KeyboardInterrupt
+
+        return pieces()
+
+    with pytest.raises(KeyboardInterrupt):
+        http(handler).get("/")
+
+
+def test_a_streamed_answer_goes_on_when_the_peer_reads_again() -> None:
+    async def handler(request: Request) -> Iterator[bytes]:
+        return iter([bytes(60_000)] * 5)
+
+    peer = http(handler).connect()
+    peer.is_reading = False
+    peer.send(GET)
+    peer.is_reading = True
+    assert peer.received.count(b"\r\nea60\r\n") == 5
+    assert peer.received.endswith(b"\r\n0\r\n\r\n")
+
+
+def test_middleware_that_raises_after_the_websocket_has_ended_is_logged() -> None:
+    app = Application()
+
+    async def careless(request: Request, next: Next) -> Outcome:
+        await next()
+        raise LookupError("of the middleware")
+
+    app.middleware.use(careless)
+    app.ws("/", closing)
+    client = TestClient(app)
+    client.ws("/").close()
+    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
+        "LookupError('of the middleware')"
+    ]
+
+
+def test_middleware_that_leaves_before_the_websocket_has_ended_closes_it() -> None:
+    app = Application()
+
+    async def hasty(request: Request, next: Next) -> Outcome:
+        try:
+            with timeout(5.0):
+                return await next()
+        except TimeoutError:
+            return Response("never sent")
+
+    app.middleware.use(hasty)
+    app.ws("/", closing)
+    client = TestClient(app)
+    ws = client.ws("/")
+    client.advance(5.0)
+    assert ws.close().close_code == 1011
+
+
+def test_a_callback_may_send_while_it_is_called() -> None:
+    """It runs inside `receive_data`: the pump looks at everything afterwards by itself."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        ws.listen(ws.add)
+
+    peer = opened(websocket(handler))
+    peer.send(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b")
+    assert peer.received == b"\x81\x01a\x81\x01b"
+
+
+def test_a_broken_pipelined_request_is_not_blamed_on_the_one_before() -> None:
+    client = http(answering)
+    peer = client.connect()
+    peer.send(GET + b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    failures = [record.text for record in client.reports if record.logger == "spry.error"]
+    assert len(failures) == 1
+    assert failures[0].startswith("127.0.0.1:50000: ")

@@ -1,0 +1,45 @@
+"""What goes into a log of what a peer has sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from spry_core.serving.record import ACCESS, ERROR, LogRecord, printable
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", ""),
+        (b"/rooms/hall?a=1", "/rooms/hall?a=1"),
+        (b"/a\r\nb", "/a\\x0d\\x0ab"),
+        (b"/a b", "/a\\x20b"),
+        (b'/a"b', "/a\\x22b"),
+        (b"/a\\x", "/a\\x5cx"),
+        (b"/caf\xc3\xa9\x00\x7f\x1b", "/caf\\xc3\\xa9\\x00\\x7f\\x1b"),
+    ],
+)
+def test_bytes_of_a_peer_fit_into_one_line(data: bytes, text: str) -> None:
+    """No log can be made to show a line that nobody wrote, nor to move a terminal's cursor."""
+    assert printable(data, 100) == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"x" * 9, "x" * 9),
+        (b"x" * 10, "x" * 10),
+        (b"x" * 11, "x" * 7 + "..."),
+        (b"x" * 10_000_000, "x" * 7 + "..."),
+        (b"\0" * 3, "\\x00\\x0..."),
+    ],
+)
+def test_what_is_too_long_is_cut(data: bytes, text: str) -> None:
+    assert printable(data, 10) == text
+
+
+def test_a_record_is_complete_as_it_is() -> None:
+    error = LookupError()
+    record = LogRecord(logger=ERROR, level=40, text="text", exception=error)
+    assert (record.logger, record.level, record.text, record.exception) == ("spry.error", 40, "text", error)
+    assert LogRecord(logger=ACCESS, level=20, text="text").exception is None
