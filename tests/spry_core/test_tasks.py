@@ -93,7 +93,11 @@ def test_what_a_callback_adds_fires_as_well_if_it_is_due() -> None:
 def test_a_callback_may_cancel_a_timer_that_is_due() -> None:
     timers, fired = Timers(), list[str]()
     later = list[Timer]()
-    timers.add(1.0, lambda: later[0].cancel())
+
+    def cancel_later() -> None:
+        later[0].cancel()
+
+    timers.add(1.0, cancel_later)
     later.append(timers.add(1.0, noting(fired, "later")))
     timers.handle_deadline(1.0)
     assert fired == []
