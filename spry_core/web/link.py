@@ -107,6 +107,7 @@ class Link:
         self._unreleased: int | None = None
         self._is_discarding = False
         self._handler_returned = False
+        self._is_taken_over = False  # somebody has received since then, and may be back for more
         self._closes_on_return = False
         self._has_closed = False
         self._has_noticed_settling = False
@@ -213,6 +214,7 @@ class Link:
         """Be the only consumer of messages inside the block, or raise `WebSocketBusyError`."""
         token = object()
         self.claim(token, what)
+        self._is_taken_over = self._handler_returned
         try:
             yield
         finally:
@@ -350,7 +352,7 @@ class Link:
             return
         if self._closes_on_return:
             self.close(Close(code=1000))
-        elif self._consumer is None:
+        elif self._consumer is None and not self._is_taken_over:
             self.drop_inbox()
 
 
