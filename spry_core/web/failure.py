@@ -57,7 +57,7 @@ def close_for(error: BaseException) -> Close:
     match error:
         case WebSocketClose():
             return error.close
-        case Abort() if error.status_code < 500:
+        case Abort() if 400 <= error.status_code < 500:
             return Close(code=_POLICY_VIOLATION)
         case _:
             return Close(code=_INTERNAL_ERROR)

@@ -1,0 +1,148 @@
+"""A WebSocket of an application in memory: its handler's side and its peer's, both in the test's hands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar, TypeVarTuple, Unpack
+
+from frames import BINARY, CLOSE_FRAME, MASK, TEXT, Frame, close_payload, frame, read_frames
+from spry_core import Application, CloseInfo, Limits, Request, Timeouts, WebSocket
+from spry_core.testing import MemoryDriver, MemoryPeer, TestClient
+from spry_core.web.options import WebSocketSettings
+from spry_core.web.upgrade import WebSocketHandler
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+UPGRADE: Final = (
+    b"GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+SWITCH: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
+)
+
+
+def client_of(
+    handler: WebSocketHandler,
+    *,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    **options: Unpack[WebSocketSettings],
+) -> TestClient:
+    """Return a client of an application that is one WebSocket route at ``/``."""
+    app = Application()
+    app.ws("/", handler, **options)
+    return TestClient(app, limits=limits, timeouts=timeouts)
+
+
+def messages(*data: str | bytes) -> bytes:
+    """Return the masked frames of these messages."""
+    return b"".join(
+        frame(TEXT, each.encode()) if isinstance(each, str) else frame(BINARY, each) for each in data
+    )
+
+
+def close_frame(code: int, reason: str = "", mask: bytes | None = MASK) -> bytes:
+    """Return a Close frame; a client's unless `mask` is None."""
+    return frame(CLOSE_FRAME, close_payload(code, reason), mask=mask)
+
+
+class Peer:
+    """A client's end of a WebSocket, by hand."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.stream: MemoryPeer = client.connect()
+        self.stream.send(UPGRADE)
+        answer = self.stream.take()
+        assert answer[: len(SWITCH)] == SWITCH
+        self.first = answer[len(SWITCH) :]
+        """What came in one piece with the 101."""
+
+    def send(self, *data: str | bytes) -> None:
+        """Send these messages, all in one piece."""
+        self.stream.send(messages(*data))
+
+    def frames(self) -> list[Frame]:
+        """Return the frames that have come."""
+        return read_frames(self.stream.take())
+
+    def texts(self) -> list[str]:
+        """Return the text messages that have come, and see that there was nothing else."""
+        frames = self.frames()
+        assert all(each.opcode == TEXT and each.fin for each in frames)
+        return [each.payload.decode() for each in frames]
+
+
+class Opened:
+    """One WebSocket that is open, of a handler that waits for its end."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        **options: Unpack[WebSocketSettings],
+    ) -> None:
+        self._sockets: list[WebSocket] = []
+        self.ends: list[CloseInfo] = []
+        """What the handler saw of the end of the connection."""
+        self.client = client_of(self._handle, limits=limits, timeouts=timeouts, **options)
+        self.peer = Peer(self.client)
+        self.stream = self.peer.stream
+        self.driver = self.client.driver
+        (self.ws,) = self._sockets
+
+    async def _handle(self, ws: WebSocket, request: Request) -> None:
+        self._sockets.append(ws)
+        self.ends.append(await ws.closed)
+
+    def start(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> Running[T]:
+        """Run this in a task of its own, as far as it comes."""
+        return Running(self.driver, function, *args)
+
+    @property
+    def errors(self) -> list[BaseException | None]:
+        """What was logged with a traceback, or as a warning."""
+        return [each.exception for each in self.client.reports if each.logger == "spry.error"]
+
+
+class Running(Generic[T]):
+    """A function that runs in a task of its own, and what has become of it."""
+
+    def __init__(self, driver: MemoryDriver, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> None:
+        self._driver = driver
+        self.results: list[T] = []
+        self.errors: list[Exception] = []
+        self.task = driver.start(self._run, lambda: function(*args))
+        driver.settle()
+
+    async def _run(self, call: Callable[[], Awaitable[T]]) -> None:
+        try:
+            self.results.append(await call())
+        except Exception as error:
+            self.errors.append(error)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while it has neither returned nor raised."""
+        return not self.task.is_done
+
+    @property
+    def result(self) -> T:
+        """What it returned."""
+        (result,) = self.results
+        return result
+
+    @property
+    def error(self) -> Exception:
+        """What it raised."""
+        (error,) = self.errors
+        return error
+
+    def cancel(self) -> None:
+        """Cancel it, and let it end."""
+        self.task.cancel()
+        self._driver.settle()
+        assert self.task.is_done
