@@ -326,8 +326,10 @@ class Session:
                 self._end()
             case Ping() | Pong() | Close():
                 pass  # answered already; what a Close has settled is noticed when all events are taken
-            case ResponseHead() | Accept() | MessageStart() | MessageData() | MessageEnd():
-                raise AssertionError(event)  # pragma: no cover - a server's connection never gives these
+            case (  # pragma: no cover - a server's connection never gives these
+                ResponseHead() | Accept() | MessageStart() | MessageData() | MessageEnd()
+            ):
+                raise AssertionError(event)
             case _:
                 assert_never(event)
 

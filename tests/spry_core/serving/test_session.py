@@ -734,3 +734,10 @@ def test_a_broken_pipelined_request_is_not_blamed_on_the_one_before() -> None:
     failures = [record.text for record in client.reports if record.logger == "spry.error"]
     assert len(failures) == 1
     assert failures[0].startswith("127.0.0.1:50000: ")
+
+
+def test_room_for_an_answer_that_belongs_to_no_request_wakes_nobody() -> None:
+    client = http(answering, limits=Limits(high_water=0))
+    peer = client.connect()
+    peer.send(b"\x00\r\n\r\n")
+    assert peer.received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
