@@ -250,7 +250,6 @@ def test(given: Sequence[str]) -> NoReturn:
 
 def checkers() -> dict[str, list[str]]:
     """Return each check by its name: arguments for the environment's Python."""
-    pyright = ["-m", "pyright", "--pythonpath", str(PYTHON)]
     imports = (
         "from importlinter.cli import lint_imports_command as lint; lint()"  # it has no `python -m` form
     )
@@ -258,8 +257,8 @@ def checkers() -> dict[str, list[str]]:
         "ruff check": ["-m", "ruff", "check"],
         "ruff format": ["-m", "ruff", "format", "--check"],
         "mypy --strict": ["-m", "mypy", "--strict"],
-        "pyright": pyright,
-        **{f"pyright --verifytypes {name}": [*pyright, "--verifytypes", name] for name in PACKAGES},
+        "pyright": ["-m", "pyright", "--pythonpath", str(PYTHON)],
+        **{f"pyright --verifytypes {name}": ["-m", "pyright", "--verifytypes", name] for name in PACKAGES},
         "lint-imports": ["-c", imports, "--no-cache", "--no-logo"],
     }
 
@@ -269,7 +268,9 @@ def check() -> int:
     environment = {
         **clean_environment(os.environ),
         "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # or its wrapper asks for its newest release at every start
-        "PYTHONPATH": str(ROOT),  # --verifytypes does not see an editable installation
+        # --verifytypes knows no --pythonpath: it asks the first `python` on the path, and sees no editable installation.
+        "PATH": os.pathsep.join((str(PYTHON.parent), os.environ.get("PATH", os.defpath))),
+        "PYTHONPATH": str(ROOT),
     }
     failed: list[str] = []
     for name, arguments in checkers().items():

@@ -159,7 +159,7 @@ def test_a_websocket_runs_among_the_traps() -> None:
         "client: Ping",
         "server: Pong",
         "server: Close 1000 done",
-        "client: Close 1000 done",
+        "client: Close 1000",
         "server: ended after 20.0 s",
         "client: ended after 20.0 s",
     ]
