@@ -78,7 +78,7 @@ class Http1:
         self._keep_alive = True
         self._expects_continue = False
         self._lingered = 0
-        self.is_over = False
+        self.is_over: bool = False
         """True when nothing more is parsed: the last answer is given and what comes is thrown away."""
         self.accepted: Accept | None = None
         """What was agreed when the stream switched to WebSocket."""

@@ -22,11 +22,11 @@ class IncomingContent:
         self._start = now
         self._received = 0
         self._paused_at: float | None = None
-        self.ends_with_stream = isinstance(framing, UntilClose)
+        self.ends_with_stream: bool = isinstance(framing, UntilClose)
         """True if only the end of the stream ends it."""
-        self.is_done = self._left == 0
+        self.is_done: bool = self._left == 0
         """True when it is complete."""
-        self.unreleased = 0
+        self.unreleased: int = 0
         """Bytes delivered and not yet consumed."""
         if not self.is_done:
             self._set_deadline(now)

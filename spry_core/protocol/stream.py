@@ -52,13 +52,13 @@ class Stream:
         self.limits = limits
         self.timeouts = timeouts
         self.random = random
-        self.deadlines = Deadlines()
+        self.deadlines: Deadlines = Deadlines()
         self.events: deque[Event] = deque()
-        self.unsent = 0
+        self.unsent: int = 0
         """Bytes queued and not yet taken by the transport."""
-        self.received_end = False
+        self.received_end: bool = False
         """True when the peer will send no more."""
-        self.is_lost = False
+        self.is_lost: bool = False
         """True when the stream is gone."""
         self._can_half_close = can_half_close
         self._queue: list[bytes] = []

@@ -52,7 +52,7 @@ class HttpExchange:
         self.started = now
         self.status_code: int | None = None
         """The status of the final answer, once it is on its way."""
-        self.room = WakeUp(owner.driver)
+        self.room: WakeUp = WakeUp(owner.driver)
         """Awaited by a stream of content: there is room again, or the end has come."""
         self._owner = owner
         self._connection = owner.connection

@@ -22,9 +22,9 @@ class Pipe:
         self._unread = bytearray()
         self._has_reader = True
         self._back: Pipe | None = None
-        self.is_finished = False
+        self.is_finished: bool = False
         """True when the writer has ended it; what is unread is still there."""
-        self.is_reset = False
+        self.is_reset: bool = False
         """True when the stream was cut: nothing is left to read."""
         self.wake_reader: Callable[[], None] = _nobody
         """Called when there is something new to see for the reader."""

@@ -208,7 +208,7 @@ class MemoryScope:
         self._task = task
         self._inside = task.inside(self)
         self._cancelled = False
-        self.is_called = False
+        self.is_called: bool = False
         """True from the call of `cancel` on, whatever became of it."""
 
     def cancel(self) -> None:

@@ -81,14 +81,14 @@ class Link:
 
     def __init__(self, connection: Connection, host: Host) -> None:
         self.connection = connection
-        self.driver = host.driver
-        self.room = WakeUp(host.driver)
+        self.driver: Driver = host.driver
+        self.room: WakeUp = WakeUp(host.driver)
         """Awaited by senders: there is room again, or the end has come."""
-        self.mail = WakeUp(host.driver)
+        self.mail: WakeUp = WakeUp(host.driver)
         """Awaited by the receiver: a message has come, or the end."""
-        self.settling = WakeUp(host.driver)
+        self.settling: WakeUp = WakeUp(host.driver)
         """Awaited by those who close: the end is settled."""
-        self.ending = WakeUp(host.driver)
+        self.ending: WakeUp = WakeUp(host.driver)
         """Awaited by those who want the end of the stream, and of the tasks."""
         self.inbox: deque[str | bytes] = deque()
         self.streams = 0
