@@ -94,7 +94,7 @@ class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
 
     def __init__(self) -> None:
-        self.scope = trio.CancelScope(shield=True)
+        self.scope: trio.CancelScope = trio.CancelScope(shield=True)
 
     def cancel(self) -> None:
         """Cancel it, at its next wait; before it runs, at its first one."""
