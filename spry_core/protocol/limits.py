@@ -86,8 +86,11 @@ class Limits:
     """Unsent bytes at which `send_nowait` raises `BufferFull`."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative limit."""
+        """Refuse a negative limit, and zero where nothing could ever be read."""
         _refuse_negative(self)
+        for name in ("max_read_ahead", "max_queue", "max_queue_size"):
+            if not getattr(self, name):
+                raise ValueError(f"Limits.{name} is 0: nothing would ever be read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,17 @@ def test_the_defaults_are_those_of_the_table() -> None:
     assert asdict(Timeouts()) == TIMEOUTS
 
 
-@pytest.mark.parametrize("name", LIMITS)
+PAUSES = ["max_read_ahead", "max_queue", "max_queue_size"]
+
+
+@pytest.mark.parametrize("name", PAUSES)
+def test_a_limit_that_pauses_reading_is_not_nothing(name: str) -> None:
+    with pytest.raises(ValueError, match=f"Limits.{name} is 0"):
+        Limits(**{name: 0})
+    assert asdict(Limits(**{name: 1}))[name] == 1
+
+
+@pytest.mark.parametrize("name", [name for name in LIMITS if name not in PAUSES])
 def test_a_limit_may_be_nothing_but_not_less(name: str) -> None:
     assert asdict(Limits(**{name: 0}))[name] == 0
     with pytest.raises(ValueError, match=rf"^Limits\.{name} is negative: -1$"):
