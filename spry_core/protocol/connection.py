@@ -103,6 +103,8 @@ class Connection:
             return
         self._stream.received_end = True
         if self._websocket is None:
+            if not self._http.is_over:
+                self._initiator = self._initiator or "remote"
             self._http.receive_eof(now)
         else:
             self._websocket.receive_eof(now)
@@ -167,7 +169,8 @@ class Connection:
             elif self._websocket is not None and deadline in _OF_WEBSOCKET:
                 self._websocket.handle(deadline, now)
             else:
-                self._initiator = self._initiator or "timeout"
+                if not self._http.is_over:
+                    self._initiator = self._initiator or "timeout"
                 self._http.handle(deadline, now)
 
     # The owner's half
@@ -202,7 +205,12 @@ class Connection:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.
 
         Of messages it counts the payload bytes, oldest first; 0 stands for one empty message.
+
+        Raises:
+            LocalProtocolError: `n` is negative.
         """
+        if n < 0:
+            raise LocalProtocolError(f"{n} bytes cannot be consumed")
         if self._stream.is_lost:
             return
         if self._websocket is None:
@@ -231,13 +239,13 @@ class Connection:
         self._cut("local", cause, now)
 
     def _cut(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
-        if self._stream.is_lost:
+        if self._stream.is_lost or self._stream.end is ABORT:
             return
         if self._websocket is not None:
             self._websocket.abort(initiator, cause, now)
             return
         self._initiator, self._cause = self._initiator or initiator, cause
-        self._stream.abort()
+        self._http.abort()
 
     # What the owner may ask
 
@@ -282,7 +290,8 @@ class Connection:
         return self._stream.timeouts
 
     def configure(self, *, limits: Limits, timeouts: Timeouts) -> None:
-        """Obey these from now on; deadlines that run already run on as they were set.
+        """Obey these from now on; deadlines that run already run on as they were set, and the limits of heads
+        stay what they were.
 
         Raises:
             LocalProtocolError: The stream is a WebSocket already.
@@ -306,8 +315,4 @@ class Connection:
         return replace(info, duration=now - self._started)
 
     def _http_initiator(self, error: BaseException | None) -> Initiator:
-        if error is not None:
-            return "transport"
-        if self._http.is_over:
-            return "local"
-        return "remote" if self._stream.received_end else "transport"
+        return "local" if error is None and self._http.is_over else "transport"

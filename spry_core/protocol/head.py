@@ -136,6 +136,28 @@ def check_field_line(line: bytes) -> None:
         raise refuse(400, "malformed field line", "RFC 9112 §5")
 
 
+def read_request(head: bytes) -> RequestHead:
+    """Take the head of a request apart whose lines were judged. Nothing is tidied up: what an engine would
+    make one out of two is still there.
+    """
+    line, headers = _take_apart(head)
+    method, target, version = line.split(b" ")
+    return RequestHead(method=method, target=target, headers=headers, http_version=version[5:])
+
+
+def read_response(head: bytes) -> ResponseHead:
+    """Take the head of a response apart whose lines were judged."""
+    line, headers = _take_apart(head)
+    version, status_code, *_ = line.split(b" ", maxsplit=2)
+    return ResponseHead(status_code=int(status_code), headers=headers, http_version=version[5:])
+
+
+def _take_apart(head: bytes) -> tuple[bytes, RawFields]:
+    line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    fields = (each.partition(b":") for each in lines)
+    return line, tuple((name.lower(), value.strip(b" \t")) for name, _, value in fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Length:
     """The content is so many bytes (RFC 9112 §6.2)."""

@@ -30,11 +30,15 @@ from spry_core.protocol.events import (
 )
 from spry_core.protocol.exchange import State, Step, advance, step_of
 from spry_core.protocol.head import (
+    Framing,
     HeadScanner,
     Length,
+    UntilClose,
     check_request,
     check_response,
     lowered,
+    read_request,
+    read_response,
     refuse,
     tokens,
 )
@@ -44,9 +48,11 @@ from spry_core.protocol.outgoing import (
     check_interim_head,
     check_response_head,
     content_of,
+    failure_answer,
     reason_phrase,
+    with_close,
 )
-from spry_core.protocol.stream import Stream
+from spry_core.protocol.stream import HALF_CLOSE, Stream
 
 _WAITS: Final = (Deadline.HEAD, Deadline.BODY, Deadline.KEEP_ALIVE, Deadline.OPENING)
 
@@ -66,12 +72,14 @@ class Http1:
         limits = stream.limits
         self._is_server = role == "server"
         self._stream = stream
-        self._engine = http_engine(engine, role, limits.max_request_line + limits.max_header_section + 1024)
+        longest = max(limits.max_request_line + limits.max_header_section, limits.max_trailer_section)
+        self._engine = http_engine(engine, role, longest + 1024)
         self._date = DateCache(wall_clock)
         self._scanner = HeadScanner("request" if self._is_server else "response", limits)
         self._state = State.IDLE
         self._held = bytearray()
         self._request: RequestHead | None = None
+        self._framing: Framing = Length(0)
         self._incoming: IncomingContent | None = None
         self._outgoing: OutgoingContent | None = None
         self._requests = 0
@@ -93,8 +101,10 @@ class Http1:
     @property
     def wants_read(self) -> bool:
         """False while enough is held behind the present request, or of its content and not consumed."""
+        if self.is_over:
+            return True
         limit = self._stream.limits.max_read_ahead
-        if self._is_server and self._state in (State.WAITING, State.ANSWER) and not self.is_over:
+        if self._is_server and self._state in (State.WAITING, State.ANSWER):
             return len(self._held) < limit
         return self._incoming is None or self._incoming.unreleased < limit
 
@@ -103,7 +113,7 @@ class Http1:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the peer."""
         if self.is_over:
-            self._linger(len(data), now)
+            self._linger(len(data))
             return
         self._held += data
         self._parse(now)
@@ -111,11 +121,13 @@ class Http1:
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more; requests that are already here are still answered."""
         if self.is_over:
-            self._stream.close()
+            self._close()
         elif self._incoming is not None and not self._incoming.is_done:
             self._end_content(now)
         elif self._state is State.IDLE:
             self._end_idle(now)
+        elif not self._is_server and self._state is State.LATE:
+            self._finish(now)
         elif not self._is_server:
             self._fail(refuse(400, "the stream ended before the response", "RFC 9112 §8"), now)
 
@@ -127,6 +139,7 @@ class Http1:
         self._incoming.finish()
         for event in self._engine.receive_eof():
             self._deliver(event, now)
+        self._finish(now)
 
     def _end_idle(self, now: float) -> None:
         if self._held:
@@ -134,11 +147,14 @@ class Http1:
         else:
             self._finish(now)
 
-    def _linger(self, n: int, now: float) -> None:
+    def _linger(self, n: int) -> None:
         self._lingered += n
         if self._lingered > self._stream.limits.max_linger:
-            self._stream.deadlines.clear(Deadline.LINGER)
-            self._stream.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._stream.deadlines.clear(Deadline.LINGER)
+        self._stream.close()
 
     def _parse(self, now: float) -> None:
         """Decode as much of `_held` as is due."""
@@ -156,7 +172,7 @@ class Http1:
             return self._parse_head(now)
         if not self._is_server and self._state in (State.REQUEST, State.WAITING):
             return self._parse_head(now)
-        if not self._is_server and self._state is State.IDLE:
+        if not self._is_server and self._state in (State.IDLE, State.LATE):
             raise refuse(400, "a response that nobody asked for", "RFC 9112 §9.2")
         return False
 
@@ -168,9 +184,23 @@ class Http1:
         deadlines.clear(Deadline.KEEP_ALIVE)
         if head is None:
             return False
+        self._judge(head)
         for event in self._engine.receive_data(head):
             self._deliver(event, now)
         return True
+
+    def _judge(self, head: bytes) -> None:
+        """Find the framing, on the bytes as they came: an engine may have made one Content-Length of two."""
+        if self._is_server:
+            self._request = read_request(head)
+            self._framing = check_request(self._request)
+        else:
+            assert self._request is not None
+            response = read_response(head)
+            may_switch = isinstance(self._request.websocket, Offer) and self._state is State.WAITING
+            if response.status_code == 101 and not may_switch:
+                raise refuse(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
+            self._framing = check_response(response, self._request.method)
 
     def _parse_content(self, now: float) -> bool:
         assert self._incoming is not None
@@ -195,8 +225,7 @@ class Http1:
                 assert_never(event)
 
     def _deliver_request(self, head: RequestHead, now: float) -> None:
-        stream = self._stream
-        framing = check_request(head)
+        stream, framing = self._stream, self._framing
         self._incoming = IncomingContent(framing, stream, now)
         websocket = handshake.examine(head, framing)
         if websocket is not None:
@@ -209,11 +238,12 @@ class Http1:
             )
             stream.deadlines.set(Deadline.OPENING, now, stream.timeouts.opening)
         self._requests += 1
+        allowed = stream.limits.max_requests
         self._keep_alive = (
             self._keep_alive
             and head.http_version == b"1.1"
             and b"close" not in tokens(head.headers, b"connection")
-            and self._requests != stream.limits.max_requests
+            and (allowed is None or self._requests < allowed)
             and (websocket is None or framing == Length(0))
         )
         self._expects_continue = head.http_version == b"1.1" and b"100-continue" in tokens(
@@ -230,10 +260,9 @@ class Http1:
             self._deliver_switch(head, now)
             return
         if head.status_code >= 200:
-            self._incoming = IncomingContent(
-                check_response(head, self._request.method), self._stream, now, is_judged=False
-            )
-            if head.http_version == b"1.0" or b"close" in tokens(head.headers, b"connection"):
+            self._incoming = IncomingContent(self._framing, self._stream, now, is_judged=False)
+            is_last = head.http_version == b"1.0" or isinstance(self._framing, UntilClose)
+            if is_last or b"close" in tokens(head.headers, b"connection"):
                 self._keep_alive = False
             self._stream.deadlines.clear(Deadline.OPENING)
         self._state = advance(self._state, step_of(head, is_request_side=False))
@@ -241,8 +270,7 @@ class Http1:
 
     def _deliver_switch(self, head: ResponseHead, now: float) -> None:
         assert self._request is not None
-        if not isinstance(self._request.websocket, Offer) or self._state is not State.WAITING:
-            raise refuse(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
+        assert isinstance(self._request.websocket, Offer)
         accept = handshake.check(self._request.websocket, head)
         self._state = advance(self._state, Step.SWITCH)
         self._switch(accept)
@@ -250,6 +278,7 @@ class Http1:
 
     def _deliver_data(self, event: BodyData, now: float) -> None:
         assert self._incoming is not None
+        self._expects_continue = False
         if self._state is State.LATE:
             self._lingered += len(event.data)
             if self._lingered > self._stream.limits.max_linger:
@@ -319,7 +348,7 @@ class Http1:
         self._outgoing = outgoing
         if self._must_close(head):
             self._keep_alive = False
-            fields = _with_close(fields)
+            fields = with_close(fields)
         self._stream.deadlines.clear(Deadline.OPENING)
         self._write_head(head.status_code, head.reason_phrase, fields, now)
 
@@ -429,33 +458,35 @@ class Http1:
         (RFC 9112 §9.6).
         """
         self.is_over = True
+        self._keep_alive = False
         self._held.clear()
-        self._stream.deadlines.clear(*_WAITS)
+        self._stream.deadlines.clear(*_WAITS, Deadline.LINGER)
         if self._is_server:
             self._stream.half_close()
-            self._stream.deadlines.set(Deadline.LINGER, now, self._stream.timeouts.linger)
         else:
             self._stream.close()
+        if self._stream.end is HALF_CLOSE:
+            self._stream.deadlines.set(Deadline.LINGER, now, self._stream.timeouts.linger)
+
+    def abort(self) -> None:
+        """Cut the stream: nothing more is parsed or said."""
+        self.is_over = True
+        self._held.clear()
+        self._stream.abort()
 
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """The peer broke a rule or a limit: answer if there is still an answer to give, and end."""
         if self._is_server and self._state in (State.IDLE, State.REQUEST, State.WAITING):
             self._answer_failure(error.status_code or 400, now)
             self._finish(now)
-        elif self._is_server and self._state is State.LATE:
-            self._finish(now)
+        elif self._is_server and self._state is not State.LATE:
+            self.abort()  # half an answer is out; it must not look like a whole one
         else:
-            self.is_over = True
-            self._stream.abort()
+            self._finish(now)
         self._stream.events.append(Failure(error=error))
 
     def _answer_failure(self, status_code: int, now: float) -> None:
-        content = reason_phrase(status_code) + b"\n"
-        fields = [
-            (b"Content-Type", b"text/plain; charset=utf-8"),
-            (b"Content-Length", b"%d" % len(content)),
-            (b"Connection", b"close"),
-        ]
+        fields, content = failure_answer(status_code)
         self._write_head(status_code, b"", fields, now)
         if self._request is None or self._request.method != b"HEAD":
             self._write(BodyData(data=content), now)
@@ -475,16 +506,6 @@ class Http1:
             case Deadline.LINGER if self._state is State.LATE and not self.is_over:
                 self._finish(now)
             case Deadline.LINGER:
-                self._stream.close()
+                self._close()
             case _:
                 self._finish(now)
-
-
-def _with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Add the connection option ``close`` to those that are there, or put it in place of ``keep-alive`` (RFC
-    9112 §9.6).
-    """
-    options = tokens(lowered(tuple(fields)), b"connection")
-    kept = [option for option in options if option not in (b"close", b"keep-alive")]
-    others = [(name, value) for name, value in fields if name.lower() != b"connection"]
-    return [*others, (b"Connection", b", ".join((*kept, b"close")))]

@@ -12,7 +12,16 @@ from typing import Final
 from spry_core.errors import LocalProtocolError
 from spry_core.headers import check_raw_fields
 from spry_core.protocol.events import BodyEnd, RequestHead, ResponseHead
-from spry_core.protocol.head import Chunked, Framing, Length, UntilClose, lowered, may_have_content, values
+from spry_core.protocol.head import (
+    Chunked,
+    Framing,
+    Length,
+    UntilClose,
+    lowered,
+    may_have_content,
+    tokens,
+    values,
+)
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 _PHRASE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -117,6 +126,27 @@ def check_response_head(
     if framing is None:
         return [*head.headers, (b"Transfer-Encoding", b"chunked")], OutgoingContent(Chunked())
     return list(head.headers), OutgoingContent(framing)
+
+
+def with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Add the connection option ``close`` to those that are there, or put it in place of ``keep-alive`` (RFC
+    9112 §9.6).
+    """
+    options = tokens(lowered(tuple(fields)), b"connection")
+    kept = [option for option in options if option not in (b"close", b"keep-alive")]
+    others = [(name, value) for name, value in fields if name.lower() != b"connection"]
+    return [*others, (b"Connection", b", ".join((*kept, b"close")))]
+
+
+def failure_answer(status_code: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the fields and the content of the answer to a request that broke a rule or a limit."""
+    content = reason_phrase(status_code) + b"\n"
+    fields = [
+        (b"Content-Type", b"text/plain; charset=utf-8"),
+        (b"Content-Length", b"%d" % len(content)),
+        (b"Connection", b"close"),
+    ]
+    return fields, content
 
 
 def _without(head: ResponseHead, *names: bytes) -> list[tuple[bytes, bytes]]:

@@ -22,6 +22,8 @@ from spry_core.protocol.head import (
     check_response,
     lowered,
     may_have_content,
+    read_request,
+    read_response,
     refuse,
     tokens,
     values,
@@ -288,6 +290,22 @@ def test_a_field_line_is_name_colon_value(line: bytes) -> None:
 
 def test_an_error_says_what_to_answer() -> None:
     assert error_values(refuse(418, "x", "y")) == ("x", 418, None, "y")
+
+
+def test_a_head_is_taken_apart_as_it_came() -> None:
+    """RFC 9112 §3, §4, §5.1: what an engine would tidy up stays as it is."""
+    assert read_request(b"GET /x?y HTTP/1.0\r\n\r\n") == RequestHead(
+        method=b"GET", target=b"/x?y", http_version=b"1.0"
+    )
+    lines = b"Content-Length: 3, 3\r\nCONTENT-length:3\r\nA:\t b : c \r\nB:\r\n\r\n"
+    headers = ((b"content-length", b"3, 3"), (b"content-length", b"3"), (b"a", b"b : c"), (b"b", b""))
+    assert read_request(b"PUT * HTTP/1.1\r\n" + lines) == RequestHead(
+        method=b"PUT", target=b"*", headers=headers
+    )
+    for start in (b"HTTP/1.0 404\r\n", b"HTTP/1.0 404 \r\n", b"HTTP/1.0 404 Not Found\r\n"):
+        assert read_response(start + lines) == ResponseHead(
+            status_code=404, headers=headers, http_version=b"1.0"
+        )
 
 
 # ------------------------------------------------------------------------------------------------------ fields together

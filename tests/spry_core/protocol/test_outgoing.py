@@ -12,7 +12,9 @@ from spry_core.protocol.outgoing import (
     check_interim_head,
     check_response_head,
     content_of,
+    failure_answer,
     reason_phrase,
+    with_close,
 )
 
 LENGTH_3 = (b"Content-Length", b"3")
@@ -292,3 +294,28 @@ def test_an_interim_response_has_fields_and_no_content(status_code: int) -> None
 def test_an_interim_status_code_has_three_digits(status_code: int) -> None:
     with pytest.raises(ValueError, match=rf"^{status_code} is no interim status code"):
         check_interim_head(ResponseHead(status_code=status_code))
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ([], b"close"),
+        ([b"keep-alive"], b"close"),
+        ([b"X, Close", b"y"], b"x, y, close"),
+    ],
+)
+def test_an_answer_says_that_it_is_the_last(options: list[bytes], sent: bytes) -> None:
+    """RFC 9112 §9.6: other options stay."""
+    fields = [(b"A", b"b"), *((b"connection", option) for option in options), LENGTH_3]
+    assert with_close(fields) == [(b"A", b"b"), LENGTH_3, (b"Connection", sent)]
+
+
+def test_the_answer_to_a_broken_request_is_a_short_text() -> None:
+    assert failure_answer(431) == (
+        [
+            (b"Content-Type", b"text/plain; charset=utf-8"),
+            (b"Content-Length", b"32"),
+            (b"Connection", b"close"),
+        ],
+        b"Request Header Fields Too Large\n",
+    )
