@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Generic, TypeVar, TypeVarTuple, Unpack
 
 from frames import BINARY, CLOSE_FRAME, MASK, TEXT, Frame, close_payload, frame, read_frames
@@ -101,6 +102,15 @@ class Opened:
     def start(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> Running[T]:
         """Run this in a task of its own, as far as it comes."""
         return Running(self.driver, function, *args)
+
+    def start_later(self, function: Callable[[], Awaitable[object]]) -> None:
+        """Put this on the ready list; what it raises is dropped."""
+
+        async def run() -> None:
+            with suppress(Exception):
+                await function()
+
+        self.driver.start(run)
 
     @property
     def errors(self) -> list[BaseException | None]:
