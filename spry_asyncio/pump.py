@@ -136,9 +136,8 @@ class Pump(asyncio.BufferedProtocol):
     def _connected(self, connecting: asyncio.Task[object]) -> None:
         self._connecting = None
         error = None if connecting.cancelled() else connecting.exception()
-        if (
-            self._transport is None and not self._is_lost
-        ):  # the loop could make none, and calls nothing of ours
+        # Without a transport the loop calls nothing of ours; with one, `connection_lost` has come or will.
+        if self._transport is None and not self._is_lost:
             self._socket.close()
             self.connection_lost(error if isinstance(error, Exception) else None)
 
@@ -270,11 +269,8 @@ class Pump(asyncio.BufferedProtocol):
         if self._has_failed:
             return
         self._has_failed = True
-        self._report(
-            LogRecord(
-                logger=ERROR, level=logging.ERROR, text="internal error: connection aborted", exception=error
-            )
-        )
+        text = "internal error: connection aborted"
+        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
         self._clear_timer()
         self._driver.cancel()
         if self._transport is not None:

@@ -9,20 +9,17 @@ kernel and us.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import secrets
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import FrameType
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
+from spry_asyncio.listeners import address_text, listen
 from spry_asyncio.pump import Pump
 from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
@@ -31,21 +28,10 @@ from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
 if sys.platform != "win32":
     import resource
 
-LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
-"""Which event loop `run` makes; ``"auto"`` is uvloop where it is installed."""
-
 Report: TypeAlias = Callable[[LogRecord], None]
-
-Address: TypeAlias = tuple[str | int | bytes, ...]
-"""A socket's address: a pair for IPv4, four for IPv6."""
 
 READ_SIZE: Final = 64 * 1024
 """Bytes of the read buffer that all connections of a server share: more than a read of a TCP stream usually gives."""
-
-ADDRESS_MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""What an address of a name says that the machine does not have, such as ``::1`` where there is no IPv6."""
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class RunningServer:
@@ -210,14 +196,8 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            self._report(
-                LogRecord(
-                    logger=ERROR,
-                    level=logging.ERROR,
-                    text="internal error: connection dropped",
-                    exception=error,
-                )
-            )
+            text = "internal error: connection dropped"
+            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
         else:
             self._pumps.add(pump)
             pump.open()
@@ -254,6 +234,7 @@ async def serve(
 
     Raises:
         OSError: The address cannot be resolved or bound, or the port is taken.
+        ValueError: The port is no port.
         NotImplementedError: The loop has no `add_reader` (Windows' proactor loop; its selector loop has).
     """
     limits = limits or Limits()
@@ -282,144 +263,9 @@ async def serve(
         await server.settle()
 
 
-def run(
-    app: Application,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    *,
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
-    access_log: bool = True,
-    loop: LoopName = "auto",
-    started: Callable[[RunningServer], None] | None = None,
-) -> None:
-    """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
-
-    In another thread than the main one there are no signals, and nothing but an exception ends it. The signal handlers are
-    put back as they were.
-
-    Args:
-        app, host, port, limits, timeouts, engine, access_log: As for `serve`.
-        loop: The event loop to make.
-        started: Called once when the server listens and signals are taken.
-
-    Raises:
-        OSError: As for `serve`.
-        ModuleNotFoundError: ``loop="uvloop"``, and it is not installed.
-    """
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        serving = serve(
-            app, host, port, limits=limits, timeouts=timeouts, engine=engine, access_log=access_log
-        )
-        runner.run(serve_until_signal(serving, started))
-
-
-async def serve_until_signal(
-    serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
-) -> None:
-    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
-    server: RunningServer | None = None
-    stop = asyncio.Event()
-
-    def signalled() -> None:
-        if server is not None and stop.is_set():
-            server.abort()
-        stop.set()
-
-    with signals_to(signalled):
-        async with serving as server:
-            if started is not None:
-                started(server)
-            await stop.wait()
-
-
-@contextmanager
-def signals_to(handle: Callable[[], None]) -> Generator[None]:
-    """Call `handle` in the loop for SIGINT and SIGTERM, and put back what handled them before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python hands signals to the main thread only
-        return
-    loop = asyncio.get_running_loop()
-
-    def from_outside(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(handle)
-
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    try:
-        for number in SIGNALS:
-            try:
-                loop.add_signal_handler(number, handle)
-            except NotImplementedError:  # Windows
-                signal.signal(number, from_outside)
-        yield
-    finally:
-        for number, handler in before.items():
-            if sys.platform != "win32":
-                loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-
-
-def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes the loop of that name."""
-    if name != "asyncio":
-        try:
-            import uvloop  # noqa: PLC0415 - it may not be installed, and is not wanted by everybody
-
-            return uvloop.new_event_loop
-        except ImportError:
-            if name == "uvloop":
-                raise
-    return (
-        asyncio.SelectorEventLoop
-    )  # by name, because the default of Windows cannot watch a listening socket
-
-
 def backend_name(loop: asyncio.AbstractEventLoop) -> str:
     """Say what serves, for people."""
     return "asyncio (uvloop)" if type(loop).__module__.startswith("uvloop") else "asyncio"
-
-
-async def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Open a listening socket on every address of `host` that this machine has, or raise `OSError` and leave none open."""
-    listeners: list[socket.socket] = []
-    missing: OSError | None = None
-    with ExitStack() as undo:
-        for family, address in await addresses(host or None, port):
-            try:
-                listener = socket.create_server(address, family=family, backlog=backlog)
-            except OSError as error:
-                if error.errno not in ADDRESS_MISSING:
-                    raise
-                missing = error
-                continue
-            undo.callback(listener.close)
-            listener.setblocking(False)
-            listeners.append(listener)
-        if missing is not None and not listeners:
-            raise missing
-        undo.pop_all()
-    return listeners
-
-
-async def addresses(host: str | None, port: int) -> Iterable[tuple[int, Address]]:
-    """Resolve to pairs of family and address, each once, in the resolver's order; None stands for all interfaces.
-
-    What is an address already needs no resolver, and so none of the threads in which asyncio runs it.
-    """
-    passive = socket.AI_PASSIVE
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive | socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=passive)
-    return dict.fromkeys((family, address) for family, _, _, _, address in found)
-
-
-def address_text(address: tuple[str, int]) -> str:
-    """Write an address for logs: ``127.0.0.1:80``, ``[::1]:80``."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def most_connections(limits: Limits) -> int:

@@ -299,11 +299,8 @@ class Pump:
         if self._has_failed:
             return
         self._has_failed = True
-        self._report(
-            LogRecord(
-                logger=ERROR, level=logging.ERROR, text="internal error: connection aborted", exception=error
-            )
-        )
+        text = "internal error: connection aborted"
+        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
         self._driver.cancel()
         try:
             self._lose(None, trio.current_time(), reset=True)

@@ -7,39 +7,29 @@ the server's nursery.
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import secrets
-import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import trio
 
 from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
 from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
+from spry_trio.listeners import address_text, listen
 from spry_trio.pump import Pump, raising_bare
 
 if sys.platform != "win32":
     import resource
 
 Report: TypeAlias = Callable[[LogRecord], None]
-
-Address: TypeAlias = tuple[str | int | bytes, ...]
-"""A socket's address: a pair for IPv4, four for IPv6."""
-
-ADDRESS_MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""What an address of a name says that the machine does not have, such as ``::1`` where there is no IPv6."""
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class RunningServer:
@@ -195,14 +185,8 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            self._report(
-                LogRecord(
-                    logger=ERROR,
-                    level=logging.ERROR,
-                    text="internal error: connection dropped",
-                    exception=error,
-                )
-            )
+            text = "internal error: connection dropped"
+            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
         else:
             self._pumps.add(pump)
             self._nursery.start_soon(self._run, pump)
@@ -242,6 +226,7 @@ async def serve(
 
     Raises:
         OSError: The address cannot be resolved or bound, or the port is taken.
+        ValueError: The port is no port.
     """
     limits = limits or Limits()
     timeouts = timeouts or Timeouts()
@@ -275,107 +260,6 @@ async def serve(
                 await server.settle()
     if failure is not None:
         raise failure
-
-
-def run(
-    app: Application,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    *,
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
-    access_log: bool = True,
-    started: Callable[[RunningServer], None] | None = None,
-) -> None:
-    """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
-
-    In another thread than the main one there are no signals, and nothing but an exception ends it. The signal handlers are
-    put back as they were.
-
-    Args:
-        app, host, port, limits, timeouts, engine, access_log: As for `serve`.
-        started: Called once when the server listens and signals are taken.
-
-    Raises:
-        OSError: As for `serve`.
-    """
-    serving = serve(app, host, port, limits=limits, timeouts=timeouts, engine=engine, access_log=access_log)
-    trio.run(serve_until_signal, serving, started)
-
-
-async def serve_until_signal(
-    serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
-) -> None:
-    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
-    with signals() as received:
-        async with serving as server:
-            if started is not None:
-                started(server)
-            await anext(received)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(abort_at_signal, server, received)
-                await server.close()
-                nursery.cancel_scope.cancel()
-
-
-async def abort_at_signal(server: RunningServer, received: AsyncIterator[int]) -> None:
-    """Abort at each further signal; a signal that nobody took would be raised again at the end."""
-    async for _ in received:
-        server.abort()
-
-
-@contextmanager
-def signals() -> Generator[AsyncIterator[int]]:
-    """Give SIGINT and SIGTERM as they come, and put back what handled them before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield no_signals()  # Python hands signals to the main thread only
-        return
-    with trio.open_signal_receiver(*SIGNALS) as received:
-        yield received
-
-
-async def no_signals() -> AsyncIterator[int]:
-    """Wait for ever."""
-    await trio.sleep_forever()
-    yield 0  # pragma: no cover - what makes this a generator
-
-
-async def listen(host: str, port: int, backlog: int) -> list[socket.socket]:
-    """Open a listening socket on every address of `host` that this machine has, or raise `OSError` and leave none open."""
-    listeners: list[socket.socket] = []
-    missing: OSError | None = None
-    with ExitStack() as undo:
-        for family, address in await addresses(host or None, port):
-            try:
-                listener = socket.create_server(address, family=family, backlog=backlog)
-            except OSError as error:
-                if error.errno not in ADDRESS_MISSING:
-                    raise
-                missing = error
-                continue
-            undo.callback(listener.close)
-            listener.setblocking(False)
-            listeners.append(listener)
-        if missing is not None and not listeners:
-            raise missing
-        undo.pop_all()
-    return listeners
-
-
-async def addresses(host: str | None, port: int) -> Iterable[tuple[int, Address]]:
-    """Resolve to pairs of family and address, each once, in the resolver's order; None stands for all interfaces.
-
-    What is an address already needs no resolver, and so none of the threads in which trio runs it.
-    """
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return dict.fromkeys((family, address) for family, _, _, _, address in found)
-
-
-def address_text(address: tuple[str, int]) -> str:
-    """Write an address for logs: ``127.0.0.1:80``, ``[::1]:80``."""
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def most_connections(limits: Limits) -> int:

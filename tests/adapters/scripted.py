@@ -36,8 +36,8 @@ class ScriptedSession:
         self.is_lost = False
         self.is_kept = False
         """True while something keeps it from being over when the stream is gone, as a running handler would."""
-        self.faulty = ""
-        """The name of the call that raises."""
+        self.faulty: tuple[str, ...] = ()
+        """The names of the calls that raise."""
         self.on_data: Callable[[bytes], None] = lambda data: None
         self.on_credit: Callable[[], None] = lambda: None
         self.on_shutdown: Callable[[], None] = lambda: None
@@ -129,7 +129,7 @@ class ScriptedSession:
         self._break(name)
 
     def _break(self, name: str) -> None:
-        if name == self.faulty:
+        if name in self.faulty:
             raise ZeroDivisionError(name)
 
 

@@ -162,10 +162,11 @@ async def serving(
     *,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
+    access_log: bool = True,
 ) -> AsyncGenerator[Running]:
     """Serve on the backend that runs, on a free port."""
     serve = spry_trio.serve if trio.lowlevel.in_trio_run() else spry_asyncio.serve
-    async with serve(app, host, port, limits=limits, timeouts=timeouts) as server:
+    async with serve(app, host, port, limits=limits, timeouts=timeouts, access_log=access_log) as server:
         yield server
 
 

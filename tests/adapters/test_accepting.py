@@ -49,6 +49,13 @@ async def test_a_port_that_is_taken_is_an_error_of_the_block_and_leaves_nothing(
     assert caught.value.errno == errno.EADDRINUSE
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 65536 + 8000])
+async def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    """Resolvers take what is left of it in 16 bits."""
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535, not"):
+        await fail_to_serve(port)
+
+
 async def test_a_port_can_be_taken_again_at_once() -> None:
     """The connections of the first server are still in TIME_WAIT (RFC 9293 §3.6.1)."""
     async with serving(App(), timeouts=Timeouts(linger=0.05)) as server:
@@ -286,6 +293,26 @@ async def test_a_socket_that_cannot_be_set_up_is_closed_and_the_server_goes_on(
     assert record.getMessage() == "internal error: connection dropped"
     assert record.exc_info is not None
     assert repr(record.exc_info[1]) == "ZeroDivisionError('ours')"
+
+
+async def test_a_session_that_cannot_be_reset_is_cut_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some systems do not let options be set on a stream that the peer has reset."""
+    with monkeypatch.context() as patch:
+        setsockopt = socket.socket.setsockopt
+
+        def fail(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+            if option == socket.SO_LINGER:
+                raise OSError(errno.EINVAL, "gone")
+            setsockopt(sock, level, option, value)
+
+        async with nothing_left():
+            async with serving(App()) as server:
+                peer = await connected(server)
+                await ask(peer)
+                patch.setattr(socket.socket, "setsockopt", fail)
+                server.abort()
+                assert await peer.receive_all() == b""
+                peer.socket.close()
 
 
 async def test_small_writes_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:

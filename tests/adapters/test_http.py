@@ -136,7 +136,7 @@ async def test_a_handler_that_raises_ends_nothing_but_its_request(caplog: pytest
     assert repr(record.exc_info[1]) == "ZeroDivisionError('in a handler')"
 
 
-async def test_each_request_is_logged_unless_that_is_turned_off(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "spry.access")
     async with serving(App()) as server, await connected(server) as peer:
         own = "{}:{}".format(*peer.socket.getsockname())
@@ -144,6 +144,16 @@ async def test_each_request_is_logged_unless_that_is_turned_off(caplog: pytest.L
         await peer.receive_until(b"!")
     [line] = [record.getMessage() for record in caplog.records if record.name == "spry.access"]
     assert line.startswith(f'{own} "GET /hello/you" 200 ')
+
+
+async def test_without_the_access_log_only_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving(App(), access_log=False) as server, await connected(server) as peer:
+        await peer.send(get(b"/raise") + get(b"/hello/you"))
+        await peer.receive_until(b"you!")
+    assert [
+        (record.name, record.levelname) for record in caplog.records if record.name.startswith("spry")
+    ] == [("spry.error", "ERROR")]
 
 
 async def test_what_one_request_puts_into_its_context_stays_there() -> None:

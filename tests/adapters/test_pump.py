@@ -324,7 +324,7 @@ async def test_what_is_said_when_the_stream_is_gone_is_dropped() -> None:
     "faulty", ["data", "eof", "deadline", "written", "data_to_send", "next_deadline", "wants_read"]
 )
 async def test_an_error_of_our_own_ends_one_connection_and_is_reported_once(faulty: str) -> None:
-    """An exception barrier stands around everything that a connection does."""
+    """An exception barrier stands around everything that a connection does, also around the end that follows from the first."""
     async with pumped() as this:
         started = anyio.Event()
         ends: list[str] = []
@@ -338,7 +338,7 @@ async def test_an_error_of_our_own_ends_one_connection_and_is_reported_once(faul
 
         this.session.driver.start(work)
         await started.wait()
-        this.session.faulty = faulty
+        this.session.faulty = (faulty, "lost")
         this.session.deadline = this.session.driver.now() + 0.02
         this.session.say(b"x")
         if faulty in ("data", "eof"):
@@ -356,7 +356,7 @@ async def test_an_error_of_our_own_ends_one_connection_and_is_reported_once(faul
 
 async def test_an_error_when_the_stream_is_lost_is_reported_once() -> None:
     async with pumped() as this:
-        this.session.faulty = "lost"
+        this.session.faulty = ("lost",)
         this.session.say(CLOSE)
         await this.until_ended()
         assert [repr(report.exception) for report in this.reports] == ["ZeroDivisionError('lost')"]

@@ -1,0 +1,114 @@
+"""A whole program on asyncio, uvloop included: make a loop, serve on it until a signal, and end in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from types import FrameType
+from typing import Final, Literal, TypeAlias
+
+from spry_asyncio.server import RunningServer, serve
+from spry_core import Application
+from spry_core.protocol import EngineName, Limits, Timeouts
+
+LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
+"""Which event loop `run` makes; ``"auto"`` is uvloop where it is installed."""
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(
+    app: Application,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    engine: EngineName = "reference",
+    access_log: bool = True,
+    loop: LoopName = "auto",
+    started: Callable[[RunningServer], None] | None = None,
+) -> None:
+    """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
+
+    In another thread than the main one there are no signals, and nothing but an exception ends it. The signal handlers are
+    put back as they were.
+
+    Args:
+        app, host, port, limits, timeouts, engine, access_log: As for `serve`.
+        loop: The event loop to make.
+        started: Called once when the server listens and signals are taken.
+
+    Raises:
+        OSError, ValueError: As for `serve`.
+        ModuleNotFoundError: ``loop="uvloop"``, and it is not installed.
+    """
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        serving = serve(
+            app, host, port, limits=limits, timeouts=timeouts, engine=engine, access_log=access_log
+        )
+        runner.run(serve_until_signal(serving, started))
+
+
+async def serve_until_signal(
+    serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
+) -> None:
+    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
+    server: RunningServer | None = None
+    stop = asyncio.Event()
+
+    def signalled() -> None:
+        if server is not None and stop.is_set():
+            server.abort()
+        stop.set()
+
+    with signals_to(signalled):
+        async with serving as server:
+            if started is not None:
+                started(server)
+            await stop.wait()
+
+
+@contextmanager
+def signals_to(handle: Callable[[], None]) -> Generator[None]:
+    """Call `handle` in the loop for SIGINT and SIGTERM, and put back what handled them before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hands signals to the main thread only
+        return
+    loop = asyncio.get_running_loop()
+
+    def from_outside(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(handle)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number in SIGNALS:
+            try:
+                loop.add_signal_handler(number, handle)
+            except NotImplementedError:  # Windows
+                signal.signal(number, from_outside)
+        yield
+    finally:
+        for number, handler in before.items():
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not a handler of Python's
+
+
+def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the loop of that name."""
+    if name != "asyncio":
+        try:
+            import uvloop  # noqa: PLC0415 - it may not be installed, and is not wanted by everybody
+
+            return uvloop.new_event_loop
+        except ImportError:
+            if name == "uvloop":
+                raise
+    return (
+        asyncio.SelectorEventLoop
+    )  # by name, because the default of Windows cannot watch a listening socket

@@ -1,0 +1,87 @@
+"""A whole program on trio: make a loop, serve on it until a signal, and end in good order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from types import FrameType
+from typing import Final
+
+import trio
+
+from spry_core import Application
+from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_trio.server import RunningServer, serve
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(
+    app: Application,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    engine: EngineName = "reference",
+    access_log: bool = True,
+    started: Callable[[RunningServer], None] | None = None,
+) -> None:
+    """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
+
+    In another thread than the main one there are no signals, and nothing but an exception ends it. The signal handlers are
+    put back as they were.
+
+    Args:
+        app, host, port, limits, timeouts, engine, access_log: As for `serve`.
+        started: Called once when the server listens and signals are taken.
+
+    Raises:
+        OSError, ValueError: As for `serve`.
+    """
+    serving = serve(app, host, port, limits=limits, timeouts=timeouts, engine=engine, access_log=access_log)
+    trio.run(serve_until_signal, serving, started)
+
+
+async def serve_until_signal(
+    serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
+) -> None:
+    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
+    server: RunningServer | None = None
+    stop = trio.Event()
+
+    def signalled() -> None:
+        if server is not None and stop.is_set():
+            server.abort()
+        stop.set()
+
+    with signals_to(signalled):
+        async with serving as server:
+            if started is not None:
+                started(server)
+            await stop.wait()
+
+
+@contextmanager
+def signals_to(handle: Callable[[], None]) -> Generator[None]:
+    """Call `handle` in the loop for SIGINT and SIGTERM, and put back what handled them before.
+
+    Not `trio.open_signal_receiver`: a second signal that nobody has read when its block ends is raised again, and would kill
+    the process at the end of an orderly shutdown.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hands signals to the main thread only
+        return
+    token = trio.lowlevel.current_trio_token()
+
+    def from_outside(number: int, frame: FrameType | None) -> None:
+        token.run_sync_soon(handle)
+
+    before = {number: signal.signal(number, from_outside) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not a handler of Python's

@@ -1,0 +1,131 @@
+"""What only trio's pump does; the rest is tested with every backend in `tests/adapters`."""
+
+from __future__ import annotations
+
+import socket
+from typing import cast
+
+import pytest
+import trio
+
+from adapters.peer import pair
+from adapters.scripted import ScriptedSession
+from spry_core.driver import Driver
+from spry_core.protocol import CLOSE
+from spry_core.serving import LogRecord, Session
+from spry_trio import Pump
+from spry_trio.pump import raising_bare
+
+
+def test_a_pump_that_is_cancelled_closes_its_session_and_goes_on_until_it_is_closed() -> None:
+    """The shield is as long as the session's own deadlines."""
+
+    async def main() -> None:
+        sock, peer = pair()
+        sessions: list[ScriptedSession] = []
+
+        def open_session(driver: Driver) -> Session:
+            session = ScriptedSession(driver)
+            session.on_shutdown = lambda: session.say(b"goodbye", CLOSE, soon=None)
+            session.is_kept = True
+            sessions.append(session)
+            return cast(Session, session)
+
+        reports: list[LogRecord] = []
+        pump = Pump(sock, open_session, reports.append)
+        ended: list[bool] = []
+
+        async def run() -> None:
+            with trio.CancelScope() as scope:
+                scopes.append(scope)
+                await pump.run()
+            ended.append(scope.cancelled_caught)
+
+        scopes: list[trio.CancelScope] = []
+        async with trio.open_nursery() as nursery, peer:
+            nursery.start_soon(run)
+            await trio.testing.wait_all_tasks_blocked()
+            [session] = sessions
+            scopes[0].cancel()
+            assert await peer.receive_all() == b"goodbye"
+            await session.until(("lost", None))
+            assert session.all("shutdown") == [(1001, "", 0.0)]
+            assert ended == []
+            session.is_kept = False
+            session.driver.notify()
+        assert ended == [True]
+        assert reports == []
+
+    trio.run(main)
+
+
+def test_a_pump_that_is_cancelled_before_it_ran_closes_too() -> None:
+    async def main() -> None:
+        sock, peer = pair()
+        sessions: list[ScriptedSession] = []
+
+        def open_session(driver: Driver) -> Session:
+            session = ScriptedSession(driver)
+            session.on_shutdown = lambda: session.say(b"goodbye", CLOSE, soon=None)
+            sessions.append(session)
+            return cast(Session, session)
+
+        reports: list[LogRecord] = []
+        pump = Pump(sock, open_session, reports.append)
+        sessions[0].driver.notify()  # before there is anybody to look
+        async with peer:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await pump.run()
+            assert scope.cancelled_caught
+            assert await peer.receive_all() == b"goodbye"
+        assert sessions[0].all("shutdown") == [(1001, "", 0.0)]
+
+    trio.run(main)
+
+
+def test_a_socket_that_is_readable_for_nothing_is_waited_for_again() -> None:
+    """As on Linux when a checksum turns out wrong: `select` had promised too much."""
+
+    class Reluctant(socket.socket):
+        refusals = 2
+
+        def recv(self, bufsize: int, flags: int = 0) -> bytes:
+            if self.refusals:
+                self.refusals -= 1
+                raise BlockingIOError
+            return super().recv(bufsize, flags)
+
+    async def main() -> None:
+        sock, peer = pair()
+        reluctant = Reluctant(fileno=sock.detach())
+        sessions: list[ScriptedSession] = []
+
+        def open_session(driver: Driver) -> Session:
+            sessions.append(ScriptedSession(driver))
+            return cast(Session, sessions[0])
+
+        reports: list[LogRecord] = []
+        async with trio.open_nursery() as nursery, peer:
+            nursery.start_soon(Pump(reluctant, open_session, reports.append).run)
+            await peer.send(b"hello")
+            await sessions[0].until(("data", b"hello"))
+            sessions[0].say(CLOSE)
+        assert reluctant.refusals == 0
+
+    trio.run(main)
+
+
+def test_a_group_of_one_is_taken_off_and_the_error_left_as_it_was() -> None:
+    error = KeyError("one")
+    with pytest.raises(KeyError) as caught, raising_bare():
+        raise BaseExceptionGroup("several", [error])
+    assert caught.value is error
+    assert error.__context__ is None
+
+
+def test_a_group_of_several_stays_one() -> None:
+    group = BaseExceptionGroup("several", [KeyError("one"), KeyError("two")])
+    with pytest.raises(BaseExceptionGroup) as caught, raising_bare():
+        raise group
+    assert caught.value is group
