@@ -142,7 +142,7 @@ def test_text_and_binary_come_back_as_they_went(page: Page) -> None:
 
 
 def test_the_page_closes_with_a_code_and_connects_again(page: Page) -> None:
-    """The server answers a Close with the same code and reason (RFC 6455 §5.5.1)."""
+    """The server answers a Close with the same code (RFC 6455 §5.5.1)."""
     echo = page.get_by_role("region", name="Echo")
     echo.get_by_label("Close code").fill("4001")
     echo.get_by_label("Close reason").fill("bye")
