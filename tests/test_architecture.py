@@ -80,13 +80,15 @@ HOUSE: Mapping[str, Ranks] = {
         ("interface",),
     ),
     "spry_asyncio": (
+        ("runner",),
         ("server",),
-        ("pump",),
+        ("listeners", "pump"),
         ("driver",),
     ),
     "spry_trio": (
+        ("runner",),
         ("server",),
-        ("pump",),
+        ("listeners", "pump"),
         ("driver",),
     ),
     "spry_cli": (
