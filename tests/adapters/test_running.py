@@ -39,8 +39,6 @@ class Program:
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                "-X",
-                "dev",
                 "-W",
                 "error",
                 str(ROOT / "tests" / "adapters" / "program.py"),
