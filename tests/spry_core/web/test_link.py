@@ -1,11 +1,470 @@
-"""The link of a WebSocket, seen through an application in memory: who gets what when the handler has returned."""
+"""What stands between a WebSocket of an application and its session: without either, and seen through an application."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
 
-from spry_core import Application, Request, WebSocket, sleep
-from spry_core.testing import TestClient
+import pytest
+
+from frames import CLOSE_FRAME, TEXT, close_payload, frame
+from sockets import SWITCH, UPGRADE, close_frame, messages
+from spry_core import (
+    Application,
+    Close,
+    ConnectionClosed,
+    ConnectionLost,
+    KeepaliveTimeout,
+    Limits,
+    ProtocolFailure,
+    ReadyState,
+    Request,
+    Timeouts,
+    WebSocket,
+    WebSocketBusyError,
+    sleep,
+)
+from spry_core.protocol import ABORT, Accept, Connection, ConnectionEnded, Message, StreamEnd
+from spry_core.testing import MemoryDriver, TestClient
+from spry_core.wakeup import WakeUp
+from spry_core.web.link import Link
+
+
+class Host:
+    """A session that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.driver = MemoryDriver()
+        self.closed = False
+        self.is_cancelling = False
+        self.touches: list[bool] = []
+        self.reported: list[BaseException] = []
+
+    def touch(self, soon: bool = False) -> None:
+        self.touches.append(soon)
+
+    def start(self, function: Callable[[], Awaitable[None]]) -> None:
+        self.driver.start(function)
+
+    def report_handler_error(self, error: BaseException) -> None:
+        self.reported.append(error)
+
+
+class Linked:
+    """A link over a real connection, and what a session would do with its events."""
+
+    def __init__(self, limits: Limits | None = None, timeouts: Timeouts | None = None) -> None:
+        self.host = Host()
+        self.connection = Connection("server", now=0.0, random=bytes, limits=limits, timeouts=timeouts)
+        self.connection.receive_data(UPGRADE, 0.0)
+        self.connection.send(Accept(), 0.0)
+        self.drop_events()
+        self.link = Link(self.connection, self.host)
+        assert self.written() == [SWITCH]
+
+    def drop_events(self) -> None:
+        while self.connection.next_event() is not None:
+            pass
+
+    def receive(self, *data: bytes) -> None:
+        for each in data:
+            self.connection.receive_data(each, 0.0)
+        self.look()
+
+    def lose(self) -> None:
+        self.connection.connection_lost(None, 0.0)
+        self.look()
+
+    def look(self) -> None:
+        while (event := self.connection.next_event()) is not None:
+            if isinstance(event, Message):
+                self.link.deliver(event.data)
+            elif isinstance(event, ConnectionEnded):
+                self.link.end()
+        self.link.notice_settling()
+
+    def written(self) -> list[bytes | StreamEnd]:
+        items = self.connection.data_to_send()
+        self.connection.bytes_written(sum(len(item) for item in items if isinstance(item, bytes)), 0.0)
+        return items
+
+    def wakes(self, wake_up: WakeUp) -> list[int]:
+        """Let a task count how often it is woken."""
+        woken = list[int]()
+
+        async def wait() -> None:
+            while True:
+                await wake_up.wait()
+                woken.append(len(woken))
+
+        self.host.driver.start(wait)
+        self.host.driver.settle()
+        return woken
+
+
+class Looking:
+    """A consumer that is called."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.seen: list[tuple[list[str | bytes], bool]] = []
+
+    def look(self) -> None:
+        self.seen.append((list(self._link.inbox), self._link.info is not None))
+
+
+# Consuming
+
+
+def test_messages_wait_in_order_and_whoever_waits_for_one_is_woken() -> None:
+    linked = Linked()
+    woken = linked.wakes(linked.link.mail)
+    linked.receive(messages("one", b"two"))
+    linked.host.driver.settle()
+    assert (list(linked.link.inbox), woken) == (["one", b"two"], [0])
+    assert (linked.link.take(), list(linked.link.inbox)) == ("one", [b"two"])
+
+
+def test_a_message_is_released_when_its_consumer_comes_back() -> None:
+    linked = Linked(limits=Limits(max_queue_size=7))
+    linked.receive(messages("é", "grüße"))
+    assert linked.connection.wants_read is False
+    assert linked.link.take() == "é"
+    assert (linked.connection.wants_read, linked.host.touches) == (False, [])
+    linked.link.come_back()
+    assert (linked.connection.wants_read, linked.host.touches) == (False, [True])
+    linked.link.come_back()
+    assert linked.link.take() == "grüße"
+    linked.link.come_back()
+    assert (linked.connection.wants_read, linked.host.touches) == (True, [True, True])
+
+
+def test_nobody_is_told_of_room_for_reading_that_was_there_before() -> None:
+    linked = Linked()
+    linked.receive(messages("one", b""))
+    for expected in ("one", b""):
+        assert linked.link.take() == expected
+        linked.link.come_back()
+    assert linked.host.touches == []
+
+
+def test_one_consumer_at_a_time() -> None:
+    link = Linked().link
+    with link.consuming("receive"):
+        with pytest.raises(WebSocketBusyError, match="listen: somebody else is receiving"):
+            link.claim(object(), "listen")
+        with pytest.raises(WebSocketBusyError, match="receive: somebody else is receiving"):
+            link.consuming("receive").__enter__()
+    consumer = object()
+    link.claim(consumer, "listen")
+    link.unclaim(object())
+    with pytest.raises(WebSocketBusyError):
+        link.claim(object(), "receive")
+    link.unclaim(consumer)
+    with link.consuming("receive"):
+        pass
+
+
+def test_who_is_called_is_called_for_each_change() -> None:
+    linked = Linked()
+    looking = Looking(linked.link)
+    linked.link.call(looking)
+    linked.receive(messages("one", "two") + close_frame(1000))
+    assert looking.seen == [(["one"], False), (["one", "two"], False), (["one", "two"], True)]
+    linked.lose()
+    assert looking.seen[3:] == [(["one", "two"], True)]
+    linked.link.unclaim(looking)
+    linked.link.look()
+    assert len(looking.seen) == 5
+
+
+# Sending
+
+
+def test_there_is_no_room_while_more_than_the_mark_is_unsent() -> None:
+    linked = Linked(limits=Limits(high_water=10))
+    woken = linked.wakes(linked.link.room)
+    linked.link.send(Message(data="12345678"))
+    assert linked.link.is_full is False
+    linked.link.send(Message(data=""))
+    assert linked.link.is_full is True
+    linked.link.look()
+    linked.host.driver.settle()
+    assert woken == []
+    assert linked.written() == [b"\x81\x0812345678", b"\x81\x00"]
+    linked.link.look()
+    linked.host.driver.settle()
+    assert (linked.link.is_full, woken) == (False, [0])
+
+
+def test_the_pump_may_wait_a_little_when_the_handler_has_more_to_do() -> None:
+    linked = Linked()
+    linked.link.send(Message(data="nothing waits"))
+    linked.receive(messages("one"))
+    linked.link.send(Message(data="one more waits"))
+    assert linked.host.touches == [False, True]
+
+
+def test_nothing_is_sent_that_could_not_go_out() -> None:
+    linked = Linked()
+    linked.link.close(Close(code=4000))
+    with pytest.raises(ConnectionClosed, match="the connection is closing") as caught:
+        linked.link.send(Message(data="late"))
+    assert caught.value.info is None
+    assert linked.written() == [b"\x88\x02\x0f\xa0"]
+
+
+# The end
+
+
+def test_the_first_close_counts_and_what_was_not_read_is_dropped() -> None:
+    linked = Linked()
+    linked.receive(messages("unread"))
+    linked.link.close(Close(code=4000))
+    linked.link.close(Close(code=4001))
+    assert (list(linked.link.inbox), linked.host.touches) == ([], [False, False])
+    linked.link.claim(object(), "receive")
+    linked.link.deliver("on its way to us when we closed")
+    assert list(linked.link.inbox) == []
+    assert linked.written() == [b"\x88\x02\x0f\xa0"]
+
+
+def test_aborting_drops_everything_and_cuts_the_stream() -> None:
+    linked = Linked()
+    linked.receive(messages("unread"))
+    linked.link.send(Message(data="unsent"))
+    linked.link.abort()
+    assert (list(linked.link.inbox), linked.connection.data_to_send()) == ([], [ABORT])
+
+
+def test_the_end_is_known_when_it_is_settled_and_everything_before_it_is_delivered() -> None:
+    """RFC 6455 §7.1.4."""
+    linked = Linked()
+    linked.connection.receive_data(messages("one") + close_frame(4000, "bye"), 0.0)
+    assert (linked.connection.close_info is not None, linked.link.info) == (True, None)
+    woken = [linked.wakes(each) for each in (linked.link.mail, linked.link.settling, linked.link.room)]
+    ending = linked.wakes(linked.link.ending)
+    linked.look()
+    linked.host.driver.settle()
+    assert linked.link.info == linked.connection.close_info
+    assert ([len(each) for each in woken], ending) == ([1, 1, 1], [])
+    assert linked.link.notice_settling() is False
+    linked.lose()
+    linked.host.driver.settle()
+    assert ending == [0]
+
+
+def test_its_state_is_that_of_the_connection() -> None:
+    linked = Linked()
+    states = [linked.link.ready_state]
+    linked.link.close(Close(code=1000))
+    states.append(linked.link.ready_state)
+    linked.lose()
+    states.append(linked.link.ready_state)
+    assert states == [ReadyState.OPEN, ReadyState.CLOSING, ReadyState.CLOSED]
+
+
+def clean(linked: Linked) -> None:
+    linked.receive(close_frame(4000))
+
+
+def closed_by_us(linked: Linked) -> None:
+    linked.link.close(Close(code=4000))
+    linked.connection.handle_deadline(5.0)
+    linked.look()
+
+
+def aborted_by_us(linked: Linked) -> None:
+    linked.link.abort()
+    linked.look()
+
+
+def lost(linked: Linked) -> None:
+    linked.lose()
+
+
+def failed(linked: Linked) -> None:
+    linked.receive(frame(TEXT, b"\xff"))
+
+
+def silent(linked: Linked) -> None:
+    linked.connection.handle_deadline(20.0)
+    linked.connection.handle_deadline(40.0)
+    linked.look()
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "code"),
+    [
+        (clean, ConnectionClosed, 4000),
+        (closed_by_us, ConnectionClosed, 4000),
+        (aborted_by_us, ConnectionClosed, 1006),
+        (lost, ConnectionLost, 1006),
+        (failed, ProtocolFailure, 1007),
+        (silent, KeepaliveTimeout, 1011),
+    ],
+)
+def test_an_exception_says_how_the_connection_ended(
+    end: Callable[[Linked], None], kind: type[ConnectionClosed], code: int
+) -> None:
+    """RFC 6455 §7.1.5."""
+    linked = Linked()
+    end(linked)
+    error = linked.link.closed_error()
+    assert (type(error), error.close_code, error.info) == (kind, code, linked.link.info)
+    assert linked.link.info is not None
+    assert error.__cause__ is linked.link.info.cause
+
+
+# The handler's end
+
+
+def test_an_error_of_the_handler_closes_and_is_the_cause_of_the_end() -> None:
+    linked = Linked()
+    error, late = LookupError("of the handler"), LookupError("late")
+    linked.link.fail_handler(error, Close(code=1011), is_logged=True)
+    linked.link.fail_handler(late, Close(code=4000), is_logged=True)
+    assert linked.written() == [frame(CLOSE_FRAME, close_payload(1011), mask=None)]
+    linked.receive(close_frame(1011))
+    assert linked.link.info is not None
+    assert (linked.link.info.cause, linked.link.info.clean, linked.host.reported) == (
+        error,
+        True,
+        [error, late],
+    )
+    assert linked.link.closed_error().info == linked.link.info
+
+
+def test_an_answer_that_a_handler_raised_is_not_reported() -> None:
+    linked = Linked()
+    linked.link.fail_handler(LookupError(), Close(code=4000), is_logged=False)
+    assert linked.host.reported == []
+
+
+def test_what_nobody_consumes_after_the_handler_is_discarded_until_somebody_does() -> None:
+    linked = Linked(limits=Limits(max_queue=2))
+    linked.receive(messages("unread", "unread too"))
+    linked.link.handler_has_returned(closes=False)
+    linked.receive(messages("three", "four", "five"))
+    assert (list(linked.link.inbox), linked.connection.wants_read) == ([], True)
+    with linked.link.consuming("receive"):
+        linked.receive(messages("six"))
+        assert linked.link.take() == "six"
+    assert linked.written() == []
+
+
+def test_what_somebody_consumes_when_the_handler_returns_is_kept() -> None:
+    linked = Linked()
+    with linked.link.consuming("receive"):
+        linked.receive(messages("kept"))
+        linked.link.handler_has_returned(closes=False)
+        assert list(linked.link.inbox) == ["kept"]
+
+
+def test_a_handler_may_close_by_returning_when_nothing_goes_on_behind_it() -> None:
+    linked = Linked()
+    linked.link.background += 1
+    linked.link.leave_alone()
+    linked.link.handler_has_returned(closes=True)
+    assert linked.written() == []
+    linked.link.background -= 1
+    linked.link.leave_alone()
+    assert linked.written() == [b"\x88\x02\x03\xe8"]
+
+
+def test_it_is_over_when_the_stream_is_gone_and_the_last_task_has_ended() -> None:
+    linked = Linked()
+    event = linked.host.driver.event()
+    linked.link.start(event.wait)
+    woken = linked.wakes(linked.link.ending)
+    linked.lose()
+    linked.host.driver.settle()
+    assert (linked.link.is_over, woken) == (False, [0])
+    event.set()
+    linked.host.driver.settle()
+    assert (linked.link.is_over, woken) == (True, [0, 1])
+
+
+def test_it_asks_its_session_what_has_become_of_that() -> None:
+    linked = Linked()
+    assert (linked.link.is_dead, linked.link.is_cancelling) == (False, False)
+    linked.host.closed = linked.host.is_cancelling = True
+    assert (linked.link.is_dead, linked.link.is_cancelling) == (True, True)
+
+
+class Block:
+    """A block that waits, and how it has ended."""
+
+    def __init__(self, linked: Linked, block: Callable[[], AbstractContextManager[object]]) -> None:
+        self._driver = linked.host.driver
+        self._event = linked.host.driver.event()
+        self._notes: list[str] = []
+        self._driver.start(self._wait, block)
+
+    async def _wait(self, block: Callable[[], AbstractContextManager[object]]) -> None:
+        with block():
+            await self._event.wait()
+            self._notes.append("let through")
+        self._notes.append("left")
+
+    def look(self) -> list[str]:
+        self._driver.settle()
+        return self._notes
+
+    def let_through(self) -> list[str]:
+        self._event.set()
+        return self.look()
+
+
+def test_a_block_may_end_when_the_end_is_settled() -> None:
+    linked = Linked()
+    block = Block(linked, linked.link.interrupted_by_settling)
+    assert block.look() == []
+    linked.receive(messages("one"))
+    assert block.look() == []
+    linked.receive(close_frame(1000))
+    assert block.look() == ["left"]
+    linked.lose()
+    assert block.let_through() == ["left"]
+
+
+def test_a_block_may_end_with_the_stream() -> None:
+    linked = Linked()
+    linked.link.cancels_on_end = True
+    block = Block(linked, linked.link.interrupted_by_end)
+    assert block.look() == []
+    linked.receive(close_frame(1000))
+    assert block.look() == []
+    linked.lose()
+    assert block.look() == ["left"]
+
+
+def test_a_block_goes_on_after_the_stream_unless_the_route_says_so() -> None:
+    linked = Linked()
+    block = Block(linked, linked.link.interrupted_by_end)
+    assert block.look() == []
+    linked.lose()
+    assert block.look() == []
+    assert block.let_through() == ["let through", "left"]
+
+
+def test_a_block_that_begins_after_the_end_ends_at_its_first_wait() -> None:
+    linked = Linked()
+    linked.link.cancels_on_end = True
+    linked.lose()
+    assert Block(linked, linked.link.interrupted_by_end).look() == ["left"]
+
+
+def test_a_block_that_was_left_is_not_interrupted_any_more() -> None:
+    linked = Linked()
+    linked.link.cancels_on_end = True
+    block = Block(linked, linked.link.interrupted_by_end)
+    assert block.let_through() == ["let through", "left"]
+    linked.lose()
+    assert block.look() == ["let through", "left"]
+
+
+# When the handler has returned
 
 
 class Handed:
