@@ -142,8 +142,8 @@ def test_numbers_are_judged_where_they_are_said(name: str) -> None:
         resolve(settings(**{name: -1}))
     with pytest.raises(TypeError):
         resolve(settings(**{name: "1"}))
-    options = resolve(settings(**{name: 0}))
-    assert {**options.limit_settings, **options.timeout_settings} == {name: 0}
+    options = resolve(settings(**{name: 1}))
+    assert {**options.limit_settings, **options.timeout_settings} == {name: 1}
 
 
 @pytest.mark.parametrize("name", ["max_fragments", "max_queue"])
