@@ -229,7 +229,8 @@ class Connection:
         if self._stream.is_lost:
             return
         if self._websocket is None:
-            self._initiator = self._initiator or "shutdown"
+            if not self._http.is_over:
+                self._initiator = self._initiator or "shutdown"
             self._http.shutdown(now)
         else:
             self._websocket.shutdown(close, now)
