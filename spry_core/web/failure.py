@@ -22,7 +22,7 @@ def part(raised: BaseException, *, is_cancelling: bool) -> tuple[BaseException |
     `Exception` is an error. `KeyboardInterrupt` and its kind are never ours. Anything else is the backend's
     cancellation: to be raised again if we are cancelling (`is_cancelling`), and else an error of the
     application, which for example has awaited a task that somebody cancelled. Of a group each part goes its
-    own way, and a group of one is that one.
+    own way; what is raised again is one of its exceptions, which says as much as all of them.
     """
     if isinstance(raised, Exception):
         return unwrap(raised), None
@@ -31,9 +31,16 @@ def part(raised: BaseException, *, is_cancelling: bool) -> tuple[BaseException |
         return (raised, None) if is_ours else (None, raised)
     group = cast("BaseExceptionGroup[BaseException]", raised)
     errors, rest = group.split(Exception)
-    if not is_cancelling and group.subgroup(_END_THE_PROCESS) is None:
+    ends = group.subgroup(_END_THE_PROCESS)
+    if not is_cancelling and ends is None:
         return group, None
-    return (None if errors is None else unwrap(errors)), rest
+    return (None if errors is None else unwrap(errors)), _first(ends or rest)
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
 
 
 def without_ends(error: BaseException) -> BaseException | None:
