@@ -148,10 +148,12 @@ class RunningServer:
     async def _accept_in(self, scope: trio.CancelScope, listener: socket.socket) -> None:
         with scope:
             while not self._core.is_closing:
-                while self._core.is_full:
+                if self._core.is_full:
                     await self._room.park()
+                    continue
                 await trio.lowlevel.wait_readable(listener)
-                if not self._core.is_full:  # another listener may have filled it
+                # While this task was being woken another listener may have filled the server, or somebody closed it.
+                if not self._core.is_full and not self._core.is_closing:
                     await self._accept(listener)
 
     async def _accept(self, listener: socket.socket) -> None:

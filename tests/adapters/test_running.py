@@ -26,6 +26,7 @@ from spry_asyncio.runner import LoopName
 from spry_core import Request, Timeouts
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
+PROGRAM: Final = Path(__file__).resolve().parent / "program.py"
 BACKENDS: Final = {"asyncio": "asyncio", "uvloop": "asyncio (uvloop)", "trio": "trio"}
 GOING_AWAY: Final = frame(CLOSE_FRAME, close_payload(1001), mask=None)
 
@@ -37,13 +38,7 @@ class Program:
 
     def __init__(self, backend: str) -> None:
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                str(ROOT / "tests" / "adapters" / "program.py"),
-                backend,
-            ],
+            [sys.executable, "-W", "error", str(PROGRAM), backend],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
             stdout=subprocess.PIPE,
