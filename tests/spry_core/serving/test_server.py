@@ -122,6 +122,19 @@ def test_shutting_down_ends_idle_connections_and_finishes_answers() -> None:
     assert client.server.closed is True
 
 
+def test_shutting_down_answers_a_head_that_has_begun_with_503() -> None:
+    """RFC 9112 §9.6."""
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(b"GET /slow HT")
+    client.shutdown()
+    assert peer.received == (
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n"
+        b"Connection: close\r\n" + DATE % 0 + b"\r\nService Unavailable\n"
+    )
+    assert peer.is_ended is True
+
+
 def test_shutting_down_closes_websockets() -> None:
     """RFC 6455 §7.4.1."""
     client = TestClient(app)

@@ -741,3 +741,208 @@ def test_room_for_an_answer_that_belongs_to_no_request_wakes_nobody() -> None:
     peer = client.connect()
     peer.send(b"\x00\r\n\r\n")
     assert peer.received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+# Whose fault it is, and what the log says of it
+
+
+def faults(client: TestClient) -> list[tuple[int, str, str]]:
+    return [
+        (record.level, record.text, repr(record.exception))
+        for record in client.reports
+        if record.logger == "spry.error"
+    ]
+
+
+def test_the_text_of_an_exception_stays_in_the_log() -> None:
+    async def handler(request: Request) -> None:
+        raise LookupError("secret")
+
+    client = http(handler)
+    assert (client.get("/").text, faults(client)) == (
+        "Internal Server Error",
+        [(40, '127.0.0.1:50000 "GET /": LookupError in the application', "LookupError('secret')")],
+    )
+    assert lines(client)[1:] == ['127.0.0.1:50000 "GET /" 500 0.0 ms']
+
+
+def test_a_group_of_one_is_logged_as_that_one() -> None:
+    async def handler(request: Request) -> None:
+        raise ExceptionGroup("a task group's", [ExceptionGroup("another's", [LookupError("inner")])])
+
+    client = http(handler)
+    client.get("/")
+    assert [what for _, _, what in faults(client)] == ["LookupError('inner')"]
+
+
+def test_two_tasks_of_a_handler_that_notice_that_the_peer_has_left_are_no_error() -> None:
+    async def handler(request: Request) -> None:
+        try:
+            await request.read()
+        except ConnectionClosed as error:
+            raise ExceptionGroup("tasks", [error, ConnectionLost(None)]) from None
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab")
+    peer.reset()
+    assert lines(client) == ['127.0.0.1:50000 "POST /" no answer 0.0 ms']
+
+
+def test_an_error_that_has_nothing_to_do_with_a_peer_that_has_left_is_logged() -> None:
+    async def handler(request: Request) -> None:
+        await sleep(1.0)
+        raise LookupError("all the same")
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(GET)
+    peer.reset()
+    client.advance(1.0)
+    assert [what for _, _, what in faults(client)] == ["LookupError('all the same')"]
+
+
+def test_a_lost_connection_of_somebody_else_is_an_error() -> None:
+    async def handler(request: Request) -> None:
+        raise ConnectionLost(None, "the database")
+
+    client = http(handler)
+    assert client.get("/").status_code == 500
+    assert [what for _, _, what in faults(client)] == ["ConnectionLost('the database')"]
+
+
+def test_an_error_behind_a_complete_answer_is_of_that_request_and_leaves_the_next_alone() -> None:
+    """The stream of the first is closed when the second, which came in one piece with it, has begun."""
+
+    class Pieces:
+        """A stream that fails when it is closed."""
+
+        def __init__(self) -> None:
+            self.left = 1
+
+        def __aiter__(self) -> Pieces:
+            return self
+
+        async def __anext__(self) -> bytes:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return b"first"
+
+        async def aclose(self) -> None:
+            raise LookupError("in the cleanup")
+
+    async def handler(request: Request) -> object:
+        if request.params["name"] == "first":
+            return Pieces()
+        await sleep(1.0)
+        return "second"
+
+    client = http(handler, path="/:name")
+    peer = client.connect()
+    peer.send(GET.replace(b"/", b"/first", 1) + GET.replace(b"/", b"/second", 1))
+    client.advance(1.0)
+    assert peer.received.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert peer.received.endswith(b"\r\n\r\nsecond")
+    assert faults(client) == [
+        (
+            40,
+            '127.0.0.1:50000 "GET /first": LookupError in the application',
+            "LookupError('in the cleanup')",
+        )
+    ]
+    assert [each.text for each in client.reports if each.logger == "spry.access"] == [
+        '127.0.0.1:50000 "GET /first" 200 0.0 ms',
+        '127.0.0.1:50000 "GET /second" 200 1000.0 ms',
+    ]
+
+
+def test_an_answer_that_broke_off_says_so_in_the_log() -> None:
+    async def handler(request: Request) -> Iterator[bytes]:
+        return iter([bytes(60_000)] * 10)
+
+    client = http(handler)
+    peer = client.connect()
+    peer.is_reading = False
+    peer.send(GET)
+    peer.reset()
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 incomplete 0.0 ms']
+
+
+def test_an_answer_that_the_connection_gave_is_in_the_log() -> None:
+    """RFC 9110 §15.5.9."""
+
+    async def handler(request: Request) -> None:
+        await request.read()
+
+    client = http(handler, timeouts=Timeouts(body=5.0))
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab")
+    client.advance(5.0)
+    assert peer.received.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert lines(client) == [
+        '127.0.0.1:50000 "POST /": the content came too slowly (RFC 9110 §15.5.9)',
+        '127.0.0.1:50000 "POST /" 408 5000.0 ms',
+    ]
+
+
+def test_a_websocket_that_its_handler_outlives_is_logged_at_its_own_end() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await sleep(60.0)
+
+    client = websocket(handler)
+    peer = opened(client)
+    client.advance(1.0)
+    peer.reset()
+    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1006 by transport 1000.0 ms']
+    client.advance(59.0)
+    assert (len(lines(client)), client.server.session_count) == (1, 0)
+
+
+def test_a_websocket_whose_handler_is_cancelled_is_logged_all_the_same() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await sleep(60.0)
+
+    client = websocket(handler)
+    peer = opened(client)
+    client.shutdown(grace=1.0)
+    peer.send(b"\x88\x82\0\0\0\0\x03\xe9")
+    peer.close()
+    client.advance(1.0)
+    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1001 by shutdown 0.0 ms']
+
+
+def test_a_hostile_peer_makes_one_line_of_bounded_length() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.closed
+
+    app = Application()
+    app.ws("/**", handler)
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(UPGRADE.replace(b"/", b"/" + b"%0a" * 2000, 1))
+    peer.take()
+    peer.send(b"\xff\xff" * 100)
+    (fault,) = faults(client)
+    assert fault[1].startswith('127.0.0.1:50000 "GET /%0a%0a')
+    assert (len(fault[1]) <= 200, fault[0], fault[2]) == (True, 30, "None")
+
+
+def test_the_answer_to_an_opening_handshake_that_took_too_long_is_in_the_log() -> None:
+    app = Application()
+
+    async def stuck(request: Request, next: Next) -> Outcome:
+        await event().wait()
+        return await next()
+
+    app.middleware.use(stuck)
+    app.ws("/", closing)
+    client = TestClient(app, timeouts=Timeouts(opening=3.0))
+    peer = client.connect()
+    peer.send(UPGRADE)
+    client.advance(3.0)
+    assert peer.take().startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert lines(client) == [
+        '127.0.0.1:50000 "GET /": the opening handshake took too long (RFC 9110 §15.6.4)',
+        '127.0.0.1:50000 "GET /" 503 3000.0 ms',
+    ]
