@@ -16,14 +16,10 @@ from spry_core.protocol import (
     ABORT,
     CLOSE,
     HALF_CLOSE,
-    BodyData,
-    BodyEnd,
-    Close,
     Connection,
     Event,
-    Message,
-    RequestHead,
     Role,
+    SentEvent,
     StreamEnd,
 )
 from traces import Owner
@@ -107,7 +103,7 @@ class CoreEnd:
         """Every event so far."""
         return self.owner.heard
 
-    def send(self, *events: RequestHead | BodyData | BodyEnd | Message | Close) -> None:
+    def send(self, *events: SentEvent) -> None:
         """Let the owner say this."""
         for event in events:
             self.conn.send(event, 0.0)
