@@ -362,6 +362,24 @@ def test_a_send_that_is_cancelled_before_it_begins_has_sent_nothing() -> None:
     assert (task.is_done, opened.stream.take()) == (True, b"")
 
 
+def test_a_send_that_is_cancelled_while_it_lets_others_run_has_sent_nothing() -> None:
+    opened = Opened()
+
+    async def send() -> None:
+        for n in range(32):
+            if n == 31:  # this one lets others run
+                for _ in range(20):
+                    opened.driver.start(cancel)
+            await opened.ws.send("x")
+
+    async def cancel() -> None:
+        task.cancel()
+
+    task = opened.driver.start(send)
+    opened.driver.settle()
+    assert (task.is_done, len(opened.peer.texts())) == (True, 31)
+
+
 def test_a_send_that_is_cancelled_while_it_waits_is_on_its_way_whole() -> None:
     opened = stalled()
     sending = opened.start(opened.ws.send, "cancelled while waiting")
