@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from spry_core.protocol.events import RequestHead
+
 ACCESS: Final = "spry.access"
 """The logger of one line per request and per WebSocket."""
 
@@ -15,6 +17,8 @@ INFO: Final = 20
 WARNING: Final = 30
 FAULT: Final = 40
 
+_LONGEST_METHOD: Final = 10
+_LONGEST_TARGET: Final = 100
 _ESCAPED: Final = b'"\\'
 
 
@@ -44,3 +48,8 @@ def printable(data: bytes, longest: int) -> str:
         for each in data[:longest]
     )
     return text if len(text) <= longest and len(data) <= longest else text[: longest - 3] + "..."
+
+
+def request_line(head: RequestHead) -> str:
+    """Write what was asked for, in quotes and within bounds, for a line of a log."""
+    return f'"{printable(head.method, _LONGEST_METHOD)} {printable(head.target, _LONGEST_TARGET)}"'

@@ -36,7 +36,7 @@ from spry_core.protocol.events import (
 from spry_core.protocol.stream import StreamEnd
 from spry_core.serving.answer import answer, answer_whole
 from spry_core.serving.exchange import HttpExchange
-from spry_core.serving.record import ACCESS, ERROR, FAULT, INFO, WARNING, LogRecord, printable
+from spry_core.serving.record import ACCESS, ERROR, FAULT, INFO, WARNING, LogRecord, request_line
 from spry_core.tasks import Timers, enter
 from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort
@@ -47,8 +47,6 @@ from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request
 from spry_core.web.response import Response
 
-_LONGEST_METHOD: Final = 10
-_LONGEST_TARGET: Final = 100
 _LONGEST_FAILURE: Final = 200
 """Characters of a line that a peer's fault makes: its target must not fill the log."""
 
@@ -77,11 +75,11 @@ class Session:
         self.connection = connection
         self.driver = driver
         self.stream = stream
-        self.timers = Timers()
+        self.timers: Timers = Timers()
         """What handlers wait for (`spry_core.tasks`), and the stages of a shutdown."""
-        self.is_draining = False
+        self.is_draining: bool = False
         """True when the server shuts down."""
-        self.is_cancelling = False
+        self.is_cancelling: bool = False
         """True since the tasks were cancelled; what is started later is cancelled at once."""
         self._owner = owner
         self._tasks: dict[object, Task] = {}
@@ -389,17 +387,12 @@ class Session:
 
     def _where(self, exchange: HttpExchange | None) -> str:
         peer = self.stream.peer or "peer"
-        return peer if exchange is None else f"{peer} {_request_line(exchange)}"
+        return peer if exchange is None else f"{peer} {request_line(exchange.head)}"
 
     def _log_access(self, exchange: HttpExchange, outcome: str) -> None:
         milliseconds = (self.driver.now() - exchange.started) * 1000
         text = f"{self._where(exchange)} {outcome} {milliseconds:.1f} ms"
         self._owner.report(LogRecord(logger=ACCESS, level=INFO, text=text))
-
-
-def _request_line(exchange: HttpExchange) -> str:
-    head = exchange.head
-    return f'"{printable(head.method, _LONGEST_METHOD)} {printable(head.target, _LONGEST_TARGET)}"'
 
 
 def _outcome(exchange: HttpExchange) -> str:

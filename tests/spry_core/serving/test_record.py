@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spry_core.serving.record import ACCESS, ERROR, LogRecord, printable
+from spry_core.protocol.events import RequestHead
+from spry_core.serving.record import ACCESS, ERROR, LogRecord, printable, request_line
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,8 @@ def test_a_record_is_complete_as_it_is() -> None:
     record = LogRecord(logger=ERROR, level=40, text="text", exception=error)
     assert (record.logger, record.level, record.text, record.exception) == ("spry.error", 40, "text", error)
     assert LogRecord(logger=ACCESS, level=20, text="text").exception is None
+
+
+def test_what_was_asked_for_is_quoted_and_bounded() -> None:
+    head = RequestHead(method=b"PROPPATCHES", target=b'/"' + b"x" * 200)
+    assert request_line(head) == '"PROPPAT... /\\x22' + "x" * 92 + '..."'
