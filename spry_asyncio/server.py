@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -43,6 +44,7 @@ class RunningServer:
         self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in listeners]
         """Host and port of each listening socket."""
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
         self._core = core
         self._listeners = listeners
         self._accept_pause = accept_pause
@@ -120,8 +122,9 @@ class RunningServer:
             self._stop_listening()
         else:
             self._accept_or_not()
-        self._set_timer()
+        self._set_timer(self._core.next_deadline())
         if self._core.is_closing and not self._pumps:
+            self._set_timer(None)
             self._ended.set()
 
     def _accept_or_not(self) -> None:
@@ -143,10 +146,9 @@ class RunningServer:
         if self._pause is not None:
             self._pause.cancel()
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        deadline = self._core.next_deadline()
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._time_has_come)
 
     def _time_has_come(self) -> None:
@@ -163,7 +165,8 @@ class RunningServer:
             self._rest(error)
             return
         self._has_complained = False
-        self._connect(sock, address)
+        # Not in the context of this call: when the server was full, it is that of the handler which made room.
+        self._context.run(self._connect, sock, address)
         self._look()
 
     def _rest(self, error: OSError) -> None:

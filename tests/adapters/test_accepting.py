@@ -6,6 +6,7 @@ import errno
 import resource
 import socket
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import anyio
 import httpx
@@ -14,7 +15,7 @@ import pytest
 from adapters.leaks import nothing_left
 from adapters.peer import Peer, connect
 from adapters.serving import App, Running, connected, serving
-from spry_core import Limits, Timeouts
+from spry_core import Limits, Request, Timeouts
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +147,26 @@ async def test_connections_beyond_the_limit_wait_until_others_have_gone() -> Non
             assert is_silent(fourth)
             second.socket.close()
             assert (await fourth.receive_until(b"!")).endswith(b"Hello, you!")
+
+
+async def test_a_connection_that_makes_room_leaves_its_context_to_nobody() -> None:
+    """Its timer was set by its handler, and the next connection is accepted because that timer has closed it."""
+    user: ContextVar[str] = ContextVar("user", default="nobody")
+    app = App()
+
+    @app.get("/user/:name")
+    def remember(request: Request) -> str:
+        before = user.get()
+        user.set(request.params["name"])
+        return f"{before}!"
+
+    limits, timeouts = Limits(max_connections=1), Timeouts(keep_alive=0.02, linger=0.02)
+    async with serving(app, limits=limits, timeouts=timeouts) as server:
+        async with await connected(server) as first, await connected(server) as second:
+            for peer in (first, second):
+                await peer.send(b"GET /user/somebody HTTP/1.1\r\nHost: test\r\n\r\n")
+            for peer in (first, second):
+                assert (await peer.receive_until(b"!")).endswith(b"\r\n\r\nnobody!")
 
 
 async def test_a_server_that_is_full_can_be_closed() -> None:
