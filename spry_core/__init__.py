@@ -2,7 +2,8 @@
 
 Here is what applications are made of. The wire is in `spry_core.protocol`, the look-up in
 `spry_core.routing`, what a backend drives in `spry_core.serving`, what handlers do with time in
-`spry_core.tasks`, what tests need in `spry_core.testing`."""
+`spry_core.tasks`, what tests need in `spry_core.testing`.
+"""
 
 from __future__ import annotations
 

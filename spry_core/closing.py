@@ -1,7 +1,8 @@
 """How a connection ends: the Close frame's content, which codes may be in it, and the record of an end.
 
 This stands at the bottom of the house because the errors carry the record (`spry_core.errors`), the protocol
-fills it in (`spry_core.protocol`) and middleware, handlers and logs read it."""
+fills it in (`spry_core.protocol`) and middleware, handlers and logs read it.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class CloseInfo:
     """How a connection ended; for a WebSocket complete as soon as the end is settled.
 
     Settled means: both Close frames are through, or we failed the connection, or the stream is lost, or the
-    closing handshake ran out of time. The end of the TCP connection may come a little later."""
+    closing handshake ran out of time. The end of the TCP connection may come a little later.
+    """
 
     initiator: Initiator
     """Who ended it."""

@@ -2,7 +2,8 @@
 
 Everything that differs between backends is here; whoever writes these six and a pump has written a backend. A
 wake-up carries nothing: state is in the session, a waiter looks again in a loop, and `Event.set` wakes all.
-So a waiter that is cancelled after it was woken loses neither a message nor somebody else's turn."""
+So a waiter that is cancelled after it was woken loses neither a message nor somebody else's turn.
+"""
 
 from __future__ import annotations
 
@@ -80,5 +81,6 @@ class Driver(Protocol):
         early enough.
 
         It may write at once, and so call `bytes_written` or `connection_lost` of that session before it
-        returns."""
+        returns.
+        """
         ...

@@ -1,7 +1,8 @@
 """Every error of Spry, in one tree.
 
 A peer's mistake is an event that carries a `RemoteProtocolError`; a caller's mistake is an exception that
-changed nothing. Wrong arguments are plain `TypeError` and `ValueError`."""
+changed nothing. Wrong arguments are plain `TypeError` and `ValueError`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Waiting for a change of state, on the driver's one-shot events.
 
 A wake-up carries nothing: who was woken looks at the state again, in a loop. An event is made only by those
-who must wait."""
+who must wait.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Checkpoints:
     """Counts operations that need not wait, and lets other tasks run at every 32nd of them.
 
     Without it a sender whose peer keeps up would never let the event loop go on; at every operation it would
-    cost more than the operation itself."""
+    cost more than the operation itself.
+    """
 
     __slots__ = ("_count", "_driver")
 

@@ -3,7 +3,8 @@
 
 `ChunkScanner` walks over the bytes, wherever they were cut, and says how many of them may go to the engine:
 complete lines and payload. What it lets through keeps every limit, so the engine behind it has only the
-decoding to do."""
+decoding to do.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class ChunkScanner:
         extensions, payload, trailers.
 
         Raises `RemoteProtocolError` as soon as the bytes that are there break the framing or a limit; what
-        stood before the fault is returned first, and the next call raises."""
+        stood before the fault is returned first, and the next call raises.
+        """
         taken = bytearray()
         while held and not self.is_done and self._error is None:
             try:

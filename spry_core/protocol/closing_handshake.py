@@ -2,7 +2,8 @@
 
 A state says which Close frames have passed. What is not a state: a message that goes out in pieces is held by
 the sender's half in `websocket`; a connection that we failed parses nothing more, whatever its state; whether
-the stream is open is a fact about the stream."""
+the stream is open is a fact about the stream.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@
     next_deadline  handle_deadline           shutdown, abort
 
 What changes state returns None; events and bytes are always fetched. A peer's mistake is an event, a caller's
-mistake an exception that changed nothing. Exactly one `ConnectionEnded` comes, always last."""
+mistake an exception that changed nothing. Exactly one `ConnectionEnded` comes, always last.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +126,8 @@ class Connection:
         """Hand over what to write now, in order, each byte once.
 
         At its end stands at most one `StreamEnd`: ``HALF_CLOSE`` and ``CLOSE`` come after the bytes,
-        ``ABORT`` drops what is unsent."""
+        ``ABORT`` drops what is unsent.
+        """
         return self._stream.data_to_send()
 
     def bytes_written(self, n: int, now: float) -> None:

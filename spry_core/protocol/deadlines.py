@@ -1,7 +1,8 @@
 """The named deadlines of one connection, over a clock that is only ever an argument.
 
 A deadline can stand still: the peer's silence is not judged while it is we who do not read (`hold`,
-`resume`)."""
+`resume`).
+"""
 
 from __future__ import annotations
 

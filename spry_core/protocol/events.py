@@ -1,7 +1,8 @@
 """What can happen on a connection: facts, frozen, the same class in both directions.
 
 `Connection.next_event` gives them, `Connection.send` takes them; the method that an event passes through says
-which way it went. Bytes are as on the wire."""
+which way it went. Bytes are as on the wire.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 A state says how far the request has come and how far its final answer has. What is not a state: interim
 answers (1xx) change nothing; how many bytes of a content are left lives with the framing in `http1`; a
 connection that failed or is over is a fact about the stream. The table is the same for both roles: a server
-receives the request side, a client sends it."""
+receives the request side, a client sends it.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 `examine` looks at a request, `response` writes the 101, `request` and `check` are the client's two halves.
 Who answers, and whether an offer is taken, is not decided here: only the owner of a connection knows the
-route."""
+route.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
     ordinary request.
 
     A request without ``Upgrade: websocket`` and ``Connection: upgrade``, in HTTP/1.0, or of another method
-    than GET offers nothing: a server may ignore Upgrade (RFC 9110 §7.8)."""
+    than GET offers nothing: a server may ignore Upgrade (RFC 9110 §7.8).
+    """
     headers = head.headers
     if head.method != b"GET" or head.http_version != b"1.1":
         return None
@@ -67,7 +69,8 @@ def response(offer: Offer, accept: Accept) -> ResponseHead:
     """Write the 101 that takes up `offer` (RFC 6455 §4.2.2).
 
     Raises `ValueError` for a subprotocol or an extension that was not offered, or a field that is not allowed
-    there."""
+    there.
+    """
     if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
         raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
     offered = {_name(each) for each in offer.extensions}
@@ -101,7 +104,8 @@ def request(
     """Write a client's opening handshake with a fresh key of 16 bytes from `random` (RFC 6455 §4.1).
 
     Raises `ValueError` for subprotocols that are no tokens or not different, or a field that is not allowed
-    there."""
+    there.
+    """
     if len(set(subprotocols)) < len(subprotocols) or not all(is_token(each) for each in subprotocols):
         raise ValueError("subprotocols are different tokens (RFC 6455 §4.1)")
     offer = Offer(key=b64encode(random(16)), subprotocols=tuple(subprotocols), extensions=tuple(extensions))

@@ -3,7 +3,8 @@ is trusted with.
 
 `HeadScanner` walks over the bytes line by line, wherever they were cut, and judges each line when it is
 complete: length first, then syntax. Only a whole, valid head goes to an engine, in one piece. `check_request`
-and `check_response` then judge what the fields say together, and find the framing of the content."""
+and `check_response` then judge what the fields say together, and find the framing of the content.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ What the peer sent lies in `_held` until it is its turn: the head of the next re
 the present exchange is over, so answers come in order and what is behind an opening handshake is never taken
 for HTTP. Incoming bytes pass the scanners of `head` and `chunked` before the engine sees them; outgoing
 events pass the table of `exchange` and the checks here before the engine writes them. So every rule stands
-above the engines, once."""
+above the engines, once.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Every limit and every duration, by name. All of them are settings, and none of them is anywhere else.
 
 Sizes are bytes, durations seconds. A value equal to a limit passes. A line is counted without its CRLF, a
-section with all of its CRLFs but without the empty line that ends it."""
+section with all of its CRLFs but without the empty line that ends it.
+"""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ def check_response_head(
     """Check a final response of ours; return its fields and its content.
 
     Without Content-Length the content is chunked, or goes to the end of the stream for HTTP/1.0 (RFC 9112
-    §6.3)."""
+    §6.3).
+    """
     if not 200 <= head.status_code <= 599:
         raise ValueError(f"{head.status_code} is no final status code (RFC 9110 §15)")
     if request.method == b"CONNECT" and head.status_code < 300:

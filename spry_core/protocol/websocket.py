@@ -3,7 +3,8 @@
 It is given an accepted stream and nothing of HTTP. Frames are the engine's, whole messages are made in
 `assembly`, which Close frames have passed says the table of `closing_handshake`. A connection that we *fail*
 (RFC 6455 §7.1.7) parses nothing more, but what was received before the fault is delivered and may still be
-answered: the Close frame waits until it is released."""
+answered: the Close frame waits until it is released.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ events, starts a task for each request, feeds contents and inboxes, and ends wha
 drives a bare `Connection` drives a session too.
 
 It never runs a handler inside a call of the pump (a sync callback of `ws.listen` excepted), and `notify` is
-always the last thing it does, since the driver may write at once and so come back in."""
+always the last thing it does, since the driver may write at once and so come back in.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ def close_for(error: BaseException) -> Close:
     """Return the Close frame for an exception that left a handler (RFC 6455 §7.4.1).
 
     `WebSocketClose` says its own code, `Abort` of 4xx is 1008, everything else 1011 with an empty reason: the
-    text of an exception never goes to the wire."""
+    text of an exception never goes to the wire.
+    """
     match error:
         case WebSocketClose():
             return error.close
@@ -73,7 +74,8 @@ def close_for(error: BaseException) -> Close:
 def fail_handler(link: Link, error: BaseException) -> None:
     """Close the connection because its handler, or a callback of it, raised `error`, and log that once.
 
-    What is an answer is not logged, and `ConnectionClosed` of a connection that has closed is no error."""
+    What is an answer is not logged, and `ConnectionClosed` of a connection that has closed is no error.
+    """
     remaining = error if link.connection.is_open else without_ends(error)
     if remaining is None:
         return

@@ -12,7 +12,8 @@ class Items(Generic[T]):
     """The items of an iterable of either kind, asked for one by one.
 
     An object and not an async generator: left early it holds nothing that would have to be closed in turn, so
-    `aclose` closes what the application gave, and nothing else needs it."""
+    `aclose` closes what the application gave, and nothing else needs it.
+    """
 
     def __init__(self, source: AsyncIterable[T] | Iterable[T]) -> None:
         self._source = source

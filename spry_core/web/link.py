@@ -2,7 +2,8 @@
 
 The session pours in what the connection tells (`deliver`, `look`, `notice_settling`, `end`); `WebSocket` and
 `Subscription` take out and wait. Nothing in here does any protocol: states, limits and codes are the
-connection's."""
+connection's.
+"""
 
 from __future__ import annotations
 

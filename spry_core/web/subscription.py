@@ -2,7 +2,8 @@
 
 A sync callback is called inside `receive_data`, without a task switch; what an async one returns is awaited
 in a task of the connection, and the next message waits for it. It waits too while more than the high-water
-mark is unsent, so that ``ws.listen(ws.add)`` is an echo with backpressure."""
+mark is unsent, so that ``ws.listen(ws.add)`` is an echo with backpressure.
+"""
 
 from __future__ import annotations
 

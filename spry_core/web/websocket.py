@@ -2,7 +2,8 @@
 
 It is written once, over what the driver lends: every wait looks at the state again in a loop, every effect
 comes after the last wait before it and before the only wait after it. So a cancelled `receive` has lost
-nothing, and a cancelled `send` has sent its message whole or not at all."""
+nothing, and a cancelled `send` has sent its message whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +116,8 @@ class WebSocket:
         """Iterate over the messages.
 
         The loop ends when the connection has closed cleanly or we closed it, and raises what `receive` raises
-        otherwise. After it, `close_info` is set."""
+        otherwise. After it, `close_info` is set.
+        """
         return self
 
     async def __anext__(self) -> str | bytes:

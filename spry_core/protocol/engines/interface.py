@@ -2,7 +2,8 @@
 
 An engine gets only bytes whose framing the protocol has judged (`spry_core.protocol.head`,
 `spry_core.protocol.chunked`), so every engine gives the same events and the same verdicts. Faults of the peer
-that an engine finds all the same are `RemoteProtocolError`."""
+that an engine finds all the same are `RemoteProtocolError`.
+"""
 
 from __future__ import annotations
 

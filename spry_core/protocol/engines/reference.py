@@ -3,7 +3,8 @@ file.
 
 wsproto is used below its own connection class: that one reports its parse failures as if the peer had closed,
 shortens close reasons and draws masks from the operating system. Here its decoder reads, and a server-role
-`FrameProtocol` writes unmasked frames, which are masked with bytes from the source that was passed in."""
+`FrameProtocol` writes unmasked frames, which are masked with bytes from the source that was passed in.
+"""
 
 from __future__ import annotations
 
