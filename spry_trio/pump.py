@@ -175,7 +175,7 @@ class Pump:
 
     def _close(self, now: float) -> None:
         """Close with 1001 and without grace: whoever cancels is waiting."""
-        self._session.shutdown(1001, "", now, grace=0.0)
+        self._session.shutdown(now, grace=0.0)
 
     def _look(self, as_writer: bool = False) -> None:
         """Do what the session wants done: bytes, reading, deadline, end."""

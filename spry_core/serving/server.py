@@ -76,7 +76,7 @@ class Server:
         session = Session(self, connection, driver, stream)
         self._sessions[session] = None
         if self._is_closing:  # it was accepted a moment before
-            session.drain(self._code, self._reason, driver.now(), self._left(driver.now()))
+            session.drain(driver.now(), self._code, self._reason, grace=self._left(driver.now()))
         return session
 
     @property
@@ -151,7 +151,7 @@ class Server:
             self._timers.add(following, lambda: self._end_some(waiting, batch, interval, self._now))
 
     def _end(self, session: Session, now: float) -> None:
-        session.shutdown(self._code, self._reason, now, self._left(now))
+        session.shutdown(now, self._code, self._reason, grace=self._left(now))
 
     def _left(self, now: float) -> float | None:
         return None if self._until is None else max(0.0, self._until - now)

@@ -150,16 +150,16 @@ class Session:
 
     # Ending from outside
 
-    def shutdown(self, code: int, reason: str, now: float, grace: float | None = None) -> None:
+    def shutdown(self, now: float, code: int = 1001, reason: str = "", *, grace: float | None = None) -> None:
         """End politely: a WebSocket with this Close, HTTP after the present answer.
 
         Handlers that still run `grace` seconds later (`Timeouts.grace` for None) are cancelled, and
         `Timeouts.close_timeout` after that the stream is cut. A second call may shorten the grace and changes nothing else.
         """
-        self.drain(code, reason, now, grace)
+        self.drain(now, code, reason, grace=grace)
         self._notify()
 
-    def drain(self, code: int, reason: str, now: float, grace: float | None = None) -> None:
+    def drain(self, now: float, code: int = 1001, reason: str = "", *, grace: float | None = None) -> None:
         """Do the same, for who looks at the session afterwards anyway."""
         if self.closed:
             return

@@ -109,7 +109,7 @@ class ScriptedSession:
             self.deadline = None
             self._hear("deadline", self.unsent)
 
-    def shutdown(self, code: int, reason: str, now: float, grace: float | None = None) -> None:
+    def shutdown(self, now: float, code: int = 1001, reason: str = "", *, grace: float | None = None) -> None:
         self._hear("shutdown", (code, reason, grace))
         self.on_shutdown()
 

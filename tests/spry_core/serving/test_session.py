@@ -472,12 +472,12 @@ def test_a_session_can_be_told_to_end_alone() -> None:
     pump.start(session, session)
     peer = MemoryPeer(client.driver, ours)
     peer.send(UPGRADE)
-    session.shutdown(1001, "", client.now)
+    session.shutdown(client.now)
     client.driver.settle()
     assert (peer.take(), other.take()) == (SWITCH + b"\x88\x02\x03\xe9", b"")
     peer.close()
     assert session.closed is True
-    session.shutdown(1001, "", client.now)
+    session.shutdown(client.now)
     assert session.data_to_send() == []
 
 
@@ -546,7 +546,7 @@ def test_without_a_grace_handlers_are_left_alone() -> None:
     client = http(waiting, timeouts=Timeouts(grace=None))
     session, peer = held(client)
     peer.send(GET)
-    session.shutdown(1001, "", client.now)
+    session.shutdown(client.now)
     client.advance(1e6)
     assert len(client.driver.tasks()) == 1
 
@@ -555,7 +555,7 @@ def test_a_handler_that_is_cancelled_leaves_a_503() -> None:
     client = http(waiting)
     session, peer = held(client)
     peer.send(GET)
-    session.shutdown(1001, "", client.now, 2.0)
+    session.shutdown(client.now, grace=2.0)
     client.advance(2.0)
     assert peer.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert [record.text for record in client.reports] == ['peer "GET /" 503 2000.0 ms']
@@ -565,7 +565,7 @@ def test_a_websocket_that_is_not_closed_in_time_is_cut() -> None:
     client = websocket(closing, timeouts=Timeouts(close_timeout=9.0))
     session, peer = held(client)
     peer.send(UPGRADE)
-    session.shutdown(1001, "", client.now, 0.0)
+    session.shutdown(client.now, grace=0.0)
     client.driver.settle()
     client.advance(8.9)
     assert (peer.take(), peer.is_reset) == (SWITCH + b"\x88\x02\x03\xe9", False)
@@ -581,7 +581,7 @@ def test_an_answer_that_nobody_reads_is_cut_after_the_grace_and_the_close_timeou
     session, peer = held(client)
     peer.is_reading = False
     peer.send(GET)
-    session.shutdown(1001, "", client.now, 2.0)
+    session.shutdown(client.now, grace=2.0)
     client.advance(6.9)
     assert peer.is_reset is False
     client.advance(0.1)
