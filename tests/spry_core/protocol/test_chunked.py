@@ -193,6 +193,8 @@ def test_payload_passes_as_it_comes() -> None:
     assert scanner.take(held) == b"l"
     held += b"lo"
     assert scanner.take(held) == b"lo"
+    held += b"\r\n"
+    assert scanner.take(held) == b"\r\n"
     assert held == b""
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from frames import CLOSE_FRAME, CONTINUATION, TEXT, close_payload, frame
+from frames import CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
@@ -153,6 +153,7 @@ def test_nobody_consumes_less_than_nothing(make: Callable[[], Connection]) -> No
     conn = make()
     with pytest.raises(LocalProtocolError, match=r"^-1 bytes cannot be consumed$"):
         conn.release(-1, 0.0)
+    conn.release(0, 0.0)
 
 
 def test_what_is_consumed_lets_reading_go_on() -> None:
@@ -169,6 +170,14 @@ def test_what_is_consumed_lets_reading_go_on() -> None:
     assert not conn.wants_read
     conn.release(1, 0.0)
     assert conn.wants_read
+
+
+def test_a_pong_that_had_no_room_comes_when_there_is_some() -> None:
+    conn = open_websocket(limits=Limits(high_water=1))
+    conn.send(Message(data=""), 0.0)
+    conn.receive_data(frame(PING, b"p"), 0.0)
+    assert said(conn) == frame(TEXT, mask=None)
+    assert said(conn) == frame(PONG, b"p", mask=None)
 
 
 def test_what_came_behind_the_opening_handshake_belongs_to_the_websocket() -> None:
@@ -275,6 +284,7 @@ def test_a_deadline_may_end_the_connection() -> None:
 def test_a_shutdown_may_end_the_connection() -> None:
     conn = connection()
     conn.shutdown(0.0)
+    assert fetched(conn) == (b"", HALF_CLOSE)
     assert end_of_http(conn).initiator == "shutdown"
 
 
@@ -285,6 +295,9 @@ def test_a_shutdown_that_comes_too_late_ends_nothing() -> None:
 
 
 def test_a_shutdown_closes_a_websocket() -> None:
+    conn = open_websocket()
+    conn.shutdown(0.0)
+    assert fetched(conn) == (frame(CLOSE_FRAME, close_payload(1001), mask=None), None)
     conn = open_websocket()
     conn.shutdown(0.0, 1012, "again")
     assert fetched(conn) == (frame(CLOSE_FRAME, close_payload(1012, "again"), mask=None), None)

@@ -139,6 +139,16 @@ def test_a_ping_is_answered_while_less_than_the_mark_is_unsent(unsent: int, is_a
     assert conn.buffered_amount == unsent + 3 * is_answered
 
 
+def test_no_pong_follows_a_close() -> None:
+    """RFC 6455 §5.5.1."""
+    conn = server(limits=Limits(high_water=1))
+    conn.send(Message(data="xx"), T0)
+    conn.receive_data(frame(PING, b"1"), T0)
+    conn.send(Close(), T0)
+    assert said(conn) == frame(TEXT, b"xx", mask=None) + close_of_server(None)
+    assert said(conn) == b""
+
+
 @pytest.mark.parametrize("end", [Connection.receive_eof, Connection.abort])
 def test_a_pong_that_had_no_room_is_forgotten_when_the_connection_ends(
     end: Callable[[Connection, float], None],
@@ -806,6 +816,20 @@ def test_what_is_released_is_the_oldest_first_and_nothing_stands_for_an_empty_me
         conn.release(n, T0)
         left.append(conn.wants_read)
     assert left == [False] * 6 + [True]
+
+
+def test_a_message_may_be_released_bit_by_bit() -> None:
+    conn = server(limits=Limits(max_queue_size=10))
+    conn.receive_data(frame(BINARY, b"x" * 12), T0)
+    left: list[bool] = []
+    for n in (1, 1, 1, 9):
+        conn.release(n, T0)
+        left.append(conn.wants_read)
+    assert left == [False, False, True, True]
+    conn.receive_data(frame(BINARY, b"x" * 9), T0)
+    assert conn.wants_read
+    conn.receive_data(frame(BINARY, b"x"), T0)
+    assert not conn.wants_read
 
 
 def test_one_release_may_stand_for_several_messages() -> None:
