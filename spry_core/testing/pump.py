@@ -201,7 +201,9 @@ class MemoryPump:
                 self._unsent.popleft()
                 self._end_with(item)
                 continue
-            room = max(0, self._window - len(self._end.outgoing))
+            room = self._window - len(self._end.outgoing)
+            if room <= 0:  # an empty write would wake the reader, which could wake us for nothing in turn, for ever
+                return taken
             self._end.outgoing.write(item[:room])
             taken += len(item[:room])
             if room < len(item):
