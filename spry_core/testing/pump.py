@@ -202,7 +202,8 @@ class MemoryPump:
                 self._end_with(item)
                 continue
             room = self._window - len(self._end.outgoing)
-            if room <= 0:  # an empty write would wake the reader, which could wake us for nothing in turn, for ever
+            # An empty write would wake the reader, which could wake us for nothing in turn, for ever.
+            if room <= 0:
                 return taken
             self._end.outgoing.write(item[:room])
             taken += len(item[:room])
