@@ -119,6 +119,18 @@ def test_a_full_pipe_takes_no_more_until_the_peer_reads() -> None:
     assert (peer.incoming.read(9), peer.incoming.is_finished) == (b"h", True)
 
 
+def test_two_pumps_with_full_pipes_come_to_rest() -> None:
+    """Neither reads, so neither has room: a look of one gives the other nothing to look at."""
+    driver = MemoryDriver()
+    faces = [Face(driver), Face(driver)]
+    for face, end in zip(faces, stream(), strict=True):
+        face.wants_read = False
+        face.to_send = [b"abcd"]
+        MemoryPump(driver, end, "connection", window=3).start(face)
+    driver.settle()
+    assert [face.calls for face in faces] == [[("written", 3, 0.0)], [("written", 3, 0.0)]]
+
+
 def test_after_a_half_close_reading_goes_on() -> None:
     driver, face, pump, peer = pumped()
     face.to_send = [b"last", HALF_CLOSE]
