@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, Protocol
@@ -65,7 +66,7 @@ def run(app: Application, settings: RunSettings) -> None:
         nonlocal is_listening
         is_listening = True
         where = " and ".join(address(host, port) for host, port in server.addresses)
-        print(f"spry {VERSION} on {where} ({backend})", file=sys.stderr, flush=True)
+        announce(f"spry {VERSION} on {where} ({backend})")
 
     try:
         serve(app, settings, started)
@@ -73,6 +74,13 @@ def run(app: Application, settings: RunSettings) -> None:
         if is_listening:
             raise
         raise CommandError(f"cannot listen on {settings.host}:{settings.port}: {reason(error)}") from None
+
+
+def announce(line: str) -> None:
+    """Print on standard error. Where that is closed, full or a pipe without a reader, the server is not worse for it."""
+    if sys.stderr is not None:  # `print` would take standard output instead
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def serve_on_asyncio(

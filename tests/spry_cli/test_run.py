@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -107,6 +108,28 @@ def test_the_first_line_names_every_address_as_a_uri(
     adapter.server.addresses = [("127.0.0.1", 80), ("::1", 80)]
     run(Application(), RunSettings(loop="asyncio"))
     assert capsys.readouterr().err == f"spry {VERSION} on http://127.0.0.1:80 and http://[::1]:80 (asyncio)\n"
+
+
+def test_where_standard_error_is_closed_standard_output_stays_empty(
+    adapter: FakeAdapter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    run(Application(), RunSettings(loop="asyncio"))
+    assert len(adapter.calls) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_first_line_that_nobody_can_read_does_not_stop_the_server(
+    adapter: FakeAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as unread:
+        monkeypatch.setattr(sys, "stderr", unread)
+        run(Application(), RunSettings(loop="asyncio"))
+        assert len(adapter.calls) == 1
+        with pytest.raises(BrokenPipeError):
+            unread.close()
 
 
 def test_asyncio_gets_every_setting(adapter: FakeAdapter) -> None:
