@@ -134,6 +134,15 @@ def test_a_request_and_its_answer() -> None:
     assert said(conn) == b"HTTP/1.1 404 Not Found\r\nX-B: 1\r\nContent-Length: 5\r\n\r\nhello"
 
 
+def test_a_request_that_is_complete_has_no_deadline() -> None:
+    """The owner may take its time."""
+    conn = server()
+    conn.receive_data(post(b"abc")[:-1], T0)
+    assert conn.next_deadline() == T0 + 20
+    conn.receive_data(b"c", T0 + 1)
+    assert conn.next_deadline() is None
+
+
 def test_chunks_and_trailers_are_decoded_and_never_merged_into_the_headers() -> None:
     """RFC 9112 §7.1, RFC 9110 §6.5."""
     conn = server()
@@ -700,6 +709,15 @@ def test_unread_content_must_come_in_time() -> None:
     assert fetched(conn) == (b"", HALF_CLOSE)
     conn.handle_deadline(T0 + 4)
     assert fetched(conn) == (b"", CLOSE)
+
+
+def test_unread_content_that_came_in_time_leaves_an_idle_connection() -> None:
+    conn = server()
+    conn.receive_data(get((b"content-length", b"5"), method=b"POST"), T0)
+    answer(conn)
+    said(conn)
+    conn.receive_data(b"x" * 5, T0 + 1.5)
+    assert conn.next_deadline() == T0 + 16.5
 
 
 def test_unread_content_does_not_use_up_what_the_next_request_may_have() -> None:
