@@ -243,7 +243,7 @@ async def serve(
     limits = limits or Limits()
     timeouts = timeouts or Timeouts()
     report = log if access_log else log_errors
-    app.locals.setdefault("backend", backend_name(asyncio.get_running_loop()))
+    app.locals["backend"] = backend_name(asyncio.get_running_loop())
     core = Server(
         app,
         limits=replace(limits, max_connections=most_connections(limits)),

@@ -233,7 +233,7 @@ async def serve(
     limits = limits or Limits()
     timeouts = timeouts or Timeouts()
     report = log if access_log else log_errors
-    app.locals.setdefault("backend", "trio")
+    app.locals["backend"] = "trio"
     core = Server(
         app,
         limits=replace(limits, max_connections=most_connections(limits)),

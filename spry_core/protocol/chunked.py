@@ -2,7 +2,7 @@
 §7.1).
 
 `ChunkScanner` walks over the bytes, wherever they were cut, and says how many of them may go to the engine:
-complete lines and payload. What it lets through keeps every limit, so the engine behind it has only the
+complete lines and chunk data. What it lets through keeps every limit, so the engine behind it has only the
 decoding to do.
 """
 
@@ -24,7 +24,7 @@ _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})((?:" + _EXTENSION + rb")*
 
 class _Part(Enum):
     SIZE = auto()  # a chunk-size line
-    DATA = auto()  # payload of a chunk
+    DATA = auto()  # chunk data
     DATA_END = auto()  # the CRLF behind it
     TRAILERS = auto()  # field lines up to the empty line
     DONE = auto()
@@ -36,7 +36,7 @@ class ChunkScanner:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._part = _Part.SIZE
-        self._left = 0  # payload bytes of this chunk
+        self._left = 0  # bytes of chunk data left
         self._extensions = 0
         self._section = 0
         self._fields = 0
@@ -49,7 +49,7 @@ class ChunkScanner:
 
     def take(self, held: bytearray) -> bytes:
         """Take out of `held` what is complete, and return what the engine needs of it: sizes without
-        extensions, payload, trailers.
+        extensions, chunk data, trailers.
 
         Raises `RemoteProtocolError` as soon as the bytes that are there break the framing or a limit; what
         stood before the fault is returned first, and the next call raises.
@@ -69,7 +69,7 @@ class ChunkScanner:
         return bytes(taken)
 
     def _step(self, held: bytearray) -> bytes | None:
-        """Take one line, or as much payload as there is; None if the line is not complete."""
+        """Take one line, or as much chunk data as there is; None if the line is not complete."""
         match self._part:
             case _Part.SIZE:
                 return self._step_size(held)

@@ -220,6 +220,13 @@ class Connection:
         else:
             self._websocket.release(n, now)
 
+    def ignore_offer(self) -> None:
+        """Say that the WebSocket offered by the present request will not be opened: it is an ordinary request then.
+
+        `Timeouts.opening` no longer applies to it. A server may ignore an offer (RFC 9110 §7.8).
+        """
+        self._http.ignore_offer()
+
     def shutdown(self, now: float, code: int = 1001, reason: str = "") -> None:
         """End as soon as that is polite: a WebSocket with this Close, HTTP after the present answer, at once
         when idle.

@@ -227,7 +227,10 @@ class Http1:
 
     def _deliver_request(self, head: RequestHead, now: float) -> None:
         stream, framing = self._stream, self._framing
-        self._incoming = IncomingContent(framing, stream, now)
+        self._expects_continue = head.http_version == b"1.1" and b"100-continue" in tokens(
+            head.headers, b"expect"
+        )
+        self._incoming = IncomingContent(framing, stream, now, is_invited=not self._expects_continue)
         websocket = handshake.examine(head, framing)
         if websocket is not None:
             head = RequestHead(
@@ -246,9 +249,6 @@ class Http1:
             and b"close" not in tokens(head.headers, b"connection")
             and (allowed is None or self._requests < allowed)
             and (websocket is None or framing == Length(0))
-        )
-        self._expects_continue = head.http_version == b"1.1" and b"100-continue" in tokens(
-            head.headers, b"expect"
         )
         stream.deadlines.clear(Deadline.HEAD)
         self._request = head
@@ -353,6 +353,10 @@ class Http1:
         self._stream.deadlines.clear(Deadline.OPENING)
         self._write_head(head.status_code, head.reason_phrase, fields, now)
 
+    def ignore_offer(self) -> None:
+        """Answer an opening handshake as an ordinary request, which has all the time of one (RFC 9110 §7.8)."""
+        self._stream.deadlines.clear(Deadline.OPENING)
+
     def _must_close(self, head: ResponseHead) -> bool:
         """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
         says_close = b"close" in tokens(lowered(head.headers), b"connection")
@@ -365,6 +369,8 @@ class Http1:
         check_interim_head(head)
         if head.status_code == 100:
             self._expects_continue = False
+            if self._incoming is not None:
+                self._incoming.invite(now)
         self._write_head(head.status_code, head.reason_phrase, list(head.headers), now)
 
     def _write_head(

@@ -13,8 +13,20 @@ from spry_core.protocol.stream import Stream
 class IncomingContent:
     """The content of one message from the peer."""
 
-    def __init__(self, framing: Framing, stream: Stream, now: float, *, is_judged: bool = True) -> None:
-        """Begin with the end of the head at `now`; without `is_judged` the peer may be as slow as it likes."""
+    def __init__(
+        self,
+        framing: Framing,
+        stream: Stream,
+        now: float,
+        *,
+        is_judged: bool = True,
+        is_invited: bool = True,
+    ) -> None:
+        """Begin with the end of the head at `now`.
+
+        Without `is_judged` the peer may be as slow as it likes; without `is_invited` its time begins with `invite`,
+        or with the first content that comes all the same.
+        """
         self._left = framing.size if isinstance(framing, Length) else None
         self._chunks = ChunkScanner(stream.limits) if isinstance(framing, Chunked) else None
         self._stream = stream
@@ -30,6 +42,8 @@ class IncomingContent:
         """Bytes delivered and not yet consumed."""
         if not self.is_done:
             self._set_deadline(now)
+        if not is_invited:
+            self._pause(now)
 
     def take(self, held: bytearray) -> bytes:
         """Take out of `held` what belongs to this content, in the form that the engine wants."""
@@ -48,6 +62,10 @@ class IncomingContent:
     def finish(self) -> None:
         """Take note that the stream has ended, and this content with it."""
         self.is_done = True
+
+    def invite(self, now: float) -> None:
+        """Let the peer's time begin: the 100 that it waited for is on its way (RFC 9110 §10.1.1)."""
+        self._look(now)
 
     def is_longer_than(self, n: int) -> bool:
         """Tell whether more than `n` bytes are known to be still coming."""
@@ -85,10 +103,13 @@ class IncomingContent:
     def _look(self, now: float) -> None:
         """Stop the clock while it is we who do not read."""
         if self.unreleased >= self._stream.limits.max_read_ahead:
-            if self._paused_at is None:
-                self._paused_at = now
-            self._stream.deadlines.hold(Deadline.BODY, now)
+            self._pause(now)
         elif self._paused_at is not None:
             self._leave_out_pause(now)
             self._paused_at = None
             self._stream.deadlines.resume(Deadline.BODY, now)
+
+    def _pause(self, now: float) -> None:
+        if self._paused_at is None:
+            self._paused_at = now
+        self._stream.deadlines.hold(Deadline.BODY, now)

@@ -121,7 +121,7 @@ class Timeouts:
     """
 
     ping_interval: float | None = 20.0
-    """From the opening, or the last sign of life, to the next keepalive Ping (RFC 6455 §5.5.2)."""
+    """From the opening, or the answer to the last Ping, to the next keepalive Ping (RFC 6455 §5.5.2)."""
 
     ping_timeout: float | None = 20.0
     """From a keepalive Ping to any byte of the peer; then Close 1011. Stands still while we paused reading.

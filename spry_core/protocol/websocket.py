@@ -77,10 +77,10 @@ class WebSocketProtocol:
 
     @property
     def wants_read(self) -> bool:
-        """False while enough whole messages wait to be consumed."""
+        """False while enough whole messages wait to be consumed; once we have sent Close, none is kept any more."""
         limits = self._stream.limits
         is_full = len(self._unreleased) >= limits.max_queue or self._unreleased_size >= limits.max_queue_size
-        return self.is_deaf or not is_full
+        return self.is_deaf or self._state is not State.OPEN or not is_full
 
     # Receiving
 
@@ -356,15 +356,22 @@ class WebSocketProtocol:
         """Do what `deadline` brings."""
         match deadline:
             case Deadline.PING:
-                self._write(Opcode.PING, self._stream.random(4), now)
-                self._stream.deadlines.set(Deadline.PONG, now, self._stream.timeouts.ping_timeout)
-                self._look(now)
+                self._send_keepalive(now)
             case Deadline.PONG:
                 self._fail_keepalive(now)
             case Deadline.RELEASE:
                 self._finish_failing(now)
             case _:
                 self.abort("timeout", ConnectionLost(None, "the closing handshake took too long"), now)
+
+    def _send_keepalive(self, now: float) -> None:
+        deadlines, timeouts = self._stream.deadlines, self._stream.timeouts
+        self._write(Opcode.PING, self._stream.random(4), now)
+        if timeouts.ping_timeout is None:  # no answer is waited for, so the next interval begins here
+            deadlines.set(Deadline.PING, now, timeouts.ping_interval)
+        else:
+            deadlines.set(Deadline.PONG, now, timeouts.ping_timeout)
+            self._look(now)
 
     def _fail_keepalive(self, now: float) -> None:
         """The peer is silent: nobody waits for what it might still read (RFC 6455 §7.4.1, 1011)."""

@@ -336,6 +336,8 @@ class Session:
         exchange = HttpExchange(self, head, self.driver.now())
         request, chain = self._owner.dispatcher.resolve(head, exchange)
         self._exchange, self._request = exchange, request
+        if not request.is_upgrade:
+            self.connection.ignore_offer()
         # A pipelined request begins in the task of the one before it, whose context variables are none of its business.
         self._context.run(self.start, lambda: self._serve(exchange, request, chain))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import cycle
 from random import Random
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -105,7 +106,7 @@ class TestClient:
         )
         """The server, for what a test wants to ask of it."""
         self._watch = Watch(self.driver, self.server)
-        self._ports = iter(range(50_000, 65_536))
+        self._ports = cycle(range(50_000, 65_536))
         self._kept: Conversation | None = None
         self._cuts: list[Callable[[], None]] = []  # one for each connection ever made
 

@@ -194,8 +194,8 @@ class WebSocket:
     ) -> int:
         """Send each item of `source` as one message; the next is asked for only when there is room.
 
-        The source's own exception comes out as it is, and the connection stays open. Whatever ends this, the
-        source is closed.
+        The source's own exception comes out as it is, and the connection stays open. Whatever ends this once
+        it has begun, the source is closed.
 
         Cancelled it has not taken an item that it did not send, unless the source was waiting for one.
 

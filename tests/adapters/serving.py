@@ -184,8 +184,12 @@ async def connected(server: Running, *, receive_buffer: int | None = None) -> Pe
 async def upgraded(server: Running, path: str, *, receive_buffer: int | None = None) -> Peer:
     """Connect and go through the opening handshake (RFC 6455 §1.3)."""
     peer = await connected(server, receive_buffer=receive_buffer)
-    await peer.send(handshake(path))
-    assert await peer.receive_until(b"\r\n\r\n") == SWITCHED
+    try:
+        await peer.send(handshake(path))
+        assert await peer.receive_until(b"\r\n\r\n") == SWITCHED
+    except BaseException:
+        peer.socket.close()
+        raise
     return peer
 
 

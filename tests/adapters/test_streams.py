@@ -164,7 +164,7 @@ async def test_a_peer_that_resets_is_lost_to_its_handler_and_to_nobody_else(
 async def test_nothing_is_left_of_connections_of_every_kind() -> None:
     app = App()
     async with nothing_left():
-        async with serving(app, timeouts=Timeouts(linger=0.05, head=0.05, grace=0.0)) as server:
+        async with serving(app, timeouts=Timeouts(linger=0.05, head=2.0, grace=0.0)) as server:
             for _ in range(10):
                 async with await connected(server) as answered:
                     await answered.send(REQUEST % b"/hello/you")
@@ -177,5 +177,5 @@ async def test_nothing_is_left_of_connections_of_every_kind() -> None:
                     await closed.receive_all()
                 (await upgraded(server, "/echo")).reset()
                 (await upgraded(server, "/sleep")).socket.close()
-                async with await connected(server) as silent:
-                    assert await silent.receive_all() == b""
+            async with await connected(server) as silent:
+                assert await silent.receive_all() == b""

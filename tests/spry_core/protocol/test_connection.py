@@ -180,6 +180,14 @@ def test_a_pong_that_had_no_room_comes_when_there_is_some() -> None:
     assert said(conn) == frame(PONG, b"p", mask=None)
 
 
+def test_an_offer_may_be_ignored() -> None:
+    conn = connection()
+    conn.receive_data(HANDSHAKE, 0.0)
+    assert conn.next_deadline() == 10.0
+    conn.ignore_offer()
+    assert conn.next_deadline() is None
+
+
 def test_what_came_behind_the_opening_handshake_belongs_to_the_websocket() -> None:
     conn = connection()
     conn.receive_data(HANDSHAKE + frame(TEXT, b"a"), 0.0)

@@ -403,6 +403,14 @@ def test_a_client_that_waits_for_100_gets_it() -> None:
     assert fetched(conn) == (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, None)
 
 
+def test_a_100_that_nobody_waits_for_changes_no_deadline() -> None:
+    conn = server()
+    conn.receive_data(GET, T0)
+    conn.send(ResponseHead(status_code=100), T0)
+    assert said(conn) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert conn.next_deadline() is None
+
+
 @pytest.mark.parametrize("content", [b"a", b"abc"])
 def test_a_client_that_did_not_wait_needs_no_100(content: bytes) -> None:
     """RFC 9110 §10.1.1: a server may omit it when some of the content has come."""
@@ -889,6 +897,29 @@ def test_content_that_stops_is_answered_408() -> None:
     assert events(conn)[-1] == failure(408, "the content came too slowly", "RFC 9110 §15.5.9")
 
 
+EXPECTING = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+
+
+def test_who_waits_for_100_is_not_judged_before_it_gets_one() -> None:
+    """RFC 9110 §10.1.1: the silence is ours."""
+    conn = server()
+    conn.receive_data(EXPECTING, T0)
+    assert conn.next_deadline() is None
+    conn.send(ResponseHead(status_code=100), T0 + 50)
+    assert fetched(conn) == (b"HTTP/1.1 100 Continue\r\n\r\n", None)
+    assert conn.next_deadline() == T0 + 70
+    conn.handle_deadline(T0 + 70)
+    assert fetched(conn) == (error_answer(b"408 Request Timeout"), HALF_CLOSE)
+
+
+def test_who_does_not_wait_for_100_is_judged_from_its_first_byte_on() -> None:
+    """RFC 9110 §10.1.1: a client may send its content all the same."""
+    conn = server()
+    conn.receive_data(EXPECTING, T0)
+    conn.receive_data(b"a", T0 + 50)
+    assert conn.next_deadline() == T0 + 70
+
+
 def test_content_that_trickles_is_answered_408() -> None:
     conn = server()
     conn.receive_data(get((b"content-length", b"100000"), method=b"POST"), T0)
@@ -1031,6 +1062,20 @@ def test_a_handshake_that_is_not_answered_in_time_is_answered_503() -> None:
     assert events(conn) == [failure(503, "the opening handshake took too long", "RFC 9110 §15.6.4")]
     with pytest.raises(LocalProtocolError, match=r"^the connection takes nothing more"):
         conn.send(Accept(), T0 + 11)
+
+
+def test_a_handshake_whose_offer_is_ignored_has_all_the_time_of_a_request() -> None:
+    """RFC 9110 §7.8: a server may ignore Upgrade."""
+    conn = server()
+    conn.receive_data(HANDSHAKE, T0 + 1)
+    list(conn)
+    conn.ignore_offer()
+    assert conn.next_deadline() is None
+    conn.handle_deadline(T0 + 100)
+    assert fetched(conn) == (b"", None)
+    conn.send(ResponseHead(status_code=204), T0 + 100)
+    conn.send(BodyEnd(), T0 + 100)
+    assert fetched(conn) == (b"HTTP/1.1 204 No Content\r\n\r\n", None)
 
 
 def test_a_faulty_handshake_says_which_answer_it_deserves() -> None:

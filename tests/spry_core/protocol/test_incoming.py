@@ -26,8 +26,10 @@ def stream(*, body: float | None = 20.0, min_body_rate: int = 500, max_read_ahea
     )
 
 
-def content(made: Stream, framing: Framing | None = None, *, is_judged: bool = True) -> IncomingContent:
-    return IncomingContent(framing or Length(10**9), made, 0.0, is_judged=is_judged)
+def content(
+    made: Stream, framing: Framing | None = None, *, is_judged: bool = True, is_invited: bool = True
+) -> IncomingContent:
+    return IncomingContent(framing or Length(10**9), made, 0.0, is_judged=is_judged, is_invited=is_invited)
 
 
 def test_a_length_takes_so_many_bytes_and_leaves_the_rest() -> None:
@@ -195,6 +197,28 @@ def test_the_rate_leaves_out_the_time_in_which_we_did_not_read() -> None:
     assert due(of) == pytest.approx(125.0)
     made.count(1, 111.0)
     assert due(of) == pytest.approx(125.002)
+
+
+def test_the_time_of_a_peer_that_waits_for_100_begins_with_it() -> None:
+    """RFC 9110 §10.1.1: its silence until then is no fault."""
+    of = stream()
+    made = content(of, is_invited=False)
+    assert due(of) is None
+    made.invite(1000.0)
+    assert due(of) == 1020.0
+    made.count(1, 1001.0)
+    assert due(of) == 1020.0
+    made.invite(1002.0)
+    assert due(of) == 1020.0
+
+
+def test_the_time_of_a_peer_that_did_not_wait_begins_with_its_first_byte() -> None:
+    of = stream(max_read_ahead=10**6)
+    made = content(of, is_invited=False)
+    made.count(12_500, 100.0)
+    assert due(of) == pytest.approx(120.0)
+    made.count(12_500, 110.0)
+    assert due(of) == pytest.approx(130.0)
 
 
 def test_bytes_that_were_on_their_way_when_we_paused_are_taken_and_the_clock_stands() -> None:

@@ -722,9 +722,15 @@ def test_a_late_look_at_the_clock_pings_first_and_judges_later() -> None:
 
 def test_keepalive_may_be_off() -> None:
     assert server(timeouts=Timeouts(ping_interval=None)).next_deadline() is None
+
+
+def test_without_a_ping_timeout_the_pings_go_on_and_nobody_waits_for_an_answer() -> None:
+    """They keep a path open that forgets idle connections."""
     conn = server(timeouts=Timeouts(ping_timeout=None))
-    pinged(conn, T0 + 20)
-    assert conn.next_deadline() is None
+    for moment in (T0 + 20, T0 + 40, T0 + 60):
+        pinged(conn, moment)
+    conn.receive_data(frame(PONG, counted(4)), T0 + 61)
+    assert conn.next_deadline() == T0 + 80
 
 
 def test_the_peers_silence_is_not_judged_while_we_do_not_read() -> None:
@@ -743,6 +749,21 @@ def test_the_peers_silence_is_not_judged_while_we_do_not_read() -> None:
     assert fetched(conn) == (b"", None)
     conn.handle_deadline(T0 + 1020)
     assert fetched(conn) == (close_of_server(1011, "keepalive timeout"), HALF_CLOSE)
+
+
+def test_after_our_close_the_peer_is_read_however_much_is_unreleased() -> None:
+    """RFC 6455 §7.1.1: its Close frame may stand behind messages that nobody will read."""
+    conn = server()
+    for _ in range(16):
+        conn.receive_data(frame(TEXT, b"unreleased"), T0)
+    assert not conn.wants_read
+    conn.shutdown(T0)
+    assert conn.wants_read
+    conn.receive_data(frame(TEXT, b"dropped") + frame(CLOSE_FRAME, b"\x03\xe9"), T0)
+    info = conn.close_info
+    assert info is not None
+    assert (info.initiator, info.clean, info.close_code) == ("shutdown", True, 1001)
+    assert fetched(conn) == (close_of_server(1001), HALF_CLOSE)
 
 
 def test_a_closing_connection_is_not_pinged() -> None:

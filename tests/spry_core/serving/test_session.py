@@ -414,6 +414,21 @@ def test_an_opening_handshake_that_is_not_answered_in_time_is_a_503_and_cancels(
     assert (caught.value.response.status_code, client.now, seen) == (503, 10.0, [Cancelled])
 
 
+def test_a_request_whose_offer_is_ignored_has_all_the_time_of_a_request() -> None:
+    """RFC 9110 §7.8: on a path without a WebSocket an offer is as if it had not been made."""
+
+    async def handler(request: Request) -> str:
+        await sleep(60.0)
+        return "plain"
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(UPGRADE)
+    client.advance(60.0)
+    assert peer.take() == text(b"plain").replace(b"00:00:00", b"00:01:00")
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 60000.0 ms']
+
+
 def test_keepalive_pings_go_out_and_pongs_are_taken() -> None:
     """RFC 6455 §5.5.2."""
 
