@@ -42,13 +42,18 @@ async def test_leaving_the_block_closes_with_1001() -> None:
 async def test_a_handler_that_reads_nothing_does_not_keep_the_peers_close_from_being_read() -> None:
     """RFC 6455 §7.1.2: its answer stands behind messages that nobody takes any more."""
     app = App()
+
+    async def leave_and_say_so(peer: Peer) -> None:
+        await leave(peer)
+        app.notes.note("gone")
+
     async with anyio.create_task_group() as tasks:
-        async with serving(app, timeouts=Timeouts(grace=0.1)) as server:
+        async with serving(app, timeouts=Timeouts(grace=0.5)) as server:
             peer = await upgraded(server, "/sleep")
             await peer.send(frame(TEXT, b"unread") * 40)
             await app.notes.until("open")
-            tasks.start_soon(leave, peer)
-    assert app.notes == ["open", "cancelled"]
+            tasks.start_soon(leave_and_say_so, peer)
+    assert app.notes == ["open", "gone", "cancelled"]
 
 
 async def test_closing_says_the_code_and_the_reason_that_were_asked_for() -> None:
