@@ -12,7 +12,7 @@ import pytest
 from adapters.leaks import nothing_left
 from adapters.peer import PATIENCE, Peer, connect
 from adapters.serving import App, connected, dateless, serving, upgraded
-from frames import CLOSE_FRAME, TEXT, close_payload, frame
+from frames import CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
 from spry_core import Timeouts
 
 pytestmark = pytest.mark.anyio
@@ -50,8 +50,8 @@ async def test_a_handler_that_reads_nothing_does_not_keep_the_peers_close_from_b
     async with anyio.create_task_group() as tasks:
         async with serving(app, timeouts=Timeouts(grace=0.5)) as server:
             peer = await upgraded(server, "/sleep")
-            await peer.send(frame(TEXT, b"unread") * 40)
-            await app.notes.until("open")
+            await peer.send(frame(TEXT, b"unread") * 40 + frame(PING))
+            assert await peer.receive(2) == frame(PONG, mask=None)
             tasks.start_soon(leave_and_say_so, peer)
     assert app.notes == ["open", "gone", "cancelled"]
 
