@@ -368,9 +368,9 @@ class Http1:
             raise LocalProtocolError("HTTP/1.0 knows no interim responses (RFC 9110 §15.2)")
         check_interim_head(head)
         if head.status_code == 100:
+            assert self._incoming is not None
             self._expects_continue = False
-            if self._incoming is not None:
-                self._incoming.invite(now)
+            self._incoming.invite(now)
         self._write_head(head.status_code, head.reason_phrase, list(head.headers), now)
 
     def _write_head(
