@@ -967,6 +967,25 @@ def test_a_peer_that_does_not_read_is_cut() -> None:
     assert (info.initiator, str(info.cause)) == ("timeout", "the peer does not read")
 
 
+@pytest.mark.parametrize(
+    ("data", "sent"),
+    [
+        (b"", b""),
+        (GET[:5], error_answer(b"408 Request Timeout")),
+        (post(b"abc")[:-1], error_answer(b"408 Request Timeout")),
+        (HANDSHAKE, error_answer(b"503 Service Unavailable")),
+    ],
+)
+def test_being_late_at_a_deadline_does_no_harm(data: bytes, sent: bytes) -> None:
+    """What begins with it has its own time from then on."""
+    conn = server()
+    if data:
+        conn.receive_data(data, T0)
+    conn.handle_deadline(T0 + 1000)
+    assert fetched(conn, T0 + 1000) == (sent, HALF_CLOSE)
+    assert conn.next_deadline() == T0 + 1002
+
+
 def test_two_deadlines_at_once_come_in_their_order() -> None:
     """The write deadline at 130 and the keep-alive's at 130: the connection is finished, then cut."""
     conn = server(timeouts=Timeouts(keep_alive=30.0))

@@ -271,6 +271,10 @@ class Interleaving(RuleBasedStateMachine):
                 self.heard.append(event)
 
     @rule()
+    def ignore_offer(self) -> None:
+        self.conn.ignore_offer()
+
+    @rule()
     @precondition(lambda self: len(self.heard) > 5)
     def shutdown(self) -> None:
         self.conn.shutdown(self.now)
