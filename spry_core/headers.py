@@ -226,5 +226,8 @@ class MutableHeaders(Headers):
         self._sealed = True
 
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Return names and values as on the wire, in order."""
-        return tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in self._pairs)
+        """Return names and values as on the wire, in order.
+
+        Each word of a name has a capital, as in the standards, so that all fields of a message look alike.
+        """
+        return tuple((name.title().encode("ascii"), value.encode("latin-1")) for name, value in self._pairs)

@@ -15,7 +15,7 @@ from spry_core import Application, Request
 
 pytestmark = pytest.mark.anyio
 
-TEXT = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n\r\n%s"
+TEXT = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
 
 
 def text(content: bytes) -> bytes:

@@ -114,7 +114,7 @@ async def test_a_request_in_flight_is_answered_before_the_end() -> None:
             tasks.start_soon(server.close)
             answer = dateless(await peer.receive_all())
             peer.socket.close()
-            assert answer.endswith(b"content-length: 4\r\nConnection: close\r\n\r\nslow")
+            assert answer.endswith(b"Content-Length: 4\r\nConnection: close\r\n\r\nslow")
 
 
 async def test_at_the_end_of_the_grace_handlers_are_cancelled() -> None:

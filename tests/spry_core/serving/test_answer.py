@@ -14,7 +14,7 @@ from spry_core.testing import Cancelled, MemoryPeer, TestClient
 
 DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
 CHUNKED = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
     + DATE
     + b"Transfer-Encoding: chunked\r\n\r\n"
 )
@@ -49,7 +49,7 @@ def accesses(client: TestClient) -> list[str]:
 def test_whole_content_goes_out_with_its_length() -> None:
     peer = asked(answering(b"abc"))
     assert peer.received == (
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 3\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 3\r\n"
         + DATE
         + b"\r\nabc"
     )
@@ -63,7 +63,7 @@ def test_an_answer_to_head_has_no_content_whatever_it_says() -> None:
     """RFC 9110 §9.3.2."""
     head = b"HEAD / HTTP/1.1\r\nHost: t\r\n\r\n"
     assert asked(answering(b"abc"), head).received == (
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 3\r\n" + DATE + b"\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 3\r\n" + DATE + b"\r\n"
     )
 
 
@@ -106,7 +106,7 @@ def test_an_async_stream_may_take_its_time() -> None:
 def test_a_stream_with_a_length_is_not_chunked() -> None:
     peer = asked(answering(Response(iter([b"ab", b"c"]), headers={"content-length": "3"})))
     assert peer.received == (
-        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-type: application/octet-stream\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Type: application/octet-stream\r\n"
         + DATE
         + b"\r\nabc"
     )

@@ -113,7 +113,7 @@ def test_shutting_down_ends_idle_connections_and_finishes_answers() -> None:
     assert (idle.received, idle.is_ended, busy.is_ended, client.server.is_closing) == (b"", True, False, True)
     client.advance(3.0)
     assert busy.take() == (
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 4\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n"
         b"Connection: close\r\n" + DATE % 3 + b"\r\ndone"
     )
     assert (busy.is_ended, client.server.closed) == (True, False)

@@ -40,7 +40,7 @@ DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
 
 def text(content: bytes) -> bytes:
     """Return the answer with this text, at time 0."""
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n" % len(
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" % len(
         content
     )
     return head + DATE + b"\r\n" + content

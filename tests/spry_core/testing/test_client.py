@@ -298,7 +298,7 @@ def test_bytes_by_hand_meet_the_same_server() -> None:
     raw = client.connect()
     raw.send(b"GET /hello/a HTTP/1.1\r\nHost: t\r\n\r\nGET /hello/b HTTP/1.1\r\nHost: t\r\n\r\n")
     head = (
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 9\r\n"
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 9\r\n"
         b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n\r\n"
     )
     assert raw.take() == head + b"Hello, a!" + head + b"Hello, b!"

@@ -115,7 +115,7 @@ def test_fields_of_the_101_can_be_set_until_it_is_sent() -> None:
     assert request.is_upgraded
     with pytest.raises(ResponseSealedError):
         request.upgrade_headers["x-room"] = "2"
-    assert request.upgrade_headers.raw() == ((b"x-room", b"1"),)
+    assert request.upgrade_headers.raw() == ((b"X-Room", b"1"),)
 
 
 @pytest.mark.parametrize(

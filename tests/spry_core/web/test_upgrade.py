@@ -181,7 +181,7 @@ def test_middleware_may_put_fields_into_the_101() -> None:
     app.ws("/", talk)
     stream = TestClient(app).connect()
     stream.send(UPGRADE)
-    assert stream.take() == SWITCH[:-2] + b"x-room: hall\r\n\r\n"
+    assert stream.take() == SWITCH[:-2] + b"X-Room: hall\r\n\r\n"
 
 
 def test_a_field_that_the_101_cannot_have_is_a_500_and_the_connection_stays_http() -> None:
