@@ -195,6 +195,19 @@ def tokens(headers: RawFields, name: bytes) -> list[bytes]:
     return [member for each in members if (member := each.strip(b" \t"))]
 
 
+def may_persist(head: RequestHead | ResponseHead) -> bool:
+    """Tell whether the sender of this head lets the connection go on after the exchange (RFC 9112 §9.3).
+
+    One of HTTP/1.0 ends with its answer, whatever it asks for.
+    """
+    return head.http_version == b"1.1" and b"close" not in tokens(lowered(head.headers), b"connection")
+
+
+def expects_continue(head: RequestHead) -> bool:
+    """Tell whether the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
+    return head.http_version == b"1.1" and b"100-continue" in tokens(head.headers, b"expect")
+
+
 def check_request(head: RequestHead) -> Framing:
     """Judge the fields of a request that decide about its framing and its host; return the framing (RFC 9112
     §3.2, §6).

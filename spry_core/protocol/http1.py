@@ -11,6 +11,7 @@ above the engines, once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, assert_never
 
@@ -37,11 +38,11 @@ from spry_core.protocol.head import (
     UntilClose,
     check_request,
     check_response,
-    lowered,
+    expects_continue,
+    may_persist,
     read_request,
     read_response,
     refuse,
-    tokens,
 )
 from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.outgoing import (
@@ -227,26 +228,17 @@ class Http1:
 
     def _deliver_request(self, head: RequestHead, now: float) -> None:
         stream, framing = self._stream, self._framing
-        self._expects_continue = head.http_version == b"1.1" and b"100-continue" in tokens(
-            head.headers, b"expect"
-        )
+        self._expects_continue = expects_continue(head)
         self._incoming = IncomingContent(framing, stream, now, is_invited=not self._expects_continue)
         websocket = handshake.examine(head, framing)
         if websocket is not None:
-            head = RequestHead(
-                method=head.method,
-                target=head.target,
-                headers=head.headers,
-                http_version=head.http_version,
-                websocket=websocket,
-            )
+            head = replace(head, websocket=websocket)
             stream.deadlines.set(Deadline.OPENING, now, stream.timeouts.opening)
         self._requests += 1
         allowed = stream.limits.max_requests
         self._keep_alive = (
             self._keep_alive
-            and head.http_version == b"1.1"
-            and b"close" not in tokens(head.headers, b"connection")
+            and may_persist(head)
             and (allowed is None or self._requests < allowed)
             and (websocket is None or framing == Length(0))
         )
@@ -262,8 +254,7 @@ class Http1:
             return
         if head.status_code >= 200:
             self._incoming = IncomingContent(self._framing, self._stream, now, is_judged=False)
-            is_last = head.http_version == b"1.0" or isinstance(self._framing, UntilClose)
-            if is_last or b"close" in tokens(head.headers, b"connection"):
+            if isinstance(self._framing, UntilClose) or not may_persist(head):
                 self._keep_alive = False
             self._stream.deadlines.clear(Deadline.OPENING)
         self._state = advance(self._state, step_of(head, is_request_side=False))
@@ -333,7 +324,7 @@ class Http1:
         self._outgoing = content_of(head)
         self._request = head
         self._incoming = None
-        self._keep_alive = b"close" not in tokens(lowered(head.headers), b"connection")
+        self._keep_alive = may_persist(head)
         if isinstance(head.websocket, Offer):
             self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)
         self._write(head, now)
@@ -359,9 +350,8 @@ class Http1:
 
     def _must_close(self, head: ResponseHead) -> bool:
         """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
-        says_close = b"close" in tokens(lowered(head.headers), b"connection")
         drops_frames = self._request is not None and self._request.websocket is not None and bool(self._held)
-        return not self._keep_alive or says_close or self.awaits_continue or drops_frames
+        return not self._keep_alive or not may_persist(head) or self.awaits_continue or drops_frames
 
     def _send_interim(self, head: ResponseHead, now: float) -> None:
         if self._request is not None and self._request.http_version == b"1.0":
@@ -379,12 +369,8 @@ class Http1:
         names = {name.lower() for name, _ in fields}
         if status_code >= 200 and b"date" not in names and (date := self._date.value()) is not None:
             fields = [*fields, (b"Date", date)]
-        head = ResponseHead(
-            status_code=status_code,
-            headers=tuple(fields),
-            reason_phrase=phrase or reason_phrase(status_code),
-        )
-        self._write(head, now)
+        phrase = phrase or reason_phrase(status_code)
+        self._write(ResponseHead(status_code=status_code, headers=tuple(fields), reason_phrase=phrase), now)
 
     def _send_accept(self, accept: Accept, now: float) -> None:
         assert self._request is not None
@@ -417,9 +403,7 @@ class Http1:
             self._end_idle(now)
 
     def _discard_content(self, now: float) -> None:
-        """The answer is complete and nobody wants the rest of the request: read and drop it within bounds, or
-        end here.
-        """
+        """Nobody wants the rest of a request that is answered: read and drop it within bounds, or end here."""
         assert self._incoming is not None
         if not self._keep_alive or self._incoming.is_longer_than(self._stream.limits.max_linger):
             self._finish(now)
@@ -450,20 +434,16 @@ class Http1:
             self._incoming.release(n, now)
 
     def shutdown(self, now: float) -> None:
-        """Serve no further request: end with the present answer, at once when idle, a head that is coming in
-        with 503 (RFC 9112 §9.6).
-        """
+        """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""
         self._keep_alive = False
         if self._state is not State.IDLE or self.is_over:
             return
         if self._is_server and self._held:
-            self._answer_failure(503, now)  # the head of a request has begun to come in
+            self._answer_failure(503, now)
         self._finish(now)
 
     def _finish(self, now: float) -> None:
-        """End our side after what is queued; then read and drop until the peer ends its own, within bounds
-        (RFC 9112 §9.6).
-        """
+        """End our side after what is queued; then read and drop till the peer ends its own (RFC 9112 §9.6)."""
         self.is_over = True
         self._keep_alive = False
         self._held.clear()

@@ -20,8 +20,10 @@ from spry_core.protocol.head import (
     check_field_line,
     check_request,
     check_response,
+    expects_continue,
     lowered,
     may_have_content,
+    may_persist,
     read_request,
     read_response,
     refuse,
@@ -503,3 +505,38 @@ def test_an_ambiguous_response_is_refused(
     with pytest.raises(RemoteProtocolError) as caught:
         check_response(response(*fields), method)
     assert error_values(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "persists"),
+    [
+        (b"1.1", (), True),
+        (b"1.1", (b"keep-alive",), True),
+        (b"1.1", (b"Close",), False),
+        (b"1.1", (b"upgrade", b"x, close"), False),
+        (b"1.0", (), False),
+        (b"1.0", (b"keep-alive",), False),
+    ],
+)
+def test_who_lets_the_connection_go_on(version: bytes, connection: tuple[bytes, ...], persists: bool) -> None:
+    """RFC 9112 §9.3."""
+    fields = tuple((b"Connection", value) for value in connection)
+    request = RequestHead(method=b"GET", target=b"/", headers=fields, http_version=version)
+    response = ResponseHead(status_code=200, headers=fields, http_version=version)
+    assert (may_persist(request), may_persist(response)) == (persists, persists)
+
+
+@pytest.mark.parametrize(
+    ("version", "expect", "expects"),
+    [
+        (b"1.1", b"100-continue", True),
+        (b"1.1", b"100-Continue", True),
+        (b"1.1", b"x, 100-continue", True),
+        (b"1.1", b"100", False),
+        (b"1.0", b"100-continue", False),
+    ],
+)
+def test_who_waits_for_100(version: bytes, expect: bytes, expects: bool) -> None:
+    """RFC 9110 §10.1.1: an expectation of HTTP/1.0 is ignored."""
+    head = RequestHead(method=b"POST", target=b"/", headers=((b"expect", expect),), http_version=version)
+    assert expects_continue(head) is expects
