@@ -142,7 +142,9 @@ class Connection:
         if not 0 <= n <= self._stream.unsent:
             raise LocalProtocolError(f"{n} bytes written where {self._stream.unsent} were unsent")
         self._stream.bytes_written(n, now)
-        if self._websocket is not None:
+        if self._websocket is None:
+            self._http.bytes_written(now)
+        else:
             self._websocket.bytes_written(now)
 
     @property

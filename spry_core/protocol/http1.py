@@ -106,9 +106,15 @@ class Http1:
         if self.is_over:
             return True
         limit = self._stream.limits.max_read_ahead
-        if self._is_server and self._state in (State.WAITING, State.ANSWER):
+        if self._is_behind or (self._is_server and self._state in (State.WAITING, State.ANSWER)):
             return len(self._held) < limit
         return self._incoming is None or self._incoming.unreleased < limit
+
+    @property
+    def _is_behind(self) -> bool:
+        """True while the next request must wait: a peer that asks and does not read is not to fill memory with answers."""
+        is_full = self._stream.unsent > self._stream.limits.high_water
+        return self._is_server and self._state is State.IDLE and is_full
 
     # Receiving
 
@@ -127,7 +133,7 @@ class Http1:
         elif self._incoming is not None and not self._incoming.is_done:
             self._end_content(now)
         elif self._state is State.IDLE:
-            self._end_idle(now)
+            self._end_if_drained(now)
         elif not self._is_server and self._state is State.LATE:
             self._finish(now)
         elif not self._is_server:
@@ -171,6 +177,9 @@ class Http1:
         if self._incoming is not None and not self._incoming.is_done:
             return self._parse_content(now)
         if self._is_server and self._state is State.IDLE:
+            if self._is_behind:
+                self._stream.deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
+                return False
             return self._parse_head(now)
         if not self._is_server and self._state in (State.REQUEST, State.WAITING):
             return self._parse_head(now)
@@ -399,7 +408,8 @@ class Http1:
 
     def _end_if_drained(self, now: float) -> None:
         """End when the peer has ended its side and every request that it sent is answered."""
-        if self._stream.received_end and self._state is State.IDLE and not self.is_over:
+        waits = self._is_behind and self._held
+        if self._stream.received_end and self._state is State.IDLE and not waits and not self.is_over:
             self._end_idle(now)
 
     def _discard_content(self, now: float) -> None:
@@ -432,6 +442,12 @@ class Http1:
         """The owner has consumed `n` bytes of content."""
         if self._incoming is not None:
             self._incoming.release(n, now)
+
+    def bytes_written(self, now: float) -> None:
+        """Some of what was unsent is gone: the next request may have its turn."""
+        if self._is_server and self._state is State.IDLE:
+            self._parse(now)
+            self._end_if_drained(now)
 
     def shutdown(self, now: float) -> None:
         """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""

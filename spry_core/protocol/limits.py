@@ -81,7 +81,7 @@ class Limits:
     """Bytes of whole messages delivered and not yet released before reading pauses."""
 
     high_water: int = 64 * 1024
-    """Unsent bytes above which senders wait."""
+    """Unsent bytes above which senders wait, and so does the next request on the connection."""
 
     max_unsent: int = 1024 * 1024
     """Unsent bytes at which `send_nowait` raises `BufferFull`."""

@@ -27,6 +27,7 @@ from spry_core.protocol import (
     ResponseHead,
     StreamEnd,
     Timeouts,
+    Writable,
 )
 from spry_core.protocol.handshake import accept_key, request
 from traces import (
@@ -344,6 +345,61 @@ def test_pipelined_requests_come_one_at_a_time_and_are_answered_in_order() -> No
     assert said(conn) == b"".join(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d" % i for i in range(3))
     conn.receive_data(b"TP/1.1\r\nHost: a\r\n\r\n", T0)
     assert list(conn) == [replace(GET_HEAD, target=b"/last"), BodyEnd()]
+
+
+def behind(more: bytes = b"") -> Connection:
+    """A server with one byte more than the mark unsent, one request waiting behind that, and whatever comes after."""
+    conn = server(
+        limits=Limits(high_water=99, max_read_ahead=len(GET)), timeouts=Timeouts(keep_alive=5.0, head=7.0)
+    )
+    conn.receive_data(GET + GET + more, T0)
+    assert events(conn) == [GET_HEAD, BodyEnd()]
+    answer(conn, bytes(61))
+    assert conn.buffered_amount == 100
+    return conn
+
+
+def test_the_next_request_waits_while_too_much_is_unsent() -> None:
+    """A peer that asks and does not read is not to fill memory with answers."""
+    conn = behind()
+    assert (events(conn), conn.wants_read) == ([], False)
+    conn.data_to_send()
+    conn.bytes_written(0, T0)
+    assert events(conn) == []
+    conn.bytes_written(1, T0)
+    assert (events(conn), conn.wants_read) == ([Writable(), GET_HEAD, BodyEnd()], True)
+    answer(conn)
+    conn.receive_data(GET, T0)
+    assert (events(conn), conn.wants_read) == ([], False)
+
+
+def test_the_time_of_a_request_that_waits_for_room_does_not_run() -> None:
+    conn = behind(b"GET ")
+    conn.handle_deadline(T0 + 29)
+    assert events(conn) == []
+    conn.data_to_send()
+    conn.bytes_written(100, T0 + 29)
+    assert events(conn) == [Writable(), GET_HEAD, BodyEnd()]
+    answer(conn, now=T0 + 29)
+    assert conn.next_deadline() == T0 + 29 + 7
+
+
+def test_a_request_that_waits_for_room_is_answered_after_the_end_of_the_peers_bytes() -> None:
+    conn = behind()
+    conn.receive_eof(T0)
+    conn.data_to_send()
+    conn.bytes_written(100, T0)
+    assert events(conn) == [Writable(), GET_HEAD, BodyEnd()]
+    answer(conn)
+    assert fetched(conn) == (OK, CLOSE)
+
+
+def test_the_end_of_the_peers_bytes_is_the_end_although_much_is_unsent() -> None:
+    conn = server(limits=Limits(high_water=10))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    conn.receive_eof(T0)
+    assert fetched(conn) == (OK, CLOSE)
 
 
 @pytest.mark.parametrize(("n", "wants_read"), [(99, True), (100, False), (101, False)])
