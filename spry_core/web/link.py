@@ -100,8 +100,6 @@ class Link:
         """Subscriptions and streams that keep the connection busy when the handler has returned."""
         self.cancels_on_end = False
         """True if the end of the stream is to cancel the handler, or a callback in progress."""
-        self.has_delivered_all = False
-        """True when the end is settled and every message that came before it has been delivered: one read may bring both."""
         self._host = host
         self._consumer: object | None = None
         self._called: Consumer | None = None
@@ -258,9 +256,11 @@ class Link:
     def drop_inbox(self) -> None:
         """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
         self._is_discarding = True
+        dropped = tuple(self.inbox)
+        self.inbox.clear()  # before the first release: what that leads to may call a consumer back
         self.come_back()
-        while self.inbox:
-            self._release(_size(self.inbox.popleft()))
+        for message in dropped:
+            self._release(_size(message))
 
     # What a session tells
 

@@ -116,8 +116,18 @@ class Subscription:
                 waiting = self._work_off()
                 if waiting is None:
                     return
+        except BaseException:
+            self._give_up()
+            raise
         finally:
             self._is_busy = False
+
+    def _give_up(self) -> None:
+        """The task was cancelled: when the end of the stream has been, nobody would ever look here again."""
+        if self._link.connection.closed:
+            self._last_calls.clear()
+            self._finish()
+            self._end()
 
     async def _wait_for(self, waiting: Awaitable[object]) -> None:
         try:

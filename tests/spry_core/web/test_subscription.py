@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import pytest
 
 from frames import CLOSE_FRAME, TEXT, Frame, close_payload, frame
-from sockets import Opened, Peer, client_of, close_frame, messages
+from sockets import Opened, Peer, Running, client_of, close_frame, messages
 from spry_core import (
     CloseInfo,
     ConnectionClosed,
@@ -492,6 +492,31 @@ def test_aborting_in_a_callback_is_the_end() -> None:
     assert opened.stream.is_reset is True
 
 
+def test_aborting_from_elsewhere_drops_what_waits_for_room() -> None:
+    """Not even some of it is called back when giving up the first of the messages makes the end known."""
+    opened, ends = Opened(limits=Limits(high_water=10)), Ends()
+    opened.stream.is_reading = False
+    opened.ws.add(bytes(65_600))  # more than the pipe and the mark
+    opened.driver.settle()
+    opened.ws.listen(ends.on_message, ends.on_error, ends.on_done)
+    opened.peer.send("one", "two", "three")
+    assert ends.notes == []
+    opened.ws.abort()
+    assert ends.notes == [("done", 1006)]
+
+
+def test_closing_a_failing_connection_drops_what_waits_for_room() -> None:
+    opened, ends = Opened(limits=Limits(high_water=10)), Ends()
+    opened.stream.is_reading = False
+    opened.ws.add(bytes(65_600))
+    opened.driver.settle()
+    ends.listen(opened.ws)
+    opened.stream.send(messages("one", "two", "three") + frame(0x3, b""))
+    assert ends.notes == []
+    opened.ws.close(4000)
+    assert [kind for kind, _ in ends.notes if kind == "message"] == []
+
+
 def test_listening_after_the_end_gives_what_is_left_and_the_end() -> None:
     opened, ends = Opened(), Ends()
     opened.stream.send(messages("left") + close_frame(4000))
@@ -701,6 +726,19 @@ def test_at_the_end_of_the_grace_callbacks_are_cancelled_too() -> None:
     opened.client.advance(0.1)
     assert (gate.cancelled, len(last.cancelled)) == (["in progress"], 0)
     assert (opened.client.server.closed, opened.errors) == (True, [])
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_who_waits_elsewhere_hears_of_a_callback_that_was_cancelled_after_the_end(is_last: bool) -> None:
+    opened = Opened()
+    gate = Gate(opened)
+    subscription = opened.ws.listen(print, on_done=gate) if is_last else opened.ws.listen(gate)
+    waiting = Running(opened.driver, subscription.done)
+    opened.peer.send("in progress")
+    opened.stream.reset()
+    assert (len(gate.begun), waiting.is_waiting) == (1, True)
+    opened.client.shutdown(grace=0.0)
+    assert (len(gate.cancelled), waiting.result) == (1, opened.ws.close_info)
 
 
 def test_the_connection_stays_open_while_somebody_listens_and_what_comes_later_is_discarded() -> None:
