@@ -57,16 +57,20 @@ def run(
 async def serve_until_signal(
     serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
 ) -> None:
-    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
+    """Serve until the first signal; the second aborts, wherever the shutdown has got to.
+
+    From the third on they do what they did before: a handler that swallows its cancellation cannot keep the process.
+    """
     server: RunningServer | None = None
     stop = asyncio.Event()
 
     def signalled() -> None:
         if server is not None and stop.is_set():
+            put_back()
             server.abort()
         stop.set()
 
-    with signals_to(signalled):
+    with signals_to(signalled) as put_back:
         async with serving as server:
             if started is not None:
                 started(server)
@@ -74,15 +78,21 @@ async def serve_until_signal(
 
 
 @contextmanager
-def signals_to(handle: Callable[[], None]) -> Generator[None]:
-    """Call `handle` in the loop for SIGINT and SIGTERM, and put back what handled them before."""
+def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
+    """Call `handle` in the loop for SIGINT and SIGTERM; at the end, or by what this gives, put back what handled them."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python hands signals to the main thread only
+        yield lambda: None  # Python hands signals to the main thread only
         return
     loop = asyncio.get_running_loop()
 
     def from_outside(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(handle)
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not a handler of Python's
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -91,12 +101,9 @@ def signals_to(handle: Callable[[], None]) -> Generator[None]:
                 loop.add_signal_handler(number, handle)
             except NotImplementedError:  # Windows
                 signal.signal(number, from_outside)
-        yield
+        yield put_back
     finally:
-        for number, handler in before.items():
-            if sys.platform != "win32":
-                loop.remove_signal_handler(number)
-            signal.signal(number, handler or signal.SIG_DFL)  # None: not a handler of Python's
+        put_back()
 
 
 def loop_factory(name: LoopName) -> Callable[[], asyncio.AbstractEventLoop]:

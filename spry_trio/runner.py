@@ -48,16 +48,20 @@ def run(
 async def serve_until_signal(
     serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
 ) -> None:
-    """Serve until the first signal; the second aborts, wherever the shutdown has got to."""
+    """Serve until the first signal; the second aborts, wherever the shutdown has got to.
+
+    From the third on they do what they did before: a handler that swallows its cancellation cannot keep the process.
+    """
     server: RunningServer | None = None
     stop = trio.Event()
 
     def signalled() -> None:
         if server is not None and stop.is_set():
+            put_back()
             server.abort()
         stop.set()
 
-    with signals_to(signalled):
+    with signals_to(signalled) as put_back:
         async with serving as server:
             if started is not None:
                 started(server)
@@ -65,23 +69,26 @@ async def serve_until_signal(
 
 
 @contextmanager
-def signals_to(handle: Callable[[], None]) -> Generator[None]:
-    """Call `handle` in the loop for SIGINT and SIGTERM, and put back what handled them before.
+def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
+    """Call `handle` in the loop for SIGINT and SIGTERM; at the end, or by what this gives, put back what handled them.
 
     Not `trio.open_signal_receiver`: a second signal that nobody has read when its block ends is raised again, and would kill
     the process at the end of an orderly shutdown.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python hands signals to the main thread only
+        yield lambda: None  # Python hands signals to the main thread only
         return
     token = trio.lowlevel.current_trio_token()
 
     def from_outside(number: int, frame: FrameType | None) -> None:
         token.run_sync_soon(handle)
 
-    before = {number: signal.signal(number, from_outside) for number in SIGNALS}
-    try:
-        yield
-    finally:
+    def put_back() -> None:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)  # None: not a handler of Python's
+
+    before = {number: signal.signal(number, from_outside) for number in SIGNALS}
+    try:
+        yield put_back
+    finally:
+        put_back()

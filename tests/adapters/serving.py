@@ -64,6 +64,7 @@ class App(Application):
         self.ws("/raise", raise_at_first_message)
         self.ws("/bye", say_bye)
         self.ws("/sleep", self.sleep)
+        self.ws("/swallow", self.swallow)
         self.ws("/push", self.push)
 
     async def watch(self, request: Request, next: Next) -> Outcome:
@@ -92,6 +93,14 @@ class App(Application):
             await sleep(3600)
         finally:
             self.notes.note("cancelled")
+
+    async def swallow(self, ws: WebSocket, request: Request) -> None:
+        """Be deaf to every cancellation."""
+        while True:
+            try:
+                await sleep(3600)
+            except BaseException:
+                self.notes.note("deaf")
 
     async def push(self, ws: WebSocket, request: Request) -> None:
         """Send as fast as the peer reads."""

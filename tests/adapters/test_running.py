@@ -102,6 +102,19 @@ def test_a_second_signal_aborts_what_the_first_one_waits_for(backend: str) -> No
         assert this.end() == (0, f"{BACKENDS[backend]}: open, cancelled; ; 1 thread\n", "")
 
 
+@run_on_backends
+def test_a_third_signal_ends_what_no_cancellation_can_end(backend: str) -> None:
+    """It does again what it did before: SIGTERM ends the process."""
+    with program(backend) as this, upgraded(this.port, "/swallow") as peer:
+        this.process.send_signal(signal.SIGTERM)
+        assert peer.recv(4, socket.MSG_WAITALL) == GOING_AWAY
+        this.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionResetError):
+            peer.recv(1)
+        this.process.send_signal(signal.SIGTERM)
+        assert this.end() == (-signal.SIGTERM, "", "")
+
+
 def run(backend: str, app: App, port: int = 0, started: Callable[[Running], None] | None = None) -> None:
     """Run in this process and thread."""
     timeouts = Timeouts(close_timeout=0.1)
