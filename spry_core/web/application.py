@@ -6,7 +6,7 @@ routes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Unpack, overload
 
 from spry_core.routing import BaseRouteBuilder, Pattern
@@ -93,6 +93,18 @@ class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, 
         if boot is not None:
             boot(group)
         return group
+
+    def _add(
+        self,
+        methods: Iterable[str],
+        pattern: Pattern,
+        handler: HttpHandler | WebSocketHandler,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        # Typed callers cannot get here with anything else; the others should hear of it now and not at the first request.
+        if not callable(handler):
+            raise TypeError(f"the handler of {pattern} cannot be called: {handler!r:.100}")
+        super()._add(methods, pattern, handler, options or {})
 
     def _nested(
         self,

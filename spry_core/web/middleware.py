@@ -26,7 +26,8 @@ Next: TypeAlias = Callable[[], Awaitable[Outcome]]
 """The rest of the chain, to be called at most once."""
 
 Middleware: TypeAlias = Callable[[Request, Next], object]
-"""A link of the chain, ``async def middleware(request, next)``; it returns what ``next()`` gave or what a handler may return.
+"""A link of the chain, ``async def middleware(request, next)``; it returns what ``next()`` gave or
+what a handler may return; None stands for what ``next()`` gave, if it was called.
 
 A class attribute ``handles = {"http"}`` (or ``{"ws"}``) of a callable object lets it be left out for the other kind. Middleware
 that guards something must not have one.
@@ -56,6 +57,7 @@ class MiddlewareStack:
         It applies to all routes, also to those registered before, and to requests that no route answers.
 
         Raises:
+            TypeError: It cannot be called.
             ValueError: Its attribute `handles` is no set of ``"http"`` and ``"ws"``.
             LocalProtocolError: Serving has started.
         """
@@ -97,7 +99,11 @@ def http_endpoint(handler: HttpHandler, name: str) -> Chain:
 
 
 def handled_kinds(middleware: Middleware) -> frozenset[str]:
-    """Return the kinds of chain that `middleware` wants to be in; `ValueError` if it names another."""
+    """Return the kinds of chain that `middleware` wants to be in; `ValueError` if it names another, `TypeError`
+    if it is no function.
+    """
+    if not callable(middleware):
+        raise TypeError(f"a middleware is a function, which {middleware!r:.100} is not")
     handles: object = getattr(middleware, "handles", _KINDS)
     kinds = (
         frozenset(cast("set[str]", handles)) if isinstance(handles, (set, frozenset)) else frozenset[str]()
@@ -140,6 +146,9 @@ class _Link:
             value = await resolve(self._middleware(request, onward))
             # The connection has ended: whatever is returned, there is nobody to send it to.
             if isinstance(onward.outcome, CloseInfo):
+                return onward.outcome
+            # A `return` that was forgotten after `await next()` means no empty answer.
+            if value is None and onward.outcome is not None:
                 return onward.outcome
             returned_by = f"the middleware {name_of(self._middleware)}"
             return to_response(value, request, returned_by=returned_by)

@@ -24,6 +24,7 @@ Content: TypeAlias = str | BytesLike | Stream
 """What the content of a response can be made of."""
 
 _PHRASE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -72,6 +73,8 @@ class Response:
         Raises `TypeError` or `ValueError` for what JSON cannot express, such as sets and NaN.
         """
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if _SURROGATE.search(text) is not None:  # no UTF-8 has it, but an escape can say it (RFC 8259 §8.2)
+            text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         fields = MutableHeaders(() if headers is None else headers)
         fields.setdefault("content-type", "application/json")
         return cls(text, status_code, fields)

@@ -9,8 +9,9 @@ from spry_core.errors import LocalProtocolError
 from spry_core.web.application import Application, RouteGroup
 from spry_core.web.middleware import Middleware, Next, Outcome
 from spry_core.web.options import WebSocketSettings
-from spry_core.web.request import Request
+from spry_core.web.request import HttpHandler, Request
 from spry_core.web.response import Response
+from spry_core.web.upgrade import WebSocketHandler
 from spry_core.web.websocket import WebSocket
 
 
@@ -205,3 +206,12 @@ def test_a_mistake_in_the_defaults_leaves_the_application_open() -> None:
     app.ws_defaults = {}
     app.get("/b", page)
     assert get(app, "/b") == b"/b"
+
+
+def test_what_cannot_be_called_is_no_handler() -> None:
+    app = Application()
+    with pytest.raises(TypeError, match=r"^the handler of /a cannot be called: 'page'$"):
+        app.get("/a", cast("HttpHandler", "page"))
+    with pytest.raises(TypeError, match=r"^the handler of /b cannot be called: 1$"):
+        app.ws("/b", cast("WebSocketHandler", 1))
+    assert list(app.routes) == []

@@ -387,3 +387,22 @@ def test_a_handler_that_returns_no_answer_is_named() -> None:
     chain = chain_of(http_endpoint(lambda request: cast("object", 1), "GET /rooms/:room"))
     with pytest.raises(TypeError, match=r"^GET /rooms/:room returned int, of which no response can be made$"):
         outcome_of(chain)
+
+
+def test_a_return_that_was_forgotten_after_next_changes_nothing() -> None:
+    async def forgetful(request: Request, next: Next) -> None:
+        await next()
+
+    assert response_of(chain_of(hello, [forgetful])) == (200, b"hello")
+
+
+def test_a_middleware_that_answers_nothing_itself_answers_204() -> None:
+    async def silent(request: Request, next: Next) -> None:
+        return None
+
+    assert response_of(chain_of(hello, [silent])) == (204, b"")
+
+
+def test_what_cannot_be_called_is_no_middleware() -> None:
+    with pytest.raises(TypeError, match=r"^a middleware is a function, which 'log' is not$"):
+        MiddlewareStack().use(cast("Middleware", "log"))

@@ -181,6 +181,11 @@ def test_json_is_compact_utf_8() -> None:
     assert response.headers.items() == [("x", "1"), ("content-type", JSON), ("content-length", "15")]
 
 
+def test_json_escapes_what_utf_8_cannot_say() -> None:
+    """RFC 8259 §8.2: a lone surrogate is JSON, but no Unicode text."""
+    assert Response.json(["é\ud800"]).content == b'["\\u00e9\\ud800"]'
+
+
 def test_json_may_have_a_type_of_its_own() -> None:
     response = Response.json([], headers={"Content-Type": "application/problem+json"})
     assert response.headers.items() == [("content-type", "application/problem+json"), ("content-length", "2")]
