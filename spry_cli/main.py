@@ -13,6 +13,7 @@ from spry_cli.run import Backend, Loop, RunSettings, run
 from spry_core.version import VERSION
 
 FAILED: Final = 2
+INTERRUPTED: Final = 130
 """The exit status of a command that cannot be done, as argparse has it for wrong arguments."""
 
 MAX_PORT: Final = 0xFFFF
@@ -42,6 +43,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that `argv` says (default: the process's arguments) and return its exit status, 0 or 2.
 
+    It is 130 after an interrupt that came before serving had begun, as shells have it.
+
     `--help` and `--version` leave through `SystemExit`, as argparse does it.
     """
     try:
@@ -49,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as error:
         report(error)
         return FAILED
+    except KeyboardInterrupt:  # before the server took the signals, or after it gave them back
+        return INTERRUPTED
     return 0
 
 

@@ -116,6 +116,17 @@ def test_the_arguments_of_run_become_settings(
     assert calls == [(sys.modules["shop"].app, settings)]
 
 
+def test_an_interrupt_before_serving_is_status_130_and_no_traceback(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(app: Application, settings: RunSettings) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spry_cli.main.run", run)
+    assert main(["run", "shop:app", "--app-dir", str(shop)]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_fault_in_the_module_shows_its_traceback_and_that_line(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
