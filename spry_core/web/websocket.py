@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
 from contextlib import contextmanager
 from enum import Enum, auto
 from types import TracebackType
+from typing import TypeAlias
 
 from spry_core.closing import CloseInfo, check_close
 from spry_core.errors import BufferFull, ConnectionClosed, WebSocketBusyError
@@ -24,6 +25,10 @@ from spry_core.web.subscription import OnDone, OnError, OnMessage, Subscription
 
 _MESSAGE = (str, bytes, bytearray, memoryview)
 _STREAMING = "a stream is being sent on this WebSocket"
+
+
+Sendable: TypeAlias = str | bytes | bytearray | memoryview
+"""What can be sent as a message: `str` as text, anything bytes-like as binary."""
 
 
 class SendResult(Enum):
@@ -150,7 +155,7 @@ class WebSocket:
 
     # Sending
 
-    async def send(self, data: str | bytes) -> None:
+    async def send(self, data: Sendable) -> None:
         """Send one message; return when the unsent bytes are under the high-water mark.
 
         The message enters the connection whole or not at all: cancelled before, nothing was sent; cancelled
@@ -169,7 +174,7 @@ class WebSocket:
         self._check_sending(data)
         await self._send(data)
 
-    def send_nowait(self, data: str | bytes) -> SendResult:
+    def send_nowait(self, data: Sendable) -> SendResult:
         """Queue one message now, in a sync callback too; see `send` for the arguments.
 
         Returns:
@@ -183,14 +188,14 @@ class WebSocket:
         connection = self._link.connection
         if connection.is_open and connection.buffered_amount >= connection.limits.max_unsent:
             raise BufferFull(f"{connection.buffered_amount} bytes are unsent already")
-        self._link.send(Message(data=data))
+        self._link.send(_message(data))
         return SendResult.BACKPRESSURE if self._link.is_full else SendResult.OK
 
     add = send_nowait
     """The original's name for `send_nowait`."""
 
     async def add_stream(
-        self, source: AsyncIterable[str | bytes] | Iterable[str | bytes], *, exclusive: bool = True
+        self, source: AsyncIterable[Sendable] | Iterable[Sendable], *, exclusive: bool = True
     ) -> int:
         """Send each item of `source` as one message; the next is asked for only when there is room.
 
@@ -225,7 +230,7 @@ class WebSocket:
                 await items.aclose()
         raise link.closed_error()
 
-    async def _send_all(self, items: Items[str | bytes]) -> int:
+    async def _send_all(self, items: Items[Sendable]) -> int:
         count = 0
         await self._room()
         async for item in items:
@@ -235,8 +240,8 @@ class WebSocket:
             count += 1
         return count
 
-    async def _send(self, data: str | bytes) -> None:
-        self._link.send(Message(data=data))
+    async def _send(self, data: Sendable) -> None:
+        self._link.send(_message(data))
         await self._room()
 
     async def _room(self) -> None:
@@ -267,7 +272,7 @@ class WebSocket:
         if not self._link.connection.is_open:
             raise self._link.closed_error()
 
-    def _check_sending(self, data: str | bytes) -> None:
+    def _check_sending(self, data: Sendable) -> None:
         self._check_type(data)
         if self._link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
@@ -367,3 +372,7 @@ class WebSocket:
     def peer(self) -> str:
         """The peer's address for logs, such as ``"127.0.0.1:50312"``."""
         return self._request.peer
+
+
+def _message(data: Sendable) -> Message:
+    return Message(data=data if isinstance(data, (str, bytes)) else bytes(data))

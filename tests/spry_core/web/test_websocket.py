@@ -308,7 +308,7 @@ def test_a_consumer_that_never_has_to_wait_lets_others_run() -> None:
     ],
     ids=repr,
 )
-def test_str_is_sent_as_text_and_what_is_like_bytes_as_binary(data: str | bytes, wire: bytes) -> None:
+def test_str_is_sent_as_text_and_what_is_like_bytes_as_binary(data: Sendable, wire: bytes) -> None:
     """RFC 6455 §5.2, §5.6."""
     opened = Opened()
     opened.driver.run(opened.ws.send, data)
