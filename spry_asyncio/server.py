@@ -227,7 +227,7 @@ async def serve(
     `Timeouts.close_timeout`, and a second cancellation changes nothing. In no case a task, socket or timer is left.
 
     Args:
-        app: What is served. `app.locals["backend"]` is set to the loop's name if it is not set.
+        app: What is served. `app.locals["backend"]` is set to the loop's name.
         host: Name or address to listen on, every address of the name; ``""`` for all interfaces.
         port: TCP port, 0 for any free one (see `RunningServer.addresses`).
         limits: Sizes and numbers; `max_connections` is at most 80 % of the process's limit of descriptors.

@@ -218,7 +218,7 @@ async def serve(
     `Timeouts.close_timeout`, and a second cancellation changes nothing. In no case a task, socket or timer is left.
 
     Args:
-        app: What is served. `app.locals["backend"]` is set to ``"trio"`` if it is not set.
+        app: What is served. `app.locals["backend"]` is set to ``"trio"``.
         host: Name or address to listen on, every address of the name; ``""`` for all interfaces.
         port: TCP port, 0 for any free one (see `RunningServer.addresses`).
         limits: Sizes and numbers; `max_connections` is at most 80 % of the process's limit of descriptors.
