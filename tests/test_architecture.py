@@ -68,6 +68,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.protocol": (
         ("connection",),
         ("http1", "websocket"),
+        ("writer",),
         ("incoming", "outgoing", "handshake", "assembly"),
         ("chunked", "closing_handshake", "exchange"),
         ("head", "engines", "stream"),

@@ -17,7 +17,6 @@ from typing import Final, assert_never
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import handshake
-from spry_core.protocol.date import DateCache
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, HttpEvent, Role, http_engine
 from spry_core.protocol.events import (
@@ -50,11 +49,10 @@ from spry_core.protocol.outgoing import (
     check_interim_head,
     check_response_head,
     content_of,
-    failure_answer,
-    reason_phrase,
     with_close,
 )
 from spry_core.protocol.stream import HALF_CLOSE, Stream
+from spry_core.protocol.writer import MessageWriter
 
 _WAITS: Final = (Deadline.HEAD, Deadline.BODY, Deadline.KEEP_ALIVE, Deadline.OPENING)
 
@@ -76,7 +74,7 @@ class Http1:
         self._stream = stream
         longest = max(limits.max_request_line + limits.max_header_section, limits.max_trailer_section)
         self._engine = http_engine(engine, role, longest + 1024)
-        self._date = DateCache(wall_clock)
+        self._writer = MessageWriter(stream, self._engine, wall_clock)
         self._scanner = HeadScanner("request" if self._is_server else "response", limits)
         self._state = State.IDLE
         self._held = bytearray()
@@ -316,18 +314,15 @@ class Http1:
             case BodyData():
                 assert self._outgoing is not None
                 self._outgoing.check_data(event.data)
-                self._write(event, now)
+                self._writer.write(event, now)
             case BodyEnd():
                 assert self._outgoing is not None
                 self._outgoing.check_end(event)
-                self._write(event, now)
+                self._writer.write(event, now)
             case _:  # pragma: no cover - `step_of` has refused every other event
                 raise AssertionError(event)
         self._state = following
         self._after_send(step, now)
-
-    def _write(self, event: HttpEvent, now: float) -> None:
-        self._stream.write(self._engine.send(event), now)
 
     def _send_request(self, head: RequestHead, now: float) -> None:
         self._outgoing = content_of(head)
@@ -336,7 +331,7 @@ class Http1:
         self._keep_alive = may_persist(head)
         if isinstance(head.websocket, Offer):
             self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)
-        self._write(head, now)
+        self._writer.write(head, now)
 
     def _send_response(self, head: ResponseHead, now: float) -> None:
         assert self._request is not None
@@ -351,7 +346,7 @@ class Http1:
             self._keep_alive = False
             fields = with_close(fields)
         self._stream.deadlines.clear(Deadline.OPENING)
-        self._write_head(head.status_code, head.reason_phrase, fields, now)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now)
 
     def ignore_offer(self) -> None:
         """Answer an opening handshake as an ordinary request, which has all the time of one (RFC 9110 §7.8)."""
@@ -360,7 +355,11 @@ class Http1:
     def _must_close(self, head: ResponseHead) -> bool:
         """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
         drops_frames = self._request is not None and self._request.websocket is not None and bool(self._held)
-        return not self._keep_alive or not may_persist(head) or self.awaits_continue or drops_frames
+        # What is still to come of the request will not be waited for, unless the owner goes on reading it.
+        max_linger = self._stream.limits.max_linger
+        is_too_long = self._incoming is not None and self._incoming.is_longer_than(max_linger)
+        says_close = not self._keep_alive or not may_persist(head)
+        return says_close or self.awaits_continue or drops_frames or is_too_long
 
     def _send_interim(self, head: ResponseHead, now: float) -> None:
         if self._request is not None and self._request.http_version == b"1.0":
@@ -370,22 +369,13 @@ class Http1:
             assert self._incoming is not None
             self._expects_continue = False
             self._incoming.invite(now)
-        self._write_head(head.status_code, head.reason_phrase, list(head.headers), now)
-
-    def _write_head(
-        self, status_code: int, phrase: bytes, fields: list[tuple[bytes, bytes]], now: float
-    ) -> None:
-        names = {name.lower() for name, _ in fields}
-        if status_code >= 200 and b"date" not in names and (date := self._date.value()) is not None:
-            fields = [*fields, (b"Date", date)]
-        phrase = phrase or reason_phrase(status_code)
-        self._write(ResponseHead(status_code=status_code, headers=tuple(fields), reason_phrase=phrase), now)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, list(head.headers), now)
 
     def _send_accept(self, accept: Accept, now: float) -> None:
         assert self._request is not None
         if not isinstance(self._request.websocket, Offer):
             raise LocalProtocolError("this request offers no WebSocket (RFC 6455 §4.2.1)")
-        self._write(handshake.response(self._request.websocket, accept), now)
+        self._writer.write(handshake.response(self._request.websocket, accept), now)
         self._switch(accept)
 
     def _switch(self, accept: Accept) -> None:
@@ -455,7 +445,7 @@ class Http1:
         if self._state is not State.IDLE or self.is_over:
             return
         if self._is_server and self._held:
-            self._answer_failure(503, now)
+            self._writer.write_failure(503, None, now)
         self._finish(now)
 
     def _finish(self, now: float) -> None:
@@ -480,19 +470,13 @@ class Http1:
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """The peer broke a rule or a limit: answer if there is still an answer to give, and end."""
         if self._is_server and self._state in (State.IDLE, State.REQUEST, State.WAITING):
-            self._answer_failure(error.status_code or 400, now)
+            self._writer.write_failure(error.status_code or 400, self._request, now)
             self._finish(now)
         elif self._is_server and self._state is not State.LATE:
             self.abort()  # half an answer is out; it must not look like a whole one
         else:
             self._finish(now)
         self._stream.events.append(Failure(error=error))
-
-    def _answer_failure(self, status_code: int, now: float) -> None:
-        fields, content = failure_answer(status_code)
-        self._write_head(status_code, b"", fields, now)
-        if self._request is None or self._request.method != b"HEAD":
-            self._write(BodyData(data=content), now)
 
     def handle(self, deadline: Deadline, now: float) -> None:
         """Do what `deadline` brings."""

@@ -28,6 +28,7 @@ from spry_core import (
     WebSocketClose,
 )
 from spry_core.errors import RemoteProtocolError
+from spry_core.web.websocket import Sendable
 
 SMALL = Limits(high_water=10, max_unsent=100)
 """Eight bytes of payload make a frame of ten."""

@@ -1,0 +1,64 @@
+"""Tests of `spry_core.protocol.writer`: what every response has, and the answer to a broken request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from spry_core.protocol.engines import http_engine
+from spry_core.protocol.events import BodyEnd, RequestHead
+from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.stream import Stream
+from spry_core.protocol.writer import MessageWriter
+
+DATE = b"Date: Thu, 01 Jan 1970 00:00:07 GMT\r\n"
+SHORT_TEXT = b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\nConnection: close\r\n"
+
+
+def writer(wall_clock: Callable[[], float] | None = None) -> tuple[MessageWriter, Stream]:
+    stream = Stream(limits=Limits(), timeouts=Timeouts(), random=bytes, can_half_close=True)
+    engine = http_engine("reference", "server", 1000)
+    engine.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    return MessageWriter(stream, engine, wall_clock), stream
+
+
+def test_an_event_goes_out_as_it_is() -> None:
+    messages, stream = writer()
+    messages.write_response_head(200, b"Fine", [(b"Transfer-Encoding", b"chunked")], 0.0)
+    messages.write(BodyEnd(), 0.0)
+    assert stream.data_to_send() == [b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("status_code", "fields", "head"),
+    [
+        (204, [], b"HTTP/1.1 204 No Content\r\n" + DATE),
+        (204, [(b"DATE", b"mine")], b"HTTP/1.1 204 No Content\r\nDATE: mine\r\n"),
+        (103, [], b"HTTP/1.1 103 Early Hints\r\n"),
+    ],
+)
+def test_a_final_response_has_a_date_of_ours_unless_it_has_one(
+    status_code: int, fields: list[tuple[bytes, bytes]], head: bytes
+) -> None:
+    """RFC 9110 §6.6.1."""
+    messages, stream = writer(lambda: 7.9)
+    messages.write_response_head(status_code, b"", fields, 0.0)
+    assert stream.data_to_send() == [head + b"\r\n"]
+
+
+def test_without_a_wall_clock_there_is_no_date() -> None:
+    messages, stream = writer()
+    messages.write_response_head(204, b"", [], 0.0)
+    assert stream.data_to_send() == [b"HTTP/1.1 204 No Content\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("method", "content"), [(None, [b"Bad Request\n"]), (b"GET", [b"Bad Request\n"]), (b"HEAD", [])]
+)
+def test_a_failure_is_a_short_text(method: bytes | None, content: list[bytes]) -> None:
+    """RFC 9110 §9.3.2: an answer to HEAD has none."""
+    messages, stream = writer(lambda: 7.0)
+    request = None if method is None else RequestHead(method=method, target=b"/")
+    messages.write_failure(400, request, 0.0)
+    assert stream.data_to_send() == [b"HTTP/1.1 400 Bad Request\r\n" + SHORT_TEXT + DATE + b"\r\n", *content]
