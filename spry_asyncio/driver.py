@@ -64,9 +64,16 @@ class Driver:
         return Scope(self._loop)
 
     async def checkpoint(self, switch: bool) -> None:
-        """Let other tasks run if `switch`. A cancellation comes at the next wait; there is no mark of it to look at."""
+        """Raise here if the running task is cancelled and nobody has taken that back; with `switch`, let others run too.
+
+        asyncio delivers a cancellation once. Who catches it and goes on is cancelled all the same, as on trio: else the
+        core could not tell a handler whose middleware has run out of time from one that awaited something cancelled.
+        """
         if switch:
             await asyncio.sleep(0)
+        task = asyncio.current_task(self._loop)
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
     def event(self) -> driver.Event:
         """Make an event."""

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from adapters.serving import SWITCHED, App, connected, handshake, serving, upgraded, url
 from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
-from spry_core import Timeouts
+from spry_core import Next, Outcome, Request, Timeouts, timeout
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +134,27 @@ async def test_a_handler_that_raises_closes_with_1011_and_the_server_lives(
         await talk(url(server, "/echo", "ws"), echo)
     errors = [record.exc_info for record in caplog.records if record.name == "spry.error"]
     assert [repr(info[1]) for info in errors if info] == ["ZeroDivisionError('in a handler')"]
+
+
+async def test_a_middleware_may_give_a_websocket_only_so_much_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Its scope is cancelled around the handler, which gets 1011, and hears of it itself."""
+    app = App()
+
+    async def hurry(request: Request, next: Next) -> Outcome:
+        try:
+            with timeout(0.05):
+                return await next()
+        except TimeoutError:
+            app.notes.note("too late")
+            raise
+
+    app.middleware.use(hurry)
+    async with serving(app) as server, await upgraded(server, "/sleep") as peer:
+        await app.notes.until("too late")
+        assert await peer.receive(4) == frame(CLOSE_FRAME, close_payload(1011), mask=None)
+    assert app.notes == ["open", "cancelled", "too late"]
+    errors = [record.exc_info for record in caplog.records if record.name == "spry.error"]
+    assert [type(info[1]) for info in errors if info] == [TimeoutError]
 
 
 async def test_a_ping_is_answered_while_the_handler_is_busy() -> None:
