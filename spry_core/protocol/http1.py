@@ -490,6 +490,8 @@ class Http1:
             case Deadline.OPENING:
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 self._fail(refuse(status, "the opening handshake took too long", "RFC 9110 §15.6.4"), now)
+            case Deadline.KEEP_ALIVE if self._stream.unsent:  # the answer is still on its way
+                self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
             case Deadline.LINGER if self._state is State.LATE and not self.is_over:
                 self._finish(now)
             case Deadline.LINGER:

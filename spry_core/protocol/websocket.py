@@ -305,6 +305,7 @@ class WebSocketProtocol:
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """Fail the connection, after what was received before the fault is released (RFC 6455 §7.1.7)."""
         self._failure = self._cause = error
+        self._assembly.drop()
         self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
         if self._unreleased and self.is_open:
             self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)

@@ -251,6 +251,9 @@ class Session:
         finally:
             if not exchange.is_upgraded:
                 self._log_access(exchange, _outcome(exchange))
+            # An idle connection need not hold what its last request sent.
+            if exchange.is_complete and self._exchange is exchange:
+                self._exchange = self._request = None
 
     async def _pass_through(self, exchange: HttpExchange, request: Request, chain: Chain) -> Outcome:
         try:

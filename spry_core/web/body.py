@@ -89,6 +89,9 @@ class RequestBody:
             raise LocalProtocolError("the content was taken piece by piece and cannot be collected any more")
         if self._content is None:
             self._content = await self._collect(max_size)
+            self._collected = (
+                bytearray()
+            )  # that it was collected is still to be known, what it was stands in one place
         if len(self._content) > max_size:
             raise too_large()
         return self._content

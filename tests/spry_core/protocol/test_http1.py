@@ -1043,6 +1043,19 @@ def test_being_late_at_a_deadline_does_no_harm(data: bytes, sent: bytes) -> None
     assert conn.next_deadline() == T0 + 1002
 
 
+def test_a_connection_is_not_idle_while_its_answer_is_on_its_way() -> None:
+    """RFC 9112 §9.5: nobody can ask again before it has the answer."""
+    conn = server(timeouts=Timeouts(keep_alive=15.0, write=None))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    sent = conn.data_to_send()
+    conn.handle_deadline(T0 + 15)
+    assert conn.next_deadline() == T0 + 30
+    conn.bytes_written(sum(len(data) for data in sent if isinstance(data, bytes)), T0 + 16)
+    conn.handle_deadline(T0 + 30)
+    assert fetched(conn) == (b"", HALF_CLOSE)
+
+
 def test_two_deadlines_at_once_come_in_their_order() -> None:
     """The write deadline at 130 and the keep-alive's at 130: the connection is finished, then cut."""
     conn = server(timeouts=Timeouts(keep_alive=30.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 
@@ -94,6 +95,20 @@ def test_a_request_is_answered() -> None:
     peer = http(handler).connect()
     peer.send(GET)
     assert peer.received == text(b"hello")
+
+
+def test_an_idle_connection_keeps_nothing_of_the_last_request() -> None:
+    async def handler(request: Request) -> bytes:
+        return await request.read()
+
+    client = http(handler)
+    peer = client.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc")
+    assert peer.take().endswith(b"abc")
+    gc.collect()
+    assert [each for each in gc.get_objects() if type(each) is Request] == []
+    peer.send(GET)
+    assert peer.take().endswith(b"\r\n\r\n")
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:
