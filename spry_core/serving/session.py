@@ -237,6 +237,8 @@ class Session:
                 self.report_error(f"{self._where(self._exchange)}: internal error", error)
                 self._cut()
             if rest is not None:
+                if not self.is_cancelling:
+                    self._cut()  # nobody will answer any more, whether the process ends by this or not
                 raise rest from None
         finally:
             del self._tasks[key]

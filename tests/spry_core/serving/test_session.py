@@ -197,6 +197,19 @@ def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> No
     assert isinstance(client.reports[0].exception, Cancelled)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_is_no_error_leaves_no_request_without_an_end(error: type[BaseException]) -> None:
+    async def handler(request: Request) -> str:
+        raise error
+
+    client = http(handler)
+    peer = client.connect()
+    with pytest.raises(error):
+        peer.send(GET)
+    client.driver.settle()
+    assert (peer.take(), peer.is_reset) == (b"", True)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
     async def handler(request: Request) -> str:
