@@ -46,11 +46,6 @@ class HeadScanner:
         self._section = 0  # bytes of complete field lines with their CRLFs
         self._empty_lines = 0
 
-    @property
-    def has_begun(self) -> bool:
-        """True when the start line is complete."""
-        return self._fields >= 0
-
     def feed(self, held: bytearray) -> bytes | None:
         """Look on in `held`; take the head out of it and return it when it is complete, else None.
 

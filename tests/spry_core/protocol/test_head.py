@@ -214,18 +214,7 @@ def test_one_scanner_finds_head_after_head() -> None:
     held = bytearray(b"\r\nGET /a HTTP/1.1\r\nA: b\r\n\r\n" * 5)
     for _ in range(5):
         assert scanner.feed(held) == b"GET /a HTTP/1.1\r\nA: b\r\n\r\n"
-        assert not scanner.has_begun
     assert held == b""
-
-
-def test_a_head_has_begun_with_its_start_line() -> None:
-    scanner, held = HeadScanner("request", LIMITS), bytearray()
-    begun: list[bool] = []
-    for piece in (b"\r\n", b"GET / HTTP/1.1\r", b"\n", b"A: b\r\n"):
-        held += piece
-        scanner.feed(held)
-        begun.append(scanner.has_begun)
-    assert begun == [False, False, True, True]
 
 
 @pytest.mark.parametrize(("n", "error"), [(39, None), (40, None), (41, START_TOO_LONG)])
