@@ -15,12 +15,17 @@ from spry_core.errors import ResponseSealedError
 
 D = TypeVar("D")
 
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+"""A token, as a pattern for larger ones (RFC 9110 §5.6.2)."""
+
+FIELD_TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*"
+"""HTAB, SP, VCHAR and obs-text, as a pattern for larger ones (RFC 9110 §5.5)."""
+
 # Each is used with `fullmatch`: `$` would let a line feed pass.
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_RAW_TOKEN: Final = re.compile(_TOKEN.pattern.encode())
-# HTAB, SP, VCHAR and obs-text (RFC 9110 §5.5).
-_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_RAW_VALUE: Final = re.compile(_VALUE.pattern.encode("latin-1"))
+_TOKEN: Final = re.compile(TOKEN.decode())
+_RAW_TOKEN: Final = re.compile(TOKEN)
+_VALUE: Final = re.compile(FIELD_TEXT.decode())
+_RAW_VALUE: Final = re.compile(FIELD_TEXT)
 
 _LONGEST_ECHO: Final = 40  # characters of a name that an error's message repeats
 

@@ -14,13 +14,13 @@ from ipaddress import IPv6Address
 from typing import Final, Literal, TypeAlias
 
 from spry_core.errors import RemoteProtocolError
+from spry_core.headers import FIELD_TEXT, TOKEN
 from spry_core.protocol.events import RawFields, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits
 
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE: Final = re.compile(_TOKEN + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
-_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?")
-_FIELD_LINE: Final = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*")
+_REQUEST_LINE: Final = re.compile(TOKEN + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
+_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9][0-9](?: " + FIELD_TEXT + rb")?")
+_FIELD_LINE: Final = re.compile(TOKEN + rb":" + FIELD_TEXT)
 _DIGITS: Final = re.compile(rb"[0-9]{1,18}")
 _REG_NAME: Final = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 _HOST: Final = re.compile(
@@ -254,6 +254,14 @@ def _explicit_framing(head: RequestHead | ResponseHead) -> Framing | None:
         return Chunked()
     if not lengths:
         return None
-    if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
+    length = parse_length(lengths)
+    if length is None:
         raise refuse(400, "malformed Content-Length", "RFC 9112 §6.3")
+    return length
+
+
+def parse_length(lengths: list[bytes]) -> Length | None:
+    """Return what the values of Content-Length say; None unless it is one plain number (RFC 9110 §8.6)."""
+    if len(lengths) != 1 or not _DIGITS.fullmatch(lengths[0]):
+        return None
     return Length(int(lengths[0]))

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from spry_core.errors import LocalProtocolError
-from spry_core.headers import check_raw_fields
+from spry_core.headers import FIELD_TEXT, TOKEN, check_raw_fields
 from spry_core.protocol.events import BodyEnd, RequestHead, ResponseHead
 from spry_core.protocol.head import (
     Chunked,
@@ -19,13 +19,13 @@ from spry_core.protocol.head import (
     UntilClose,
     lowered,
     may_have_content,
+    parse_length,
     tokens,
     values,
 )
 
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
-_PHRASE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PHRASE: Final = re.compile(FIELD_TEXT)
+_METHOD: Final = re.compile(TOKEN)
 # What RFC 9110 calls otherwise than its forerunners; Python's own table has the new names from 3.13 on.
 _RENAMED: Final = {
     413: b"Content Too Large",
@@ -163,6 +163,7 @@ def _framing(head: RequestHead | ResponseHead) -> Framing | None:
         return Chunked()
     if not lengths:
         return None
-    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+    length = parse_length(lengths)
+    if length is None:
         raise ValueError("Content-Length is one number (RFC 9110 §8.6)")
-    return Length(int(lengths[0]))
+    return length

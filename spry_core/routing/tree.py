@@ -17,17 +17,14 @@ first at every level, so what that dict finds is what the tree would have found.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from spry_core.headers import is_token
 from spry_core.routing.pattern import Constant, Parameter, Pattern, Rest, Wildcard, split_path
 
 H = TypeVar("H")
-
-TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A token, which a method is (RFC 9110 §5.6.2 and §9.1)."""
 
 WEBSOCKET: Final = ":websocket"
 """The pseudo-method of WebSocket routes. It is no token, so no request can ask for it by name."""
@@ -50,7 +47,7 @@ class Route(Generic[H]):
     """Where the route was registered, as `file:line`."""
 
     def __post_init__(self) -> None:
-        if self.method != WEBSOCKET and not TOKEN.fullmatch(self.method):
+        if self.method != WEBSOCKET and not is_token(self.method):
             raise ValueError(f"{self.method!r} is no method: a method is a token (RFC 9110 §5.6.2)")
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ from spry_core.protocol.head import (
     lowered,
     may_have_content,
     may_persist,
+    parse_length,
     read_request,
     read_response,
     refuse,
@@ -529,3 +530,23 @@ def test_who_waits_for_100(version: bytes, expect: bytes, expects: bool) -> None
     """RFC 9110 §10.1.1: an expectation of HTTP/1.0 is ignored."""
     head = RequestHead(method=b"POST", target=b"/", headers=((b"expect", expect),), http_version=version)
     assert expects_continue(head) is expects
+
+
+@pytest.mark.parametrize(
+    ("lengths", "framing"),
+    [
+        ([b"0"], Length(0)),
+        ([b"007"], Length(7)),
+        ([b"9" * 18], Length(10**18 - 1)),
+        ([b"9" * 19], None),
+        ([b"+1"], None),
+        ([b"1_0"], None),
+        ([b""], None),
+        ([b"3, 3"], None),
+        ([b"3", b"3"], None),
+        ([], None),
+    ],
+)
+def test_a_content_length_is_one_plain_number(lengths: list[bytes], framing: Length | None) -> None:
+    """RFC 9110 §8.6."""
+    assert parse_length(lengths) == framing
