@@ -7,15 +7,18 @@ Here is what applications are made of. The wire is in `spry_core.protocol`, the 
 
 from __future__ import annotations
 
-from spry_core.closing import Close, CloseInfo
-from spry_core.errors import (
-    BufferFull,
+from spry_core.closing import (
+    Close,
+    CloseInfo,
     ConnectionClosed,
     ConnectionLost,
-    HandshakeRejected,
     KeepaliveTimeout,
-    LocalProtocolError,
     ProtocolFailure,
+)
+from spry_core.errors import (
+    BufferFull,
+    HandshakeRejected,
+    LocalProtocolError,
     RemoteProtocolError,
     ResponseSealedError,
     SpryError,
@@ -31,8 +34,9 @@ from spry_core.web.link import ReadyState
 from spry_core.web.middleware import Middleware, Next, Outcome
 from spry_core.web.request import Request
 from spry_core.web.response import Response
+from spry_core.web.sending import SendResult
 from spry_core.web.subscription import Subscription
-from spry_core.web.websocket import SendResult, WebSocket
+from spry_core.web.websocket import WebSocket
 
 __version__ = VERSION
 

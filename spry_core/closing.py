@@ -1,13 +1,16 @@
-"""How a connection ends: the Close frame's content, which codes may be in it, and the record of an end.
+"""How a connection ends: the Close frame's content, which codes may be in it, the record of an end, and the errors that
+carry that record.
 
-This stands at the bottom of the house because the errors carry the record (`spry_core.errors`), the protocol
-fills it in (`spry_core.protocol`) and middleware, handlers and logs read it.
+This stands at the bottom of the house because the protocol fills the record in (`spry_core.protocol`), and middleware,
+handlers and logs read it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
+
+from spry_core.errors import ResponseSealedError, SpryError
 
 MAX_CLOSE_REASON: Final = 123
 """Longest close reason in UTF-8 bytes: 125 of a control frame less the two of the code (RFC 6455 §5.5)."""
@@ -103,3 +106,56 @@ class CloseInfo:
     def clean(self) -> bool:
         """True if a Close frame went both ways (RFC 6455 §7.1.4)."""
         return self.sent is not None and self.received is not None
+
+    @property
+    def headers(self) -> NoReturn:
+        """There is no response left: the 101 was it. Raises `ResponseSealedError`."""
+        raise ResponseSealedError(
+            "a CloseInfo has no headers: put those of the 101 into request.upgrade_headers"
+        )
+
+    @property
+    def status_code(self) -> NoReturn:
+        """There is no response left: the 101 was it. Raises `ResponseSealedError`."""
+        raise ResponseSealedError(
+            "a CloseInfo has no status_code: the 101 is sent, and the WebSocket has ended"
+        )
+
+
+class ConnectionClosed(SpryError):  # noqa: N818 - the field's term for it; nobody says ConnectionClosedError
+    """The caller used a connection that has ended."""
+
+    def __init__(self, info: CloseInfo | None = None, message: str = "") -> None:
+        """Carry `info`, None while the closing handshake still runs."""
+        super().__init__(message or self.describe(info))
+        self.info = info
+
+    @staticmethod
+    def describe(info: CloseInfo | None) -> str:
+        """Say in words how the connection ended."""
+        if info is None:
+            return "the connection is closing"
+        reason = f" {info.close_reason!r}" if info.close_reason else ""
+        return f"the connection has ended: {info.close_code}{reason}, by {info.initiator}"
+
+    @property
+    def close_code(self) -> int:
+        """The code to report (RFC 6455 §7.1.5); 1006 while none is known."""
+        return ABNORMAL_CLOSURE if self.info is None else self.info.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The reason that belongs to it (RFC 6455 §7.1.6)."""
+        return "" if self.info is None else self.info.close_reason
+
+
+class ConnectionLost(ConnectionClosed):
+    """The stream ended without a closing handshake (close code 1006)."""
+
+
+class KeepaliveTimeout(ConnectionClosed):
+    """The peer was silent for `Timeouts.ping_timeout` after a Ping; we closed with 1011."""
+
+
+class ProtocolFailure(ConnectionClosed):
+    """The peer broke the protocol and we failed the connection (RFC 6455 §7.1.7); the `__cause__` says how."""

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from spry_core.closing import CloseInfo, Initiator, check_close
-from spry_core.errors import ConnectionLost, LocalProtocolError
+from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close
+from spry_core.errors import LocalProtocolError
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent

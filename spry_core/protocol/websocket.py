@@ -15,11 +15,13 @@ from spry_core.closing import (
     NO_STATUS_RECEIVED,
     Close,
     CloseInfo,
+    ConnectionLost,
     Initiator,
+    KeepaliveTimeout,
     check_close,
     is_wire_close_code,
 )
-from spry_core.errors import ConnectionLost, KeepaliveTimeout, LocalProtocolError, RemoteProtocolError
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.assembly import Assembly, fail
 from spry_core.protocol.closing_handshake import Direction, State, advance
 from spry_core.protocol.deadlines import Deadline

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spry_core.errors import ConnectionClosed, LocalProtocolError
+from spry_core.closing import ConnectionClosed
+from spry_core.errors import LocalProtocolError
 from spry_core.protocol.events import BodyData, BodyEnd, ResponseHead
 from spry_core.serving.exchange import HttpExchange
 from spry_core.wakeup import Checkpoints

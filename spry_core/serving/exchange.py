@@ -6,8 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
+from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.driver import Driver, Scope
-from spry_core.errors import ConnectionClosed, ConnectionLost
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits, Timeouts

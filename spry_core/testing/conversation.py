@@ -8,13 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from spry_core.closing import CloseInfo
-from spry_core.errors import (
-    ConnectionClosed,
-    ConnectionLost,
-    ProtocolFailure,
-    RemoteProtocolError,
-)
+from spry_core.closing import CloseInfo, ConnectionClosed, ConnectionLost, ProtocolFailure
+from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import (
     BodyData,
     Connection,

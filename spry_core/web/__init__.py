@@ -15,9 +15,10 @@ from spry_core.web.options import WebSocketOptions, WebSocketSettings
 from spry_core.web.origin import Origins
 from spry_core.web.request import HttpHandler, Params, Request
 from spry_core.web.response import Content, Response
+from spry_core.web.sending import SendResult
 from spry_core.web.subscription import Subscription
 from spry_core.web.upgrade import WebSocketHandler
-from spry_core.web.websocket import SendResult, WebSocket
+from spry_core.web.websocket import WebSocket
 
 __all__ = [
     "Abort",

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Self
 
-from spry_core.errors import ConnectionClosed, LocalProtocolError
+from spry_core.closing import ConnectionClosed
+from spry_core.errors import LocalProtocolError
 from spry_core.headers import Headers
 from spry_core.protocol.events import RawFields
 from spry_core.wakeup import Checkpoints, WakeUp

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from spry_core.closing import Close
-from spry_core.errors import ConnectionClosed
+from spry_core.closing import Close, ConnectionClosed
 from spry_core.web.exceptions import Abort, WebSocketClose, unwrap
 from spry_core.web.link import Link
 

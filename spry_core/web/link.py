@@ -14,16 +14,16 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import Protocol
 
-from spry_core.closing import Close, CloseInfo
-from spry_core.driver import Driver, Scope
-from spry_core.errors import (
+from spry_core.closing import (
+    Close,
+    CloseInfo,
     ConnectionClosed,
     ConnectionLost,
     KeepaliveTimeout,
     ProtocolFailure,
-    RemoteProtocolError,
-    WebSocketBusyError,
 )
+from spry_core.driver import Driver, Scope
+from spry_core.errors import RemoteProtocolError, WebSocketBusyError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.wakeup import WakeUp

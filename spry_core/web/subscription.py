@@ -13,8 +13,7 @@ from contextvars import copy_context
 from inspect import isawaitable
 from typing import TypeAlias
 
-from spry_core.closing import CloseInfo
-from spry_core.errors import ConnectionClosed
+from spry_core.closing import CloseInfo, ConnectionClosed
 from spry_core.wakeup import WakeUp
 from spry_core.web.exceptions import unwrap
 from spry_core.web.failure import fail_handler, part

@@ -1,44 +1,20 @@
 """The WebSocket of an application: messages in, messages out, and the end, the same on every backend.
 
-It is written once, over what the driver lends: every wait looks at the state again in a loop, every effect
-comes after the last wait before it and before the only wait after it. So a cancelled `receive` has lost
-nothing, and a cancelled `send` has sent its message whole or not at all.
+It is written once, over what the driver lends. Receiving and sending stand in files of their own; here is what is left: the
+end, and the attributes.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
-from contextlib import contextmanager
-from enum import Enum, auto
+from collections.abc import Generator
 from types import TracebackType
-from typing import TypeAlias
 
 from spry_core.closing import CloseInfo, check_close
-from spry_core.errors import BufferFull, ConnectionClosed, WebSocketBusyError
-from spry_core.protocol.events import Message
-from spry_core.wakeup import Checkpoints
 from spry_core.web.failure import close_for
-from spry_core.web.iteration import Items
 from spry_core.web.link import Link, ReadyState
+from spry_core.web.receiving import Receiving
 from spry_core.web.request import Request
-from spry_core.web.subscription import OnDone, OnError, OnMessage, Subscription
-
-_MESSAGE = (str, bytes, bytearray, memoryview)
-_STREAMING = "a stream is being sent on this WebSocket"
-
-
-Sendable: TypeAlias = str | bytes | bytearray | memoryview
-"""What can be sent as a message: `str` as text, anything bytes-like as binary."""
-
-
-class SendResult(Enum):
-    """What `send_nowait` found when it had queued a message."""
-
-    OK = auto()
-    """There is room for more."""
-
-    BACKPRESSURE = auto()
-    """More than `Limits.high_water` bytes are unsent: better wait before sending more."""
+from spry_core.web.sending import Sending
 
 
 class Closing:
@@ -85,202 +61,13 @@ class Closed:
         return info
 
 
-class WebSocket:
+class WebSocket(Receiving, Sending):
     """One WebSocket connection (RFC 6455), as its handler gets it."""
 
     def __init__(self, link: Link, request: Request, protocol: str | None) -> None:
-        self._link = link
-        self._checkpoints = Checkpoints(link.driver)
+        super().__init__(link)
         self._request = request
         self._protocol = protocol
-
-    # Receiving
-
-    async def receive(self) -> str | bytes:
-        """Return the next message: `str` for text, `bytes` for binary (RFC 6455 §5.6).
-
-        Cancelling it loses no message.
-
-        Raises:
-            ConnectionClosed: No message is left and none can come; `ConnectionLost`, `KeepaliveTimeout` or
-                `ProtocolFailure` if the connection did not end well.
-            WebSocketBusyError: Somebody else is receiving.
-        """
-        link = self._link
-        with link.consuming("receive"):
-            link.come_back()
-            await self._checkpoints.pass_one()
-            while not link.inbox:
-                if link.info is not None:
-                    raise link.closed_error()
-                await link.mail.wait()
-                self._checkpoints.waited()
-            return link.take()
-
-    def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """Iterate over the messages.
-
-        The loop ends when the connection has closed cleanly or we closed it, and raises what `receive` raises
-        otherwise. After it, `close_info` is set.
-        """
-        return self
-
-    async def __anext__(self) -> str | bytes:
-        """Return the next message, or end the loop."""
-        try:
-            return await self.receive()
-        except ConnectionClosed as error:
-            if type(error) is ConnectionClosed:
-                raise StopAsyncIteration from None
-            raise
-
-    def listen(
-        self, on_message: OnMessage, on_error: OnError | None = None, on_done: OnDone | None = None
-    ) -> Subscription:
-        """Call `on_message` with each message from now on, one at a time, in order; returns at once.
-
-        A callback may be sync or async, and the next message waits for it. An exception in a callback closes
-        the connection as one of the handler would.
-
-        Args:
-            on_message: Called with `str` or `bytes`.
-            on_error: Called with the `ConnectionClosed` of a connection that did not end well.
-            on_done: Called with the `CloseInfo`, on any end.
-
-        Raises:
-            ConnectionClosed: The connection is over, and its handler too.
-            WebSocketBusyError: Somebody else is receiving.
-        """
-        return Subscription(self._link, on_message, on_error, on_done)
-
-    # Sending
-
-    async def send(self, data: Sendable) -> None:
-        """Send one message; return when the unsent bytes are under the high-water mark.
-
-        The message enters the connection whole or not at all: cancelled before, nothing was sent; cancelled
-        while waiting for the mark, it is on its way.
-
-        Args:
-            data: `str` is sent as text, bytes-like as binary.
-
-        Raises:
-            ConnectionClosed: The connection is not open, or has ended while this waited.
-            TypeError: `data` is neither.
-            WebSocketBusyError: A stream is being sent (`add_stream`).
-        """
-        self._check_sending(data)
-        await self._checkpoints.pass_one()
-        self._check_sending(data)
-        await self._send(data)
-
-    def send_nowait(self, data: Sendable) -> SendResult:
-        """Queue one message now, in a sync callback too; see `send` for the arguments.
-
-        Returns:
-            Whether there is room for more.
-
-        Raises:
-            BufferFull: `Limits.max_unsent` bytes or more are unsent already; nothing was queued.
-            ConnectionClosed, TypeError, WebSocketBusyError: As `send`.
-        """
-        self._check_sending(data)
-        connection = self._link.connection
-        if connection.is_open and connection.buffered_amount >= connection.limits.max_unsent:
-            raise BufferFull(f"{connection.buffered_amount} bytes are unsent already")
-        self._link.send(_message(data))
-        return SendResult.BACKPRESSURE if self._link.is_full else SendResult.OK
-
-    add = send_nowait
-    """The original's name for `send_nowait`."""
-
-    async def add_stream(
-        self, source: AsyncIterable[Sendable] | Iterable[Sendable], *, exclusive: bool = True
-    ) -> int:
-        """Send each item of `source` as one message; the next is asked for only when there is room.
-
-        The source's own exception comes out as it is, and the connection stays open. Whatever ends this once
-        it has begun, the source is closed.
-
-        Cancelled it has not taken an item that it did not send, unless the source was waiting for one.
-
-        Args:
-            source: A sync or async iterable of what `send` takes.
-            exclusive: False lets other senders' messages come between; else they raise `WebSocketBusyError`.
-
-        Returns:
-            The number of messages.
-
-        Raises:
-            ConnectionClosed: The connection is not open, or ended first.
-            TypeError: `source` is a message itself, or an item of it is none.
-            WebSocketBusyError: Another stream is being sent, and one of the two is exclusive.
-        """
-        if isinstance(source, _MESSAGE):
-            raise TypeError(f"a source is an iterable of messages, not one of them ({type(source).__name__})")
-        link = self._link
-        items = Items(source)
-        with self._streaming(exclusive):
-            try:
-                await self._checkpoints.pass_one()
-                self._check_open()
-                with link.interrupted_by_settling():
-                    return await self._send_all(items)
-            finally:
-                await items.aclose()
-        raise link.closed_error()
-
-    async def _send_all(self, items: Items[Sendable]) -> int:
-        count = 0
-        await self._room()
-        async for item in items:
-            self._check_type(item)
-            await self._send(item)
-            await self._checkpoints.pass_one()
-            count += 1
-        return count
-
-    async def _send(self, data: Sendable) -> None:
-        self._link.send(_message(data))
-        await self._room()
-
-    async def _room(self) -> None:
-        link = self._link
-        while link.is_full:
-            await link.room.wait()
-            self._checkpoints.waited()
-            if link.info is not None:
-                raise link.closed_error()
-
-    @contextmanager
-    def _streaming(self, exclusive: bool) -> Generator[None]:
-        link = self._link
-        if link.has_exclusive_sender or (exclusive and link.streams):
-            raise WebSocketBusyError(_STREAMING)
-        link.has_exclusive_sender = exclusive
-        link.streams += 1
-        link.background += 1
-        try:
-            yield
-        finally:
-            link.has_exclusive_sender = False
-            link.streams -= 1
-            link.background -= 1
-            link.leave_alone()
-
-    def _check_open(self) -> None:
-        if not self._link.connection.is_open:
-            raise self._link.closed_error()
-
-    def _check_sending(self, data: Sendable) -> None:
-        self._check_type(data)
-        if self._link.has_exclusive_sender:
-            raise WebSocketBusyError(_STREAMING)
-
-    @staticmethod
-    def _check_type(data: object) -> None:
-        if not isinstance(data, _MESSAGE):
-            raise TypeError(f"a message is str or bytes, not {type(data).__name__}")
 
     # Closing
 
@@ -372,7 +159,3 @@ class WebSocket:
     def peer(self) -> str:
         """The peer's address for logs, such as ``"127.0.0.1:50312"``."""
         return self._request.peer
-
-
-def _message(data: Sendable) -> Message:
-    return Message(data=data if isinstance(data, (str, bytes)) else bytes(data))

@@ -1,4 +1,4 @@
-"""Tests of `spry_core.closing`: which Close frames may be sent, and the record of an end."""
+"""Tests of `spry_core.closing`: which Close frames may be sent, the record of an end, and the errors that carry it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ from spry_core.closing import (
     NO_STATUS_RECEIVED,
     Close,
     CloseInfo,
+    ConnectionClosed,
+    ConnectionLost,
+    KeepaliveTimeout,
+    ProtocolFailure,
     check_close,
     is_wire_close_code,
 )
+from spry_core.errors import ResponseSealedError
 
 ALLOWED = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 
@@ -103,3 +108,37 @@ def test_an_end_of_which_nothing_is_known_is_abnormal() -> None:
     )
     counts = (info.bytes_received, info.bytes_sent, info.messages_received, info.messages_sent)
     assert (info.duration, counts) == (0.0, (0, 0, 0, 0))
+
+
+def test_an_end_is_no_response() -> None:
+    """The 101 was the answer (RFC 9110 §15.2.2): a middleware that would change one hears of it."""
+    info = CloseInfo(initiator="local")
+    with pytest.raises(ResponseSealedError, match=r"request\.upgrade_headers"):
+        _ = info.headers
+    with pytest.raises(ResponseSealedError, match=r"^a CloseInfo has no status_code"):
+        _ = info.status_code
+
+
+@pytest.mark.parametrize("kind", [ConnectionClosed, ConnectionLost, KeepaliveTimeout, ProtocolFailure])
+def test_the_end_of_a_connection_is_told_by_its_record(kind: type[ConnectionClosed]) -> None:
+    info = CloseInfo(
+        initiator="remote", received=Close(code=4000, reason="x"), close_code=4000, close_reason="x"
+    )
+    error = kind(info)
+    assert error.info is info
+    assert (error.close_code, error.close_reason) == (4000, "x")
+    assert str(error) == "the connection has ended: 4000 'x', by remote"
+
+
+def test_an_end_without_a_reason_is_told_without_one() -> None:
+    assert str(ConnectionClosed(CloseInfo(initiator="local"))) == "the connection has ended: 1006, by local"
+
+
+def test_while_the_closing_handshake_runs_there_is_no_record() -> None:
+    error = ConnectionClosed()
+    assert (error.info, error.close_code, error.close_reason) == (None, 1006, "")
+    assert str(error) == "the connection is closing"
+
+
+def test_a_message_of_its_own_is_kept() -> None:
+    assert str(ConnectionLost(None, "the peer does not read")) == "the peer does not read"

@@ -20,8 +20,8 @@ from frames import (
     frame,
     read_frames,
 )
-from spry_core.closing import Close, CloseInfo
-from spry_core.errors import ConnectionLost, KeepaliveTimeout, LocalProtocolError, RemoteProtocolError
+from spry_core.closing import Close, CloseInfo, ConnectionLost, KeepaliveTimeout
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
     ABORT,
     CLOSE,

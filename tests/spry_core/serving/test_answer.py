@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from spry_core import Application, ConnectionClosed, Request, Response, Timeouts, sleep
-from spry_core.errors import ConnectionLost
+from spry_core.closing import ConnectionLost
 from spry_core.tasks import event
 from spry_core.testing import Cancelled, MemoryPeer, TestClient
 

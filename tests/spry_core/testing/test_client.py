@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from spry_core import Abort, Application, Limits, Next, Outcome, Request, Response, Timeouts, WebSocket, sleep
-from spry_core.errors import ConnectionLost, HandshakeRejected
+from spry_core.closing import ConnectionLost
+from spry_core.errors import HandshakeRejected
 from spry_core.tasks import event, timeout
 from spry_core.testing import ClientResponse, Deadlock, ForeignAwaitable, TestClient
 from spry_core.testing.task import Cancelled

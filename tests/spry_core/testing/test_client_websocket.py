@@ -8,8 +8,7 @@ from typing import cast
 import pytest
 
 from spry_core import Application, CloseInfo, Request, Timeouts, WebSocket, WebSocketClose, sleep
-from spry_core.closing import Close
-from spry_core.errors import ConnectionClosed, ConnectionLost
+from spry_core.closing import Close, ConnectionClosed, ConnectionLost
 from spry_core.tasks import event
 from spry_core.testing import Deadlock, ForeignAwaitable, TestClient
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spry_core.closing import Close
-from spry_core.errors import (
-    ConnectionClosed,
-    ConnectionLost,
-    LocalProtocolError,
-    ProtocolFailure,
-    RemoteProtocolError,
-)
+from spry_core.closing import Close, ConnectionClosed, ConnectionLost, ProtocolFailure
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
     Accept,
     BodyData,

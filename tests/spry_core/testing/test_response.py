@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spry_core.errors import ConnectionLost, ProtocolFailure
+from spry_core.closing import ConnectionLost, ProtocolFailure
 from spry_core.headers import Headers
 from spry_core.protocol import Accept, BodyEnd, Connection, RequestHead, ResponseHead
 from spry_core.protocol.handshake import request as opening_handshake

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from fakes import FakeExchange, Stepped, run
-from spry_core.errors import ConnectionLost, LocalProtocolError
+from spry_core.closing import ConnectionLost
+from spry_core.errors import LocalProtocolError
 from spry_core.headers import Headers
 from spry_core.web.body import RequestBody, too_large
 from spry_core.web.exceptions import Abort

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fakes import FakeExchange, head, run
-from spry_core.errors import ConnectionLost
+from spry_core.closing import ConnectionLost
 from spry_core.protocol.events import Accept, Offer, Refusal, RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.application import Application, RouteGroup

@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from fakes import FakeExchange, head, run
-from spry_core.errors import ConnectionLost, LocalProtocolError, ResponseSealedError
+from spry_core.closing import ConnectionLost
+from spry_core.errors import LocalProtocolError, ResponseSealedError
 from spry_core.headers import MultiMapping
 from spry_core.protocol.limits import Limits
 from spry_core.web.exceptions import Abort

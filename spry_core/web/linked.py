@@ -1,0 +1,34 @@
+"""What the parts of a `WebSocket` have in common: the link to its session, once there is one."""
+
+from __future__ import annotations
+
+from spry_core.errors import WebSocketStateError
+from spry_core.wakeup import Checkpoints
+from spry_core.web.link import Link
+
+
+class Linked:
+    """Has a link from the 101 on; before that every operation that needs one is refused."""
+
+    def __init__(self, link: Link | None) -> None:
+        self._connected: tuple[Link, Checkpoints] | None = None
+        if link is not None:
+            self._connect(link)
+
+    def _connect(self, link: Link) -> None:
+        """The 101 is on its way."""
+        self._connected = (link, Checkpoints(link.driver))
+
+    @property
+    def _link(self) -> Link:
+        return self._connection[0]
+
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return self._connection[1]
+
+    @property
+    def _connection(self) -> tuple[Link, Checkpoints]:
+        if self._connected is None:
+            raise WebSocketStateError("the WebSocket is not accepted yet: `await ws.accept()` comes first")
+        return self._connected

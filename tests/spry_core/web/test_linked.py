@@ -1,0 +1,32 @@
+"""Tests of `spry_core.web.linked`: nothing works before there is a link."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from sockets import Opened
+from spry_core import WebSocketStateError
+from spry_core.web.receiving import Receiving
+from spry_core.web.sending import Sending
+
+
+class Both(Receiving, Sending):
+    """What a `WebSocket` is made of."""
+
+
+@pytest.mark.parametrize("operation", [lambda ws: ws.send_nowait("x"), lambda ws: ws.listen(print)])
+def test_without_a_link_an_operation_is_refused_and_says_what_is_missing(
+    operation: Callable[[Both], Awaitable[object]],
+) -> None:
+    with pytest.raises(
+        WebSocketStateError, match=r"^the WebSocket is not accepted yet: `await ws\.accept\(\)`"
+    ):
+        operation(Both(None))
+
+
+def test_with_a_link_an_operation_reaches_the_connection() -> None:
+    opened = Opened()
+    opened.ws.add("x")
+    assert opened.peer.texts() == ["x"]
