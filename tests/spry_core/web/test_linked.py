@@ -28,5 +28,5 @@ def test_without_a_link_an_operation_is_refused_and_says_what_is_missing(
 
 def test_with_a_link_an_operation_reaches_the_connection() -> None:
     opened = Opened()
-    opened.ws.add("x")
+    opened.start(opened.ws.send, "x")
     assert opened.peer.texts() == ["x"]
