@@ -61,8 +61,8 @@ def test_arguments_for_pytest_pass_through_untouched() -> None:
     assert dev.pytest_arguments(for_pytest) == for_pytest
 
 
-def test_only_a_whole_run_must_cover_the_core() -> None:
-    assert "--cov-fail-under=100" in dev.pytest_arguments([])
+def test_only_a_whole_run_must_cover_the_packages() -> None:
+    assert dev.pytest_arguments([])[-1] == "--gates"
 
 
 def test_the_demo_has_defaults() -> None:
