@@ -1,0 +1,64 @@
+"""The Pings of an application that wait for their Pongs (RFC 6455 §5.5.2, §5.5.3).
+
+Those of keepalive are the connection's own business. A Pong answers the Ping that has its payload, and every earlier one, since a
+peer may answer the latest only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spry_core.driver import Driver
+from spry_core.wakeup import WakeUp
+
+RANDOM_PAYLOAD: Final = 8
+"""Bytes of a payload that nobody chose: enough that no two Pings in flight are alike by chance."""
+
+
+class PingInFlight:
+    """One Ping that has been sent."""
+
+    __slots__ = ("payload", "round_trip_time", "sent")
+
+    def __init__(self, payload: bytes, sent: float) -> None:
+        self.payload = payload
+        self.sent = sent
+        self.round_trip_time: float | None = None
+        """Seconds from the Ping to the Pong that answered it; None until then."""
+
+
+class Pings:
+    """The Pings of one WebSocket that are in flight, in the order in which they were sent."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.answers: WakeUp = WakeUp(driver)
+        """Awaited by those who have sent one: a Pong has come, or the end."""
+        self._in_flight: dict[bytes, PingInFlight] = {}
+
+    def check(self, payload: bytes) -> None:
+        """Raise `ValueError` if a Ping with this payload is in flight: nobody could tell which one is answered."""
+        if payload in self._in_flight:
+            raise ValueError("a Ping with this payload is in flight already")
+
+    def add(self, payload: bytes, now: float) -> PingInFlight:
+        """Take note of one that has been sent."""
+        ping = self._in_flight[payload] = PingInFlight(payload, now)
+        return ping
+
+    def forget(self, ping: PingInFlight) -> None:
+        """Wait for its answer no longer, if it has none."""
+        if self._in_flight.get(ping.payload) is ping:
+            del self._in_flight[ping.payload]
+
+    def take_pong(self, payload: bytes, now: float) -> None:
+        """A Pong has come: it answers its Ping and all earlier ones. One that nobody asked for answers nothing."""
+        if payload not in self._in_flight:
+            return
+        in_order = tuple(self._in_flight)
+        for each in in_order[: in_order.index(payload) + 1]:
+            ping = self._in_flight.pop(each)
+            ping.round_trip_time = now - ping.sent
+        self.answers.wake()
+
+    def __len__(self) -> int:
+        return len(self._in_flight)
