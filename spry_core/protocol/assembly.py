@@ -49,7 +49,7 @@ class Assembly:
         limits = self._limits
         if limits.max_message_size is not None and self._size + length > limits.max_message_size:
             raise fail(1009, "the message is too big", "RFC 6455 §7.4.1")
-        if self._frames >= limits.max_fragments:
+        if limits.max_fragments is not None and self._frames >= limits.max_fragments:
             raise fail(1008, "the message has too many frames", "RFC 6455 §10.4")
 
     def add(self, part: FramePart) -> tuple[Message, int] | None:

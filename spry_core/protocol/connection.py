@@ -208,7 +208,8 @@ class Connection:
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.
 
-        Of messages it counts the payload bytes, oldest first; 0 stands for one empty message.
+        Of messages it counts the payload bytes, oldest first; 0 stands for what has none: an empty message, or
+        the end of one in pieces. It may bring events: what waited compressed for room, or a `Failure`.
 
         Raises:
             LocalProtocolError: `n` is negative.
@@ -221,6 +222,33 @@ class Connection:
             self._http.release(n, now)
         else:
             self._websocket.release(n, now)
+
+    def receive_in_pieces(self, wanted: bool, now: float) -> None:
+        """Get messages as `MessageStart`, `MessageData`, `MessageEnd` from now on, or whole again.
+
+        With True, what has come of the present message is an event at once. With False, messages are whole again from
+        the next one that begins.
+
+        Raises:
+            LocalProtocolError: The stream is no WebSocket, or messages of any size (`Limits.max_message_size` None)
+                are wanted whole.
+        """
+        self._as_websocket().receive_in_pieces(wanted, now)
+
+    def set_ping_interval(self, seconds: float | None, now: float) -> None:
+        """Send keepalive Pings at this interval, the first one so many seconds from now, or behind the answer to the
+        one that is on its way; None turns keepalive off.
+
+        Raises:
+            LocalProtocolError: The stream is no WebSocket.
+            ValueError: `seconds` is negative.
+        """
+        self._as_websocket().set_ping_interval(seconds, now)
+
+    def _as_websocket(self) -> WebSocketProtocol:
+        if self._websocket is None:
+            raise LocalProtocolError("the stream is no WebSocket")
+        return self._websocket
 
     def ignore_offer(self) -> None:
         """Say that the WebSocket offered by the present request will not be opened: it is an ordinary request then.
@@ -285,6 +313,11 @@ class Connection:
     def buffered_amount(self) -> int:
         """Bytes accepted and not yet taken by the transport."""
         return self._stream.unsent
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the last Ping that was answered, keepalive's or the owner's, to its Pong; None before."""
+        return None if self._websocket is None else self._websocket.latency
 
     @property
     def close_info(self) -> CloseInfo | None:

@@ -120,6 +120,11 @@ class Message:
     data: str | bytes
     """The payload, maybe empty."""
 
+    compress: bool | None = None
+    """When sent: whether to compress it (RFC 7692 §6); None leaves it to `Deflate.threshold`. Without a negotiated
+    compression it goes out plain. None when received.
+    """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStart:
@@ -128,13 +133,20 @@ class MessageStart:
     kind: Kind
     """Whether its pieces are `str` or `bytes`."""
 
+    compress: bool | None = None
+    """When sent: whether to compress it (RFC 7692 §6); None compresses wherever that is negotiated. None when
+    received.
+    """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageData:
     """A piece of a message; when sent, one frame (RFC 6455 §5.4)."""
 
     data: str | bytes
-    """The piece, of the kind that `MessageStart` said."""
+    """The piece, of the kind that `MessageStart` said. At least one byte or character when received; text is cut
+    between code points.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

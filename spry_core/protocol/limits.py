@@ -69,16 +69,18 @@ class Limits:
     """Connections that the kernel holds ready for `accept`."""
 
     max_message_size: int | None = 1024 * 1024
-    """One WebSocket message, None for any size; beyond it Close 1009, known from the frame's header."""
+    """One WebSocket message, inflated, None for any size; beyond it Close 1009, known from the frame's header
+    unless it is compressed. With None messages come in pieces only.
+    """
 
-    max_fragments: int = 1024
-    """Frames of one WebSocket message; beyond it Close 1008."""
+    max_fragments: int | None = 1024
+    """Frames of one WebSocket message, None for any number; beyond it Close 1008."""
 
     max_queue: int = 16
-    """Whole messages delivered and not yet released before reading pauses."""
+    """Complete messages delivered and not yet released before reading pauses."""
 
     max_queue_size: int = 64 * 1024
-    """Bytes of whole messages delivered and not yet released before reading pauses."""
+    """Bytes of messages, and of pieces, delivered and not yet released before reading pauses."""
 
     high_water: int = 64 * 1024
     """Unsent bytes above which senders wait, and so does the next request on the connection."""

@@ -9,6 +9,7 @@ answered: the Close frame waits until it is released.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from spry_core.closing import (
     ABNORMAL_CLOSURE,
@@ -254,6 +255,25 @@ class WebSocketProtocol:
         self._look(now)
         if self._failure is not None and self.info is None and not self._unreleased:
             self._finish_failing(now)
+
+    def receive_in_pieces(self, wanted: bool, now: float) -> None:
+        """Get messages in pieces from now on, or whole again from the next one."""
+        if not wanted and self._stream.limits.max_message_size is None:
+            raise LocalProtocolError("messages of any size come in pieces")
+
+    def set_ping_interval(self, seconds: float | None, now: float) -> None:
+        """Send keepalive Pings at this interval from now on; None turns keepalive off."""
+        self._stream.timeouts = replace(self._stream.timeouts, ping_interval=seconds)
+        deadlines = self._stream.deadlines
+        if seconds is None:
+            deadlines.clear(Deadline.PONG)
+        if self.is_open and not self.is_deaf and not deadlines.is_set(Deadline.PONG):
+            deadlines.set(Deadline.PING, now, seconds)
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the last Ping that was answered to its Pong."""
+        return None
 
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
