@@ -25,6 +25,7 @@ from spry_core.errors import (
     WebSocketBusyError,
     WebSocketStateError,
 )
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.tasks import sleep, timeout
 from spry_core.version import VERSION
@@ -49,6 +50,7 @@ __all__ = [
     "CloseInfo",
     "ConnectionClosed",
     "ConnectionLost",
+    "Deflate",
     "HandshakeRejected",
     "KeepaliveTimeout",
     "Limits",

@@ -47,7 +47,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.serving": (
         ("server",),
         ("session",),
-        ("answer",),
+        ("answer", "journal"),
         ("exchange", "record"),
     ),
     "spry_core.web": (
@@ -75,10 +75,10 @@ HOUSE: Mapping[str, Ranks] = {
         ("http1", "websocket"),
         ("writer",),
         ("incoming", "outgoing", "handshake", "assembly"),
-        ("chunked", "closing_handshake", "exchange"),
+        ("chunked", "closing_handshake", "compression", "exchange"),
         ("head", "engines", "stream"),
         ("events", "date"),
-        ("deadlines", "limits"),
+        ("deadlines", "deflate", "limits"),
     ),
     "spry_core.protocol.engines": (
         ("choice",),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from spry_core.closing import Close, CloseInfo
 from spry_core.protocol.connection import Connection
+from spry_core.protocol.deflate import Agreement, Deflate
 from spry_core.protocol.engines import EngineName, Role
 from spry_core.protocol.events import (
     Accept,
@@ -37,12 +38,14 @@ __all__ = [
     "CLOSE",
     "HALF_CLOSE",
     "Accept",
+    "Agreement",
     "BodyData",
     "BodyEnd",
     "Close",
     "CloseInfo",
     "Connection",
     "ConnectionEnded",
+    "Deflate",
     "EngineName",
     "Event",
     "Failure",
