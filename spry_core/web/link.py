@@ -27,6 +27,7 @@ from spry_core.errors import RemoteProtocolError, WebSocketBusyError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.wakeup import WakeUp
+from spry_core.web.pinging import Pings
 
 
 class ReadyState(IntEnum):
@@ -91,6 +92,8 @@ class Link:
         """Awaited by those who close: the end is settled."""
         self.ending: WakeUp = WakeUp(host.driver)
         """Awaited by those who want the end of the stream, and of the tasks."""
+        self.pings: Pings = Pings(host.driver)
+        """The Pings of the application that wait for their Pongs."""
         self.inbox: deque[str | bytes] = deque()
         self.streams = 0
         """Streams of messages that are being sent."""
@@ -274,6 +277,10 @@ class Link:
         if self._called is not None:
             self._called.look()
 
+    def take_pong(self, payload: bytes, now: float) -> None:
+        """A Pong has come."""
+        self.pings.take_pong(payload, now)
+
     def look(self) -> None:
         """Something else has changed: room to write, or the end."""
         if not self.is_full:
@@ -291,6 +298,7 @@ class Link:
             return False
         self._has_noticed_settling = True
         self.mail.wake()
+        self.pings.answers.wake()
         self.settling.wake()
         _cancel_all(self._interrupted_by_settling)
         self.look()
@@ -321,6 +329,16 @@ class Link:
             if self.connection.closed:
                 scope.cancel()
             yield
+
+    def interrupt_at_end(self, scope: Scope) -> None:
+        """End the block of `scope`, which is older than this link, early when the stream is gone."""
+        self._interrupted_by_end.add(scope)
+        if self.connection.closed:
+            scope.cancel()
+
+    def spare(self, scope: Scope) -> None:
+        """The block of `scope` is over: the end of the stream is none of its business any more."""
+        self._interrupted_by_end.discard(scope)
 
     @contextmanager
     def _interrupted(self, scopes: set[Scope]) -> Generator[Scope]:
