@@ -276,7 +276,10 @@ def most_connections(limits: Limits) -> int:
 
 def log(record: LogRecord) -> None:
     """Hand a finished record to `logging`."""
-    logging.getLogger(record.logger).log(record.level, "%s", record.text, exc_info=record.exception)
+    logger = logging.getLogger(record.logger)
+    # The fields under one name: as attributes of their own they could not be told from those of `logging`.
+    extra = {"spry": record.fields}
+    logger.log(record.level, "%s", record.text, exc_info=record.exception, extra=extra)
 
 
 def log_errors(record: LogRecord) -> None:

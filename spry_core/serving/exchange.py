@@ -52,6 +52,12 @@ class HttpExchange:
         self.started = now
         self.status_code: int | None = None
         """The status of the final answer, once it is on its way."""
+        self.subprotocol: str | None = None
+        """The subprotocol, if it became a WebSocket that has one."""
+        self.content_received = 0
+        """Bytes of the request's content that have come."""
+        self.content_sent = 0
+        """Bytes of the answer's content that are on their way."""
         self.room: WakeUp = WakeUp(owner.driver)
         """Awaited by a stream of content: there is room again, or the end has come."""
         self._owner = owner
@@ -111,7 +117,7 @@ class HttpExchange:
         except Exception:  # a field that the 101 cannot have: this stays HTTP
             self._connection.configure(limits=self._limits, timeouts=self._timeouts)
             raise
-        self.status_code = 101
+        self.status_code, self.subprotocol = 101, accept.subprotocol
         self._is_over = True
         link = Link(self._connection, self._owner)
         self._owner.connect(link)
@@ -156,10 +162,10 @@ class HttpExchange:
             match event:
                 case ResponseHead():
                     self.status_code = event.status_code
+                case BodyData():
+                    self.content_sent += len(event.data)
                 case BodyEnd():
                     self._is_over = self._is_complete = True
-                case _:
-                    pass
         self._owner.touch()
 
     async def wait_for_room(self) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from spry_core.protocol.events import RequestHead
+
+Fields: TypeAlias = Mapping[str, str | int | float | bool | None]
+"""What a record says, piece by piece (docs/reference/logs.md); flat, and every value is one of JSON's."""
 
 ACCESS: Final = "spry.access"
 """The logger of one line per request and per WebSocket."""
@@ -13,12 +17,17 @@ ACCESS: Final = "spry.access"
 ERROR: Final = "spry.error"
 """The logger of everything that went wrong."""
 
+SERVER: Final = "spry.server"
+"""The logger of the server's own life."""
+
 INFO: Final = 20
 WARNING: Final = 30
 FAULT: Final = 40
 
+LONGEST_TARGET: Final = 100
+"""Characters of a target in a line of the log."""
+
 _LONGEST_METHOD: Final = 10
-_LONGEST_TARGET: Final = 100
 _ESCAPED: Final = b'"\\'
 
 
@@ -27,13 +36,16 @@ class LogRecord:
     """One finished record."""
 
     logger: str
-    """`ACCESS` or `ERROR`."""
+    """`ACCESS`, `ERROR` or `SERVER`."""
 
     level: int
     """The number of the level, as everywhere: 20 info, 30 warning, 40 error."""
 
     text: str
-    """One line."""
+    """One line of printable characters."""
+
+    fields: Fields = field(default_factory=dict[str, str | int | float | bool | None])
+    """The same for programs: what the line tells, and a little more."""
 
     exception: BaseException | None = None
     """Whose traceback belongs to it: only for what an application did wrong, never for what a peer did."""
@@ -45,11 +57,34 @@ def printable(data: bytes, longest: int) -> str:
     """
     text = "".join(
         chr(each) if 0x20 < each < 0x7F and each not in _ESCAPED else f"\\x{each:02x}"
-        for each in data[:longest]
+        for each in data[: longest + 1]
     )
-    return text if len(text) <= longest and len(data) <= longest else text[: longest - 3] + "..."
+    return cut(text, longest)
 
 
-def request_line(head: RequestHead) -> str:
-    """Write what was asked for, in quotes and within bounds, for a line of a log."""
-    return f'"{printable(head.method, _LONGEST_METHOD)} {printable(head.target, _LONGEST_TARGET)}"'
+def printable_text(text: str, longest: int) -> str:
+    """Do the same with text, in which spaces and quotes may stay as they are."""
+    return cut(text[: longest + 1].encode("unicode_escape").decode("ascii"), longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """Put three dots where `text` would go beyond `longest` characters."""
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def method_of(head: RequestHead) -> str:
+    """Write the method within bounds."""
+    return printable(head.method, _LONGEST_METHOD)
+
+
+def target_of(head: RequestHead, longest: int = LONGEST_TARGET) -> str:
+    """Write the target within bounds and without its query: clients put tokens there, browsers in particular,
+    which can give a WebSocket no field.
+    """
+    return printable(head.target.partition(b"?")[0], longest)
+
+
+def request_line(head: RequestHead, longest: int = LONGEST_TARGET) -> str:
+    """Write what was asked for, in quotes and within bounds; ``?...`` stands for the query."""
+    query = "?..." if b"?" in head.target else ""
+    return f'"{method_of(head)} {target_of(head, longest)}{query}"'

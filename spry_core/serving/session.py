@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import Final, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from spry_core.closing import Close
 from spry_core.driver import Driver, Task
@@ -37,7 +37,14 @@ from spry_core.protocol.events import (
 from spry_core.protocol.stream import StreamEnd
 from spry_core.serving.answer import answer, answer_whole
 from spry_core.serving.exchange import HttpExchange
-from spry_core.serving.record import ACCESS, ERROR, FAULT, INFO, WARNING, LogRecord, request_line
+from spry_core.serving.journal import (
+    record_application_fault,
+    record_peer_fault,
+    record_request,
+    record_warning,
+    record_websocket,
+)
+from spry_core.serving.record import LogRecord
 from spry_core.tasks import Timers, enter
 from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort
@@ -47,9 +54,6 @@ from spry_core.web.link import Link
 from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request
 from spry_core.web.response import Response
-
-_LONGEST_FAILURE: Final = 200
-"""Characters of a line that a peer's fault makes: its target must not fill the log."""
 
 
 class Owner(Protocol):
@@ -212,9 +216,13 @@ class Session:
         self._link = link
 
     def report_error(self, text: str, error: BaseException | None) -> None:
-        """Hand one record of an application's fault to the log."""
-        level = WARNING if error is None else FAULT
-        self._owner.report(LogRecord(logger=ERROR, level=level, text=text, exception=error))
+        """Log what an application did: with `error` a fault, without it something strange."""
+        head = None if self._exchange is None else self._exchange.head
+        if error is None:
+            record = record_warning(self.stream.peer, head, text)
+        else:
+            record = record_application_fault(self.stream.peer, head, error, text)
+        self._owner.report(record)
 
     def report_handler_error(self, error: BaseException) -> None:
         """Log an error of a WebSocket's handler once, with its traceback."""
@@ -234,7 +242,7 @@ class Session:
         except BaseException as raised:
             error, rest = part(raised, is_cancelling=self.is_cancelling)
             if error is not None:
-                self.report_error(f"{self._where(self._exchange)}: internal error", error)
+                self.report_error("internal error", error)
                 self._cut()
             if rest is not None:
                 if not self.is_cancelling:
@@ -252,7 +260,8 @@ class Session:
                 await self._answer(exchange, outcome)
         finally:
             if not exchange.is_upgraded:
-                self._log_access(exchange, _outcome(exchange))
+                seconds = self.driver.now() - exchange.started
+                self._owner.report(record_request(self.stream.peer, exchange, seconds))
             # An idle connection need not hold what its last request sent.
             if exchange.is_complete and self._exchange is exchange:
                 self._exchange = self._request = None
@@ -317,7 +326,9 @@ class Session:
             case RequestHead():
                 self._begin(event)
             case BodyData():
+                assert self._exchange is not None
                 assert self._request is not None
+                self._exchange.content_received += len(event.data)
                 self._request.body.deliver(event.data)
             case BodyEnd():
                 assert self._request is not None
@@ -355,9 +366,8 @@ class Session:
     def _take_failure(self, event: Failure) -> None:
         exchange = self._exchange
         # Behind a complete answer the fault is not of that request.
-        where = self._where(None if exchange is None or exchange.is_complete else exchange)
-        text = f"{where}: {event.error} ({event.error.section})"[:_LONGEST_FAILURE]
-        self._owner.report(LogRecord(logger=ERROR, level=WARNING, text=text))
+        head = None if exchange is None or exchange.is_complete else exchange.head
+        self._owner.report(record_peer_fault(self.stream.peer, head, event.error))
         if self._link is not None:
             return
         self._end_exchange(event.error.status_code)
@@ -376,7 +386,8 @@ class Session:
             self._link.end()
             info = self._link.info
             assert info is not None
-            self._log_access(self._exchange, f"websocket {info.close_code} by {info.initiator}")
+            seconds = self.driver.now() - self._exchange.started
+            self._owner.report(record_websocket(self.stream.peer, self._exchange, info, seconds))
         self._finish_if_over()
 
     def _finish_if_over(self) -> None:
@@ -387,24 +398,6 @@ class Session:
         self._owner.forget(self)
         self._notify()
 
-    # Logging
-
     def _report_error_of(self, exchange: HttpExchange, error: BaseException) -> None:
-        text = f"{self._where(exchange)}: {type(error).__name__} in the application"
-        self.report_error(text, error)
-
-    def _where(self, exchange: HttpExchange | None) -> str:
-        peer = self.stream.peer or "peer"
-        return peer if exchange is None else f"{peer} {request_line(exchange.head)}"
-
-    def _log_access(self, exchange: HttpExchange, outcome: str) -> None:
-        milliseconds = (self.driver.now() - exchange.started) * 1000
-        text = f"{self._where(exchange)} {outcome} {milliseconds:.1f} ms"
-        self._owner.report(LogRecord(logger=ACCESS, level=INFO, text=text))
-
-
-def _outcome(exchange: HttpExchange) -> str:
-    """Say what became of a request, for the log."""
-    if exchange.status_code is None:
-        return "no answer"
-    return str(exchange.status_code) if exchange.is_complete else f"{exchange.status_code} incomplete"
+        what = f"{type(error).__name__} in the application"
+        self._owner.report(record_application_fault(self.stream.peer, exchange.head, error, what))

@@ -457,7 +457,7 @@ def test_a_request_whose_offer_is_ignored_has_all_the_time_of_a_request() -> Non
     peer.send(UPGRADE)
     client.advance(60.0)
     assert peer.take() == text(b"plain").replace(b"00:00:00", b"00:01:00")
-    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 60000.0 ms']
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 5 B 60000.0 ms']
 
 
 def test_keepalive_pings_go_out_and_pongs_are_taken() -> None:
@@ -537,7 +537,7 @@ def test_each_request_is_one_access_line() -> None:
 
     client = http(handler)
     client.get("/")
-    assert lines(client) == ['127.0.0.1:50000 "GET /" 201 250.0 ms']
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 201 4 B 250.0 ms']
     assert [(record.logger, record.level) for record in client.reports] == [("spry.access", 20)]
 
 
@@ -550,7 +550,9 @@ def test_each_websocket_is_one_access_line_at_its_end() -> None:
     client.advance(1.5)
     assert lines(client) == []
     ws.close()
-    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1000 by remote 1500.0 ms']
+    assert lines(client) == [
+        '127.0.0.1:50000 "GET /" websocket 1000 by remote, 0 in (0 B), 0 out (0 B), 1500.0 ms'
+    ]
 
 
 def test_what_a_peer_sends_is_escaped_and_cut_in_the_log() -> None:
@@ -604,7 +606,7 @@ def test_a_handler_that_is_cancelled_leaves_a_503() -> None:
     session.shutdown(client.now, grace=2.0)
     client.advance(2.0)
     assert peer.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert [record.text for record in client.reports] == ['peer "GET /" 503 2000.0 ms']
+    assert [record.text for record in client.reports] == ['peer "GET /" 503 19 B 2000.0 ms']
 
 
 def test_a_websocket_that_is_not_closed_in_time_is_cut() -> None:
@@ -809,7 +811,7 @@ def test_the_text_of_an_exception_stays_in_the_log() -> None:
         "Internal Server Error",
         [(40, '127.0.0.1:50000 "GET /": LookupError in the application', "LookupError('secret')")],
     )
-    assert lines(client)[1:] == ['127.0.0.1:50000 "GET /" 500 0.0 ms']
+    assert lines(client)[1:] == ['127.0.0.1:50000 "GET /" 500 21 B 0.0 ms']
 
 
 def test_a_group_of_one_is_logged_as_that_one() -> None:
@@ -898,8 +900,8 @@ def test_an_error_behind_a_complete_answer_is_of_that_request_and_leaves_the_nex
         )
     ]
     assert [each.text for each in client.reports if each.logger == "spry.access"] == [
-        '127.0.0.1:50000 "GET /first" 200 0.0 ms',
-        '127.0.0.1:50000 "GET /second" 200 1000.0 ms',
+        '127.0.0.1:50000 "GET /first" 200 5 B 0.0 ms',
+        '127.0.0.1:50000 "GET /second" 200 6 B 1000.0 ms',
     ]
 
 
@@ -912,7 +914,7 @@ def test_an_answer_that_broke_off_says_so_in_the_log() -> None:
     peer.is_reading = False
     peer.send(GET)
     peer.reset()
-    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 incomplete 0.0 ms']
+    assert lines(client) == ['127.0.0.1:50000 "GET /" 200 incomplete 180000 B 0.0 ms']
 
 
 def test_an_answer_that_the_connection_gave_is_in_the_log() -> None:
@@ -940,7 +942,9 @@ def test_a_websocket_that_its_handler_outlives_is_logged_at_its_own_end() -> Non
     peer = opened(client)
     client.advance(1.0)
     peer.reset()
-    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1006 by transport 1000.0 ms']
+    assert lines(client) == [
+        '127.0.0.1:50000 "GET /" websocket 1006 by transport, 0 in (0 B), 0 out (0 B), 1000.0 ms'
+    ]
     client.advance(59.0)
     assert (len(lines(client)), client.server.session_count) == (1, 0)
 
@@ -955,7 +959,9 @@ def test_a_websocket_whose_handler_is_cancelled_is_logged_all_the_same() -> None
     peer.send(b"\x88\x82\0\0\0\0\x03\xe9")
     peer.close()
     client.advance(1.0)
-    assert lines(client) == ['127.0.0.1:50000 "GET /" websocket 1001 by shutdown 0.0 ms']
+    assert lines(client) == [
+        '127.0.0.1:50000 "GET /" websocket 1001 by shutdown, 0 in (0 B), 0 out (0 B), 0.0 ms'
+    ]
 
 
 def test_a_hostile_peer_makes_one_line_of_bounded_length() -> None:

@@ -280,7 +280,7 @@ def test_what_the_server_logs_is_kept() -> None:
         40,
         "LookupError('of the handler')",
     )
-    assert (access.logger, access.text) == ("spry.access", '127.0.0.1:50000 "GET /broken" 500 0.0 ms')
+    assert (access.logger, access.text) == ("spry.access", '127.0.0.1:50000 "GET /broken" 500 21 B 0.0 ms')
 
 
 def test_the_limits_and_timeouts_are_the_servers() -> None:

@@ -111,7 +111,7 @@ def test_a_handler_that_sends_the_first_message_back_and_closes(capsys: pytest.C
     assert capsys.readouterr().out == "Received: 'one'\n"
     peer.stream.close()
     assert [each.text for each in client.reports] == [
-        '127.0.0.1:50000 "GET /" websocket 1000 by local 0.0 ms'
+        '127.0.0.1:50000 "GET /" websocket 1000 by local, 2 in (10 B), 1 out (3 B), 0.0 ms'
     ]
 
 
