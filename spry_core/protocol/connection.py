@@ -315,6 +315,11 @@ class Connection:
         return self._stream.unsent
 
     @property
+    def random(self) -> Callable[[int], bytes]:
+        """The source of random bytes that it was given."""
+        return self._stream.random
+
+    @property
     def latency(self) -> float | None:
         """Seconds from the last Ping that was answered, keepalive's or the owner's, to its Pong; None before."""
         return None if self._websocket is None else self._websocket.latency
