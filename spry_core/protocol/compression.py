@@ -1,52 +1,212 @@
-"""Messages through DEFLATE and back, under an agreement (RFC 7692 §6, §7.2)."""
+"""Messages through DEFLATE and back, under an agreement (RFC 7692 §6, §7.2).
+
+The payload data of a compressed message, over all its frames, are DEFLATE blocks that end with an empty one,
+of which the last four bytes are left out. Each direction has a window of its own; it lives on from message to
+message (context takeover) unless that direction has agreed to forget it. zlib's contexts are the expensive part
+of a connection, so one is made by the first message that needs it, and dropped by the end of the message where
+it would be forgotten.
+
+What a peer sends is inflated only as far as the caller has room. The rest stays as it came, compressed.
+"""
 
 from __future__ import annotations
 
-from spry_core.protocol.deflate import Agreement, Deflate
+import zlib
+from typing import Final, Protocol, Self
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.deflate import FEWEST_BITS, MOST_BITS, Agreement, Deflate
 from spry_core.protocol.engines import Role
+
+LEVEL: Final = 1
+"""The level for `Deflate.level` None."""
+
+_TAIL: Final = b"\x00\x00\xff\xff"
+"""What every compressed message ends with and none carries (RFC 7692 §7.2.1)."""
+
+_EMPTY_BLOCK: Final = b"\x00" + _TAIL
+"""A block of no bytes, after which the next one begins at a whole byte (RFC 7692 §7.2.3.6)."""
+
+_LAST_BLOCK: Final = b"\x01" + _TAIL
+"""The same, saying of itself that it is the last (RFC 1951 §3.2.3)."""
+
+_AT_ONCE: Final = 4 * 1024
+"""Bytes that zlib is given at a time. It copies what it leaves of them, and it may leave nearly all of them
+each time that room or a stream of blocks ends: given everything, it would copy everything over and over.
+"""
+
+
+class _Deflating(Protocol):
+    """zlib's compression object, which has no public name."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self, mode: int, /) -> bytes: ...
+
+
+class _Inflating(Protocol):
+    """zlib's decompression object, which has no public name."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    def decompress(self, data: bytes, /, max_length: int = 0) -> bytes: ...
+    def copy(self) -> Self: ...
 
 
 class Compressor:
-    """Compresses the messages that we send."""
+    """Compresses the messages that we send.
+
+    Whatever the agreement allows, it keeps to our own settings where they ask for less memory: a smaller window,
+    or forgetting it, is nothing that a peer has to know.
+    """
 
     def __init__(self, agreement: Agreement, role: Role, deflate: Deflate) -> None:
-        raise NotImplementedError
+        """Serve our direction of `agreement`; `deflate` are our own settings."""
+        if role == "server":
+            bits, wanted = agreement.server_max_window_bits, deflate.server_max_window_bits
+            forgets = agreement.server_no_context_takeover or deflate.server_no_context_takeover
+        else:
+            bits, wanted = agreement.client_max_window_bits, deflate.client_max_window_bits
+            forgets = agreement.client_no_context_takeover or deflate.client_no_context_takeover
+        self._bits = min(bits or MOST_BITS, wanted)
+        self._forgets = forgets
+        self._level = LEVEL if deflate.level is None else deflate.level
+        self._mem_level = deflate.mem_level
+        self._threshold = deflate.threshold
+        self._context: _Deflating | None = None
 
     def wants(self, size: int, compress: bool | None = None) -> bool:
         """Decide whether a message of `size` bytes is compressed: as `compress` says, by the threshold if that
         is None, and never where the agreement leaves us a window of 8 bits, which zlib cannot compress with.
         """
-        raise NotImplementedError
+        if self._bits < FEWEST_BITS:
+            return False
+        return size >= self._threshold if compress is None else compress
 
     def compress(self, data: bytes, *, ends_message: bool) -> bytes:
-        """Return the payload data of the next frame of a compressed message; at most empty, never held back.
+        """Return the payload data of the next frame of a compressed message.
 
-        Do not call this for a message that is sent uncompressed.
+        All of `data` is in it: nothing waits for the next call, so a fragment can be read when it arrives. It is
+        empty only for no data that end no message. A message that is sent uncompressed must not pass here: the
+        peer's window would not have it.
+
+        RFC 7692 §7.2.1.
         """
-        raise NotImplementedError
+        payload = self._deflate(data) if data else _EMPTY_BLOCK if ends_message else b""
+        if not ends_message:
+            return payload
+        if self._forgets:
+            self._context = None
+        return payload[: -len(_TAIL)]
+
+    def _deflate(self, data: bytes) -> bytes:
+        if self._context is None:
+            self._context = zlib.compressobj(self._level, zlib.DEFLATED, -self._bits, self._mem_level)
+        return self._context.compress(data) + self._context.flush(zlib.Z_SYNC_FLUSH)
 
 
 class Decompressor:
-    """Inflates the messages that we receive, as far as there is room."""
+    """Inflates the messages that we receive, as far as there is room.
+
+    After a `RemoteProtocolError` it is of no further use: the connection must be failed.
+    """
 
     def __init__(self, agreement: Agreement, role: Role) -> None:
-        raise NotImplementedError
+        """Serve the peer's direction of `agreement`; `role` is ours."""
+        if role == "server":
+            bits, forgets = agreement.client_max_window_bits, agreement.client_no_context_takeover
+        else:
+            bits, forgets = agreement.server_max_window_bits, agreement.server_no_context_takeover
+        # zlib inflates raw DEFLATE with 8 too; but where it should compress with 8, its versions before 1.2.9
+        # compressed with 9 and said nothing, and a larger window reads all that was made for a smaller one.
+        self._bits = max(bits or MOST_BITS, FEWEST_BITS)
+        self._forgets = forgets
+        self._context: _Inflating | None = None
+        self._held = bytearray()  # compressed, in the order in which it came
+        self._is_ending = False  # the end of the message is in `_held` or behind it
+        self._has_more = False
 
     @property
     def has_more(self) -> bool:
         """True while more may come out of what was put in: make room, and call `decompress` with ``b""``.
 
-        It may turn out to be nothing: DEFLATE tells the end of its output only when asked for more.
+        Where the room was exactly enough it is true as well, and nothing more will come: zlib says that it has
+        come to the end only when it has room to go on.
         """
-        raise NotImplementedError
+        return self._has_more
 
     def decompress(self, data: bytes, max_length: int, *, ends_message: bool = False) -> bytes:
-        """Take payload data of a compressed message; return what it inflates to, at most `max_length` bytes.
+        """Take payload data of a compressed message; return what they inflate to, at most `max_length` bytes.
 
-        What finds no room waits, compressed, for the next call, and so does all of `data` if `max_length` is 0.
-        The message is over when `ends_message` was said with its last data and `has_more` is False.
+        What finds no room waits, compressed, for the next call; all of it does if `max_length` is 0 or less. The
+        message is over when `ends_message` was said, with its last data, and `has_more` is False.
 
         Raises:
-            RemoteProtocolError: The data are not DEFLATE, or do not end as a message does: Close 1007.
+            RemoteProtocolError: The data are not DEFLATE, or do not end where a message can: Close 1007.
+
+        RFC 7692 §7.2.2.
         """
-        raise NotImplementedError
+        self._held += data
+        if ends_message:
+            self._held += _TAIL
+            self._is_ending = True
+        self._has_more = True
+        pieces, room = list[bytes](), max_length
+        while self._has_more and room > 0:
+            piece = self._inflate(room)
+            pieces.append(piece)
+            room -= len(piece)
+            if room and not self._held:
+                self._end_input()
+        return b"".join(pieces)
+
+    def _inflate(self, room: int) -> bytes:
+        """Inflate some of what is held, at most `room` bytes; either those are full or some of it is gone."""
+        context = self._context
+        if context is None:
+            context = self._context = zlib.decompressobj(-self._bits)
+        taken = bytes(self._held[:_AT_ONCE])
+        try:
+            piece = context.decompress(taken, room)
+        except zlib.error as error:
+            raise _corrupt("the compressed message is not DEFLATE") from error
+        left = context.unused_data if context.eof else context.unconsumed_tail
+        del self._held[: len(taken) - len(left)]
+        if context.eof:
+            # A block said that it is the last one; what follows begins anew, without a window (RFC 1951 §3.2.3),
+            # in this message or, a byte of 0 having completed this one, in the next (RFC 7692 §7.2.3.4).
+            self._context = None
+        return piece
+
+    def _end_input(self) -> None:
+        """All that was put in has come out. If that was a message, it must be complete; then begin anew."""
+        self._has_more = False
+        if not self._is_ending:
+            return
+        self._is_ending = False
+        if self._context is not None and not _is_between_blocks(self._context):
+            raise _corrupt("the compressed message is incomplete")
+        if self._forgets:
+            self._context = None
+
+
+def _is_between_blocks(context: _Inflating) -> bool:
+    """Tell whether the next block could begin here, at a whole byte. zlib does not say; but to a copy, which
+    costs less than a message, it can be shown one.
+    """
+    copy = context.copy()
+    try:
+        return copy.decompress(_LAST_BLOCK) == b"" and copy.eof and not copy.unused_data
+    except zlib.error:
+        return False
+
+
+def _corrupt(message: str) -> RemoteProtocolError:
+    """Make the error for payload data that are not what the compressed bit says they are.
+
+    The frames are in order, so it is not 1002; it is data that do not fit their kind, as bad UTF-8 is.
+    """
+    return RemoteProtocolError(message, close_code=1007, section="RFC 6455 §7.4.1")
