@@ -100,7 +100,8 @@ def record_peer_fault(peer: str, head: RequestHead | None, error: RemoteProtocol
     """Record what a peer did wrong, in one line of at most `LONGEST_FAULT` bytes; `head` says in which request, if in any."""
     where = _where(peer, head, _LONGEST_TARGET_OF_FAULT)
     fault = printable_text(str(error), _LONGEST_ERROR)
-    text = cut(f"{where}: {fault} ({error.section})", LONGEST_FAULT)
+    text = f"{where}: {fault} ({error.section})"
+    longest = LONGEST_FAULT - text.count("§")  # the one sign in it that takes two bytes
     fields = {
         "kind": "peer fault",
         **_asked(peer, head),
@@ -109,7 +110,7 @@ def record_peer_fault(peer: str, head: RequestHead | None, error: RemoteProtocol
         "status_code": error.status_code,
         "close_code": error.close_code,
     }
-    return LogRecord(logger=ERROR, level=WARNING, text=text, fields=fields)
+    return LogRecord(logger=ERROR, level=WARNING, text=cut(text, longest), fields=fields)
 
 
 def record_application_fault(

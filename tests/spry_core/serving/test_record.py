@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from spry_core.protocol.events import RequestHead
-from spry_core.serving.record import ACCESS, ERROR, LogRecord, printable, request_line
+from spry_core.serving.record import (
+    ACCESS,
+    ERROR,
+    LogRecord,
+    method_of,
+    printable,
+    printable_text,
+    request_line,
+    target_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +52,44 @@ def test_a_record_is_complete_as_it_is() -> None:
     error = LookupError()
     record = LogRecord(logger=ERROR, level=40, text="text", exception=error)
     assert (record.logger, record.level, record.text, record.exception) == ("spry.error", 40, "text", error)
-    assert LogRecord(logger=ACCESS, level=20, text="text").exception is None
+    plain = LogRecord(logger=ACCESS, level=20, text="text")
+    assert (plain.exception, plain.fields) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("", ""),
+        ('the "end" of it', 'the "end" of it'),
+        ("caf\u00e9", "caf\\xe9"),
+        ("a\r\nb\x1b[2J\x7f", "a\\r\\nb\\x1b[2J\\x7f"),
+        ("\u2028\ud800", "\\u2028\\ud800"),
+        ("x" * 20, "x" * 20),
+        ("x" * 21, "x" * 17 + "..."),
+    ],
+)
+def test_text_of_a_peer_fits_into_one_line(text: str, written: str) -> None:
+    assert printable_text(text, 20) == written
 
 
 def test_what_was_asked_for_is_quoted_and_bounded() -> None:
     head = RequestHead(method=b"PROPPATCHES", target=b'/"' + b"x" * 200)
     assert request_line(head) == '"PROPPAT... /\\x22' + "x" * 92 + '..."'
+    assert request_line(head, 10) == '"PROPPAT... /\\x22xx..."'
+    assert method_of(head) == "PROPPAT..."
+
+
+@pytest.mark.parametrize(
+    ("target", "written", "line"),
+    [
+        (b"/", "/", '"GET /"'),
+        (b"/a?token=secret", "/a", '"GET /a?..."'),
+        (b"/a?", "/a", '"GET /a?..."'),
+        (b"/a?b?c", "/a", '"GET /a?..."'),
+        (b"/" + b"x" * 200 + b"?secret", "/" + "x" * 96 + "...", '"GET /' + "x" * 96 + '...?..."'),
+    ],
+)
+def test_a_query_is_left_out(target: bytes, written: str, line: str) -> None:
+    head = RequestHead(method=b"GET", target=target)
+    assert target_of(head) == written
+    assert request_line(head) == line
