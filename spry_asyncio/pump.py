@@ -22,7 +22,7 @@ from typing import Final, TypeVarTuple, cast
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import ERROR, LogRecord, Session
+from spry_core.serving import ERROR, LogRecord, Served
 
 Args = TypeVarTuple("Args")
 
@@ -37,7 +37,7 @@ class Pump(asyncio.BufferedProtocol):
         self,
         sock: socket.socket,
         buffer: memoryview,
-        open_session: Callable[[DriverProtocol], Session],
+        open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
         ended: Callable[[Pump], None],
     ) -> None:

@@ -26,7 +26,7 @@ import trio
 
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import ERROR, LogRecord, Session
+from spry_core.serving import ERROR, LogRecord, Served
 from spry_trio.driver import Driver
 
 Args = TypeVarTuple("Args")
@@ -44,7 +44,7 @@ class Pump:
     def __init__(
         self,
         sock: socket.socket,
-        open_session: Callable[[DriverProtocol], Session],
+        open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
     ) -> None:
         """Make the session at once, so that it is counted before the pump's task first runs.

@@ -46,9 +46,9 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.serving": (
         ("server",),
-        ("session",),
+        ("lifespan", "session", "tls"),
         ("answer", "journal"),
-        ("exchange", "record"),
+        ("exchange", "face", "record"),
     ),
     "spry_core.web": (
         ("application",),
@@ -63,7 +63,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("exceptions",),
         ("exchange", "response"),
         ("calling", "cookies", "iteration", "link", "origin", "target", "urlencoded"),
-        ("pinging",),
+        ("inbox", "pinging"),
     ),
     "spry_core.routing": (
         ("builder",),
@@ -112,6 +112,7 @@ A module may import from every rank below its own. A package's `__init__` stands
 UNMIRRORED: Mapping[str, str] = {
     "spry_core.driver": "an interface without code",
     "spry_core.protocol.engines.interface": "an interface without code",
+    "spry_core.serving.face": "an interface without code",
     "spry_core.web.exchange": "an interface without code",
     "spry_cli.__main__": "one call; the tests of spry_cli.main run it as a process",
 }

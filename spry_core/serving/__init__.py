@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from spry_core.serving.face import Served
 from spry_core.serving.record import ACCESS, ERROR, SERVER, LogRecord
 from spry_core.serving.server import Server
 from spry_core.serving.session import Session
+from spry_core.serving.tls import Tls, TlsStage
 from spry_core.web.exchange import StreamInfo
 
-__all__ = ["ACCESS", "ERROR", "SERVER", "LogRecord", "Server", "Session", "StreamInfo"]
+__all__ = [
+    "ACCESS",
+    "ERROR",
+    "SERVER",
+    "LogRecord",
+    "Served",
+    "Server",
+    "Session",
+    "StreamInfo",
+    "Tls",
+    "TlsStage",
+]

@@ -7,10 +7,11 @@ deadlines that have come, reads once, and writes all there is; so tasks can be d
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, StreamEnd
+from spry_core.serving.face import Clocked, Pumped
 from spry_core.tasks import Host, Timer
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.pipe import End
@@ -21,52 +22,6 @@ WINDOW: Final = 64 * 1024
 
 READ_SIZE: Final = 64 * 1024
 """Bytes that a pump reads at once."""
-
-
-class Clocked(Protocol):
-    """What has deadlines: a connection, a session, a server."""
-
-    def next_deadline(self) -> float | None:
-        """Return the next moment at which time alone changes something, or None."""
-        ...
-
-    def handle_deadline(self, now: float) -> None:
-        """Do what is due."""
-        ...
-
-
-class Pumped(Clocked, Protocol):
-    """The pump's half of the face that `Connection` and `Session` share."""
-
-    def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes."""
-        ...
-
-    def receive_eof(self, now: float) -> None:
-        """Take the end of the stream."""
-        ...
-
-    def connection_lost(self, error: Exception | None, now: float) -> None:
-        """Take note that the stream is gone."""
-        ...
-
-    def bytes_written(self, n: int, now: float) -> None:
-        """Take note of what was taken."""
-        ...
-
-    def data_to_send(self) -> list[bytes | StreamEnd]:
-        """Hand over what to write."""
-        ...
-
-    @property
-    def wants_read(self) -> bool:
-        """False: do not read."""
-        ...
-
-    @property
-    def closed(self) -> bool:
-        """True: nothing more will happen."""
-        ...
 
 
 class Alarm:
