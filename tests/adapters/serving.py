@@ -160,6 +160,16 @@ class Running(Protocol):
         interval: float = 0.0,
     ) -> None: ...
 
+    def shut_down(
+        self,
+        code: int = 1001,
+        reason: str = "",
+        *,
+        grace: float | None = None,
+        batch: int | None = None,
+        interval: float = 0.0,
+    ) -> None: ...
+
     def abort(self) -> None: ...
 
 
