@@ -142,6 +142,11 @@ class Session:
         """True when the stream is gone and every task has ended."""
         return self.connection.closed and not self._tasks
 
+    @property
+    def is_websocket(self) -> bool:
+        """True since the stream switched to WebSocket."""
+        return self.connection.is_websocket
+
     def _inside(self, call: Callable[[], None]) -> None:
         """Do something and take all that follows from it; the pump looks at everything afterwards by itself."""
         was_inside, self._is_inside = self._is_inside, True
@@ -322,7 +327,10 @@ class Session:
         match event:
             case Message():
                 assert self._link is not None
-                self._link.deliver(event.data)
+                self._link.inbox.deliver(event.data)
+            case MessageStart() | MessageData() | MessageEnd():
+                assert self._link is not None
+                self._link.inbox.deliver_piece(event)
             case RequestHead():
                 self._begin(event)
             case BodyData():
@@ -339,11 +347,12 @@ class Session:
                 self._take_failure(event)
             case ConnectionEnded():
                 self._end()
-            case Ping() | Pong() | Close():
+            case Pong():
+                assert self._link is not None
+                self._link.take_pong(event.payload, self.driver.now())
+            case Ping() | Close():
                 pass  # answered already; what a Close has settled is noticed when all events are taken
-            case (  # pragma: no cover - a server's connection never gives these
-                ResponseHead() | Accept() | MessageStart() | MessageData() | MessageEnd()
-            ):
+            case ResponseHead() | Accept():  # pragma: no cover - a server's connection never gives these
                 raise AssertionError(event)
             case _:
                 assert_never(event)

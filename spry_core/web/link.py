@@ -1,13 +1,11 @@
 """What stands between one WebSocket of an application and the session that serves it.
 
-The session pours in what the connection tells (`deliver`, `look`, `notice_settling`, `end`); `WebSocket` and
-`Subscription` take out and wait. Nothing in here does any protocol: states, limits and codes are the
-connection's.
+The session tells what has changed (`look`, `notice_settling`, `end`) and puts messages into the `inbox`; `WebSocket` and
+`Subscription` take out and wait. Nothing in here does any protocol: states, limits and codes are the connection's.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,10 +21,11 @@ from spry_core.closing import (
     ProtocolFailure,
 )
 from spry_core.driver import Driver, Scope
-from spry_core.errors import RemoteProtocolError, WebSocketBusyError
+from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.wakeup import WakeUp
+from spry_core.web.inbox import Inbox
 from spry_core.web.pinging import Pings
 
 
@@ -37,14 +36,6 @@ class ReadyState(IntEnum):
     OPEN = 1
     CLOSING = 2
     CLOSED = 3
-
-
-class Consumer(Protocol):
-    """Who is called for each change instead of waiting for it."""
-
-    def look(self) -> None:
-        """There may be something to do: messages, room to write, the end."""
-        ...
 
 
 class Host(Protocol):
@@ -86,15 +77,14 @@ class Link:
         self.driver: Driver = host.driver
         self.room: WakeUp = WakeUp(host.driver)
         """Awaited by senders: there is room again, or the end has come."""
-        self.mail: WakeUp = WakeUp(host.driver)
-        """Awaited by the receiver: a message has come, or the end."""
+        self.inbox: Inbox = Inbox(connection, host.driver, host.touch)
+        """What has come and is not yet consumed."""
         self.settling: WakeUp = WakeUp(host.driver)
         """Awaited by those who close: the end is settled."""
         self.ending: WakeUp = WakeUp(host.driver)
         """Awaited by those who want the end of the stream, and of the tasks."""
         self.pings: Pings = Pings(host.driver)
         """The Pings of the application that wait for their Pongs."""
-        self.inbox: deque[str | bytes] = deque()
         self.streams = 0
         """Streams of messages that are being sent."""
         self.has_exclusive_sender = False
@@ -104,14 +94,7 @@ class Link:
         self.cancels_on_end = False
         """True if the end of the stream is to cancel the handler, or a callback in progress."""
         self._host = host
-        self._consumer: object | None = None
-        self._called: Consumer | None = None
-        self._unreleased: int | None = None
-        self._is_discarding = False
-        self._handler_returned = False
-        self._is_taken_over = False  # somebody has received since then, and may be back for more
         self._closes_on_return = False
-        self._has_closed = False
         self._has_noticed_settling = False
         self._tasks = 0
         self._error: BaseException | None = None
@@ -179,21 +162,24 @@ class Link:
         if not self.connection.is_open:
             raise self.closed_error()
         self.connection.send(event, self.driver.now())
-        self._host.touch(soon=bool(self.inbox))
+        self._host.touch(soon=self.inbox.has_mail)
 
     def close(self, close: Close) -> None:
         """Begin the closing handshake; what is not yet read is dropped. A second time changes nothing."""
-        self._has_closed = True
         if self.connection.is_open:
             self.connection.send(close, self.driver.now())
-        self.drop_inbox()
+        self.inbox.close()
         self._host.touch()
 
     def abort(self) -> None:
         """Cut the stream."""
-        self._has_closed = True
         self.connection.abort(self.driver.now())
-        self.drop_inbox()
+        self.inbox.close()
+        self._host.touch()
+
+    def set_ping_interval(self, seconds: float | None) -> None:
+        """Send keepalive Pings at this interval from now on; the pump learns of the new deadline."""
+        self.connection.set_ping_interval(seconds, self.driver.now())
         self._host.touch()
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
@@ -209,73 +195,7 @@ class Link:
         self._tasks += 1
         self._host.start(counted)
 
-    # Consuming
-
-    @contextmanager
-    def consuming(self, what: str) -> Generator[None]:
-        """Be the only consumer of messages inside the block, or raise `WebSocketBusyError`."""
-        token = object()
-        self.claim(token, what)
-        self._is_taken_over = self._handler_returned
-        try:
-            yield
-        finally:
-            self.unclaim(token)
-
-    def claim(self, consumer: object, what: str) -> None:
-        """Become the consumer, or raise `WebSocketBusyError` if there is one."""
-        if self._consumer is not None:
-            raise WebSocketBusyError(f"{what}: somebody else is receiving the messages of this WebSocket")
-        self._consumer = consumer
-        self._is_discarding = self._has_closed
-
-    def call(self, consumer: Consumer) -> None:
-        """Call `consumer.look` for each change from now on."""
-        self._called = consumer
-
-    def unclaim(self, consumer: object) -> None:
-        """Be the consumer no longer."""
-        if self._consumer is consumer:
-            self._consumer = self._called = None
-
-    def come_back(self) -> None:
-        """The consumer is back for the next message: the one before it is done with."""
-        size, self._unreleased = self._unreleased, None
-        if size is not None:
-            self._release(size)
-
-    def take(self) -> str | bytes:
-        """Take the oldest message out of the inbox."""
-        message = self.inbox.popleft()
-        self._unreleased = _size(message)
-        return message
-
-    def _release(self, size: int) -> None:
-        wanted_read = self.connection.wants_read
-        self.connection.release(size, self.driver.now())
-        if not wanted_read or self.connection.close_info is not None:
-            self._host.touch(soon=True)
-
-    def drop_inbox(self) -> None:
-        """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
-        self._is_discarding = True
-        dropped = tuple(self.inbox)
-        self.inbox.clear()  # before the first release: what that leads to may call a consumer back
-        self.come_back()
-        for message in dropped:
-            self._release(_size(message))
-
     # What a session tells
-
-    def deliver(self, message: str | bytes) -> None:
-        """A message has come."""
-        if self._is_discarding:
-            self._release(_size(message))
-            return
-        self.inbox.append(message)
-        self.mail.wake()
-        if self._called is not None:
-            self._called.look()
 
     def take_pong(self, payload: bytes, now: float) -> None:
         """A Pong has come."""
@@ -285,8 +205,7 @@ class Link:
         """Something else has changed: room to write, or the end."""
         if not self.is_full:
             self.room.wake()
-        if self._called is not None:
-            self._called.look()
+        self.inbox.look()
 
     def notice_settling(self) -> bool:
         """Wake everybody if the end has come to be settled; tell whether that is new.
@@ -297,7 +216,7 @@ class Link:
         if self._has_noticed_settling or self.connection.close_info is None:
             return False
         self._has_noticed_settling = True
-        self.mail.wake()
+        self.inbox.mail.wake()
         self.pings.answers.wake()
         self.settling.wake()
         _cancel_all(self._interrupted_by_settling)
@@ -359,7 +278,7 @@ class Link:
 
     def handler_has_returned(self, *, closes: bool) -> None:
         """The handler is done; the connection stays open unless it `closes` with that."""
-        self._handler_returned = True
+        self.inbox.is_orphaned = True
         self._closes_on_return = closes
         self.leave_alone()
 
@@ -367,12 +286,12 @@ class Link:
         """If nobody has anything to do with this connection any more, close or discard what comes (semantics
         of a handler's return).
         """
-        if not self._handler_returned or self.background:
+        if not self.inbox.is_orphaned or self.background:
             return
         if self._closes_on_return:
             self.close(Close(code=1000))
-        elif self._consumer is None and not self._is_taken_over:
-            self.drop_inbox()
+        elif self.inbox.is_left:
+            self.inbox.drop()
 
 
 def _kind_of(ended: CloseInfo) -> type[ConnectionClosed]:
@@ -389,10 +308,3 @@ def _kind_of(ended: CloseInfo) -> type[ConnectionClosed]:
 def _cancel_all(scopes: set[Scope]) -> None:
     for scope in tuple(scopes):
         scope.cancel()
-
-
-def _size(message: str | bytes) -> int:
-    """Return the payload bytes of a message, as the connection counts them."""
-    if isinstance(message, bytes) or message.isascii():
-        return len(message)
-    return len(message.encode())

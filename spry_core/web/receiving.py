@@ -27,15 +27,16 @@ class Receiving(Linked):
             WebSocketBusyError: Somebody else is receiving.
         """
         link = self._link
-        with link.consuming("receive"):
-            link.come_back()
+        inbox = link.inbox
+        with inbox.consuming("receive"):
+            inbox.come_back()
             await self._checkpoints.pass_one()
-            while not link.inbox:
+            while (message := inbox.take()) is None:
                 if link.info is not None:
                     raise link.closed_error()
-                await link.mail.wait()
+                await inbox.mail.wait()
                 self._checkpoints.waited()
-            return link.take()
+            return message
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over the messages.

@@ -50,9 +50,9 @@ class Subscription:
         self._done = WakeUp(link.driver)
         if link.is_dead:
             raise link.closed_error()
-        link.claim(self, "listen")
+        link.inbox.claim(self, "listen")
         link.background += 1
-        link.call(self)
+        link.inbox.call(self)
         self._go_on_later()
 
     def pause(self) -> None:
@@ -98,7 +98,7 @@ class Subscription:
 
     def _go_on_later(self) -> None:
         """Look in a task, if there is something to do and nobody does it."""
-        has_work = self._link.inbox or self._link.info is not None
+        has_work = self._link.inbox.has_mail or self._link.info is not None
         if has_work and not self._is_busy and not self._is_over:
             self._start_work(None)
 
@@ -156,11 +156,13 @@ class Subscription:
         link = self._link
         if link.connection.closed and (self._is_paused or link.cancels_on_end):
             self._is_paused = False
-            link.drop_inbox()
+            link.inbox.drop()
         if not self._is_over and not self._is_paused:
-            link.come_back()
-            if link.inbox:
-                return None if link.is_full else (self._on_message, link.take())
+            link.inbox.come_back()
+            if link.inbox.has_mail and link.is_full:
+                return None
+            if (message := link.inbox.take()) is not None:
+                return self._on_message, message
             if link.info is not None:
                 self._begin_end(link.info)
         if self._last_calls:
@@ -190,8 +192,8 @@ class Subscription:
         if self._is_over:
             return
         self._is_over = True
-        self._link.come_back()
-        self._link.unclaim(self)
+        self._link.inbox.come_back()
+        self._link.inbox.unclaim(self)
         self._link.background -= 1
 
     def _end(self) -> None:

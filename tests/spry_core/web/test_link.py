@@ -21,7 +21,6 @@ from spry_core import (
     Request,
     Timeouts,
     WebSocket,
-    WebSocketBusyError,
     sleep,
 )
 from spry_core.protocol import ABORT, Accept, Connection, ConnectionEnded, Message, StreamEnd
@@ -78,7 +77,7 @@ class Linked:
     def look(self) -> None:
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, Message):
-                self.link.deliver(event.data)
+                self.link.inbox.deliver(event.data)
             elif isinstance(event, ConnectionEnded):
                 self.link.end()
         self.link.notice_settling()
@@ -100,82 +99,6 @@ class Linked:
         self.host.driver.start(wait)
         self.host.driver.settle()
         return woken
-
-
-class Looking:
-    """A consumer that is called."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self.seen: list[tuple[list[str | bytes], bool]] = []
-
-    def look(self) -> None:
-        self.seen.append((list(self._link.inbox), self._link.info is not None))
-
-
-# Consuming
-
-
-def test_messages_wait_in_order_and_whoever_waits_for_one_is_woken() -> None:
-    linked = Linked()
-    woken = linked.wakes(linked.link.mail)
-    linked.receive(messages("one", b"two"))
-    linked.host.driver.settle()
-    assert (list(linked.link.inbox), woken) == (["one", b"two"], [0])
-    assert (linked.link.take(), list(linked.link.inbox)) == ("one", [b"two"])
-
-
-def test_a_message_is_released_when_its_consumer_comes_back() -> None:
-    linked = Linked(limits=Limits(max_queue_size=7))
-    linked.receive(messages("é", "grüße"))
-    assert linked.connection.wants_read is False
-    assert linked.link.take() == "é"
-    assert (linked.connection.wants_read, linked.host.touches) == (False, [])
-    linked.link.come_back()
-    assert (linked.connection.wants_read, linked.host.touches) == (False, [True])
-    linked.link.come_back()
-    assert linked.link.take() == "grüße"
-    linked.link.come_back()
-    assert (linked.connection.wants_read, linked.host.touches) == (True, [True, True])
-
-
-def test_nobody_is_told_of_room_for_reading_that_was_there_before() -> None:
-    linked = Linked()
-    linked.receive(messages("one", b""))
-    for expected in ("one", b""):
-        assert linked.link.take() == expected
-        linked.link.come_back()
-    assert linked.host.touches == []
-
-
-def test_one_consumer_at_a_time() -> None:
-    link = Linked().link
-    with link.consuming("receive"):
-        with pytest.raises(WebSocketBusyError, match="listen: somebody else is receiving"):
-            link.claim(object(), "listen")
-        with pytest.raises(WebSocketBusyError, match="receive: somebody else is receiving"):
-            link.consuming("receive").__enter__()
-    consumer = object()
-    link.claim(consumer, "listen")
-    link.unclaim(object())
-    with pytest.raises(WebSocketBusyError):
-        link.claim(object(), "receive")
-    link.unclaim(consumer)
-    with link.consuming("receive"):
-        pass
-
-
-def test_who_is_called_is_called_for_each_change() -> None:
-    linked = Linked()
-    looking = Looking(linked.link)
-    linked.link.call(looking)
-    linked.receive(messages("one", "two") + close_frame(1000))
-    assert looking.seen == [(["one"], False), (["one", "two"], False), (["one", "two"], True)]
-    linked.lose()
-    assert looking.seen[3:] == [(["one", "two"], True)]
-    linked.link.unclaim(looking)
-    linked.link.look()
-    assert len(looking.seen) == 5
 
 
 # Sending
@@ -222,10 +145,10 @@ def test_the_first_close_counts_and_what_was_not_read_is_dropped() -> None:
     linked.receive(messages("unread"))
     linked.link.close(Close(code=4000))
     linked.link.close(Close(code=4001))
-    assert (list(linked.link.inbox), linked.host.touches) == ([], [False, False])
-    linked.link.claim(object(), "receive")
-    linked.link.deliver("on its way to us when we closed")
-    assert list(linked.link.inbox) == []
+    assert (linked.link.inbox.has_mail, linked.host.touches) == (False, [False, False])
+    linked.link.inbox.claim(object(), "receive")
+    linked.link.inbox.deliver("on its way to us when we closed")
+    assert linked.link.inbox.has_mail is False
     assert linked.written() == [b"\x88\x02\x0f\xa0"]
 
 
@@ -234,7 +157,7 @@ def test_aborting_drops_everything_and_cuts_the_stream() -> None:
     linked.receive(messages("unread"))
     linked.link.send(Message(data="unsent"))
     linked.link.abort()
-    assert (list(linked.link.inbox), linked.connection.data_to_send()) == ([], [ABORT])
+    assert (linked.link.inbox.has_mail, linked.connection.data_to_send()) == (False, [ABORT])
 
 
 def test_the_end_is_known_when_it_is_settled_and_everything_before_it_is_delivered() -> None:
@@ -242,7 +165,7 @@ def test_the_end_is_known_when_it_is_settled_and_everything_before_it_is_deliver
     linked = Linked()
     linked.connection.receive_data(messages("one") + close_frame(4000, "bye"), 0.0)
     assert (linked.connection.close_info is not None, linked.link.info) == (True, None)
-    woken = [linked.wakes(each) for each in (linked.link.mail, linked.link.settling, linked.link.room)]
+    woken = [linked.wakes(each) for each in (linked.link.inbox.mail, linked.link.settling, linked.link.room)]
     ending = linked.wakes(linked.link.ending)
     linked.look()
     linked.host.driver.settle()
@@ -346,19 +269,19 @@ def test_what_nobody_consumes_after_the_handler_is_discarded_until_somebody_does
     linked.receive(messages("unread", "unread too"))
     linked.link.handler_has_returned(closes=False)
     linked.receive(messages("three", "four", "five"))
-    assert (list(linked.link.inbox), linked.connection.wants_read) == ([], True)
-    with linked.link.consuming("receive"):
+    assert (linked.link.inbox.has_mail, linked.connection.wants_read) == (False, True)
+    with linked.link.inbox.consuming("receive"):
         linked.receive(messages("six"))
-        assert linked.link.take() == "six"
+        assert linked.link.inbox.take() == "six"
     assert linked.written() == []
 
 
 def test_what_somebody_consumes_when_the_handler_returns_is_kept() -> None:
     linked = Linked()
-    with linked.link.consuming("receive"):
+    with linked.link.inbox.consuming("receive"):
         linked.receive(messages("kept"))
         linked.link.handler_has_returned(closes=False)
-        assert list(linked.link.inbox) == ["kept"]
+        assert linked.link.inbox.take() == "kept"
 
 
 def test_a_handler_may_close_by_returning_when_nothing_goes_on_behind_it() -> None:

@@ -1,0 +1,354 @@
+"""What has come of a WebSocket's messages and is not consumed yet, and who may consume it.
+
+A message lies here whole, or, where pieces are wanted, as an `Arrival`: as far as it has come. What is taken counts as
+consumed, which lets the peer send more, when its consumer comes back for the next, or when it is dropped.
+
+There is one consumer at a time. A subscription is one until it ends; everybody else only while waiting for something,
+since between two waits nobody can tell one task from another, nor a loop that was left from one that is slow.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol, cast
+
+from spry_core.driver import Driver
+from spry_core.errors import WebSocketBusyError
+from spry_core.protocol.connection import Connection
+from spry_core.protocol.events import Kind, MessageData, MessageEnd, MessageStart
+from spry_core.wakeup import WakeUp
+
+_SMALL: Final = 1024
+"""Bytes or characters below which a waiting piece takes in the next one: of a message that drips in there would else be
+an object for every few bytes."""
+
+
+class Consumer(Protocol):
+    """Who is called for each change instead of waiting for it."""
+
+    def look(self) -> None:
+        """There may be something to do: messages, room to write, the end."""
+        ...
+
+
+class Arrival:
+    """One message, as far as it has come and is not taken."""
+
+    __slots__ = ("_joined", "has_end", "is_complete", "is_dropped", "is_over", "kind", "pieces")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind: Kind = kind
+        self.pieces: deque[str | bytes] = deque()
+        """What has come, of at least one byte each."""
+        self.is_complete = False
+        """True when no more pieces will come."""
+        self.is_over = False
+        """True when its end was taken too."""
+        self.is_dropped = False
+        """True when nobody will get the rest of it."""
+        self.has_end = True
+        """True if its end is an entry of its own in the connection's account."""
+        self._joined = bytearray()
+
+    @classmethod
+    def of(cls, message: str | bytes) -> Arrival:
+        """Make one of a message that came whole: one piece, or none if it is empty."""
+        arrival = cls("text" if isinstance(message, str) else "binary")
+        arrival.is_complete = True
+        if message:
+            arrival.pieces.append(message)
+            arrival.has_end = False  # the account knows only the whole
+        return arrival
+
+    @property
+    def joined_size(self) -> int:
+        """Bytes that `join` has put together so far."""
+        return len(self._joined)
+
+    def add(self, piece: str | bytes) -> None:
+        """Take one more piece."""
+        last = self.pieces[-1] if self.pieces else None
+        if last is None or len(last) >= _SMALL:
+            self.pieces.append(piece)
+        else:  # both are of the kind of this message
+            self.pieces[-1] = cast("bytes", last) + cast("bytes", piece)
+
+    def join(self) -> list[int]:
+        """Put what has come behind what was joined before; return its sizes."""
+        sizes = list[int]()
+        while self.pieces:
+            piece = self.pieces.popleft()
+            data = piece.encode() if isinstance(piece, str) else piece
+            self._joined += data
+            sizes.append(len(data))
+        return sizes
+
+    def take_joined(self) -> str | bytes:
+        """Return what was joined."""
+        joined, self._joined = self._joined, bytearray()
+        return joined.decode() if self.kind == "text" else bytes(joined)
+
+
+class Inbox:
+    """The received messages of one WebSocket."""
+
+    def __init__(self, connection: Connection, driver: Driver, touch: Callable[[bool], None]) -> None:
+        """Take messages of `connection`, and call `touch` when what is consumed may have changed something there."""
+        self.mail: WakeUp = WakeUp(driver)
+        """Awaited by the receiver: something has come, or the end."""
+        self.is_closed = False
+        """True when we have ended the connection: what comes is of no interest any more."""
+        self.is_orphaned = False
+        """True when the handler has returned."""
+        self._connection = connection
+        self._driver = driver
+        self._touch = touch
+        self._items: deque[str | bytes | Arrival] = deque()
+        self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
+        self._current: Arrival | None = None  # the one that is being read piece by piece
+        self._unreleased: int | None = None  # what the consumer has in its hands
+        self._consumer: object | None = None
+        self._called: Consumer | None = None
+        self._in_pieces = self.is_boundless
+        self._is_discarding = False
+        self._is_taken_over = (
+            False  # somebody has received since the handler returned, and may be back for more
+        )
+
+    @property
+    def is_boundless(self) -> bool:
+        """True if messages may be of any size, and so never come whole."""
+        return self._connection.limits.max_message_size is None
+
+    @property
+    def has_mail(self) -> bool:
+        """True if a message, or some of one, waits to be taken."""
+        return bool(self._items)
+
+    @property
+    def is_left(self) -> bool:
+        """True if nobody receives, nor is expected back since the handler has returned."""
+        return self._consumer is None and not self._is_taken_over
+
+    # Who consumes
+
+    @contextmanager
+    def consuming(
+        self, what: str, arrival: Arrival | None = None, *, pieces: bool = False
+    ) -> Generator[None]:
+        """Be the only consumer inside the block, or raise `WebSocketBusyError`; see `claim`."""
+        token = object()
+        self.claim(token, what, arrival, pieces=pieces)
+        self._is_taken_over = self.is_orphaned
+        try:
+            yield
+        finally:
+            self.unclaim(token)
+
+    def claim(
+        self, consumer: object, what: str, arrival: Arrival | None = None, *, pieces: bool = False
+    ) -> None:
+        """Become the consumer, or raise `WebSocketBusyError` if there is one.
+
+        The rest of a message that was being read in pieces is dropped, unless that is the `arrival`. Messages that
+        begin from now on come in `pieces`, or whole.
+        """
+        if self._consumer is not None:
+            raise WebSocketBusyError(f"{what}: somebody else is receiving the messages of this WebSocket")
+        self._consumer = consumer
+        self._is_discarding = self.is_closed
+        if self._current is not arrival:
+            self._leave_current()
+        self._switch(pieces)
+
+    def call(self, consumer: Consumer) -> None:
+        """Call `consumer.look` for each change from now on."""
+        self._called = consumer
+
+    def unclaim(self, consumer: object) -> None:
+        """Be the consumer no longer."""
+        if self._consumer is consumer:
+            self._consumer = self._called = None
+
+    def _leave_current(self) -> None:
+        held = self._held()
+        current, self._current = self._current, None
+        self._release([*held, *_drop(current)])
+
+    def _switch(self, pieces: bool) -> None:
+        if pieces is self._in_pieces or self.is_boundless or not self._connection.is_open:
+            return
+        self._in_pieces = pieces
+        self._connection.receive_in_pieces(pieces, self._driver.now())
+        self._touch(True)  # what has come of the present message is there now
+
+    # Taking
+
+    def come_back(self, arrival: Arrival | None = None) -> None:
+        """The consumer is back for the next message, or for more of `arrival`: what it had is done with.
+
+        At the end of an arrival that came whole it still has that message.
+        """
+        if arrival is None or arrival.pieces or not arrival.is_complete or arrival.has_end:
+            self._release(self._held())
+
+    def take(self) -> str | bytes | None:
+        """Take the oldest message, if all of it is there."""
+        if not self._items:
+            return None
+        first = self._items[0]
+        if not isinstance(first, Arrival):
+            del self._items[0]
+            self._unreleased = _size(first)
+            return first
+        message = self.join(first)
+        if message is not None:
+            del self._items[0]
+        return message
+
+    def join(self, arrival: Arrival) -> str | bytes | None:
+        """Put together what has come of an arrival; return it when that is all."""
+        while sizes := arrival.join():
+            self._release(sizes)  # more may come by this
+        if not arrival.is_complete:
+            return None
+        self.finish(arrival)
+        return arrival.take_joined()
+
+    def begin(self) -> Arrival | None:
+        """Take the oldest message, as far as it has come, to read it piece by piece."""
+        if not self._items:
+            return None
+        first = self._items.popleft()
+        self._current = first if isinstance(first, Arrival) else Arrival.of(first)
+        return self._current
+
+    def take_piece(self, arrival: Arrival) -> str | bytes | None:
+        """Take the oldest piece of an arrival, if one is there."""
+        if arrival.joined_size:  # who wanted it whole has gone, and it is released already
+            return arrival.take_joined()
+        if not arrival.pieces:
+            return None
+        piece = arrival.pieces.popleft()
+        self._unreleased = _size(piece)
+        return piece
+
+    def finish(self, arrival: Arrival) -> None:
+        """Take the end of an arrival."""
+        arrival.is_over = True
+        if arrival.has_end:
+            self._unreleased = 0
+        if self._current is arrival:
+            self._current = None
+
+    # Dropping
+
+    def drop(self) -> None:
+        """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
+        self._is_discarding = True
+        sizes = self._held()
+        sizes += _drop(self._current)
+        items = tuple(self._items)
+        self._items.clear()  # before the release: what that leads to may call a consumer back
+        self._current = None
+        for item in items:
+            sizes += _drop(item) if isinstance(item, Arrival) else [_size(item)]
+        self._release(sizes)
+
+    def close(self) -> None:
+        """Drop everything, for good: we have ended the connection."""
+        self.is_closed = True
+        self.drop()
+
+    @contextmanager
+    def discarding(self, what: str) -> Generator[None]:
+        """Be the only consumer inside the block, and drop everything."""
+        token = object()
+        self.claim(token, what)
+        try:
+            self.drop()
+            yield
+        finally:
+            self._is_discarding = self.is_closed
+            self.unclaim(token)
+
+    def _held(self) -> list[int]:
+        size, self._unreleased = self._unreleased, None
+        return [] if size is None else [size]
+
+    def _release(self, sizes: Sequence[int]) -> None:
+        """Pay for entries of the connection's account, oldest first, and only then look at what has come of it."""
+        if not sizes:
+            return
+        connection, now = self._connection, self._driver.now()
+        wanted_read = connection.wants_read
+        for size in sizes:
+            connection.release(size, now)
+        if not wanted_read or connection.close_info is not None:
+            self._touch(True)
+
+    # What a session tells
+
+    def deliver(self, message: str | bytes) -> None:
+        """A message has come."""
+        if self._is_discarding:
+            self._release([_size(message)])
+            return
+        self._items.append(message)
+        self._tell()
+
+    def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
+        """Some of a message in pieces has come."""
+        if isinstance(event, MessageStart):
+            self._begin_arrival(event.kind)
+            return
+        arrival = self._arriving
+        assert arrival is not None
+        if isinstance(event, MessageData):
+            if arrival.is_dropped:
+                self._release([_size(event.data)])
+                return
+            arrival.add(event.data)
+        else:
+            arrival.is_complete = True
+            if arrival.is_dropped:
+                self._release([0])
+                return
+        self._tell()
+
+    def _begin_arrival(self, kind: Kind) -> None:
+        self._arriving = arrival = Arrival(kind)
+        arrival.is_dropped = self._is_discarding
+        if not arrival.is_dropped:
+            self._items.append(arrival)
+            self._tell()
+
+    def _tell(self) -> None:
+        self.mail.wake()
+        self.look()
+
+    def look(self) -> None:
+        """Let the consumer that is called look: something has changed."""
+        if self._called is not None:
+            self._called.look()
+
+
+def _drop(arrival: Arrival | None) -> list[int]:
+    """Give up the rest of an arrival; return what it takes to pay for it."""
+    if arrival is None:
+        return []
+    arrival.is_dropped = True
+    sizes = [_size(piece) for piece in arrival.pieces]
+    arrival.pieces.clear()
+    if arrival.is_complete and arrival.has_end:
+        sizes.append(0)
+    return sizes
+
+
+def _size(data: str | bytes) -> int:
+    """Return the payload bytes of a message, or a piece, as the connection counts them."""
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode())

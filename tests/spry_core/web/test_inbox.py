@@ -1,0 +1,426 @@
+"""`spry_core.web.inbox`: one consumer at a time, messages whole or in pieces, and what is consumed is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sockets import UPGRADE
+from spry_core import Close, Limits, WebSocketBusyError
+from spry_core.protocol import Accept, Connection
+from spry_core.protocol.events import MessageData, MessageEnd, MessageStart
+from spry_core.testing import MemoryDriver
+from spry_core.wakeup import WakeUp
+from spry_core.web.inbox import Arrival, Inbox
+
+
+class Account(Connection):
+    """A connection that only notes what it is asked for; what it says of itself is the test's."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__("server", now=0.0, random=bytes, limits=limits)
+        self.receive_data(UPGRADE, 0.0)
+        assert self.next_event() is not None
+        self.send(Accept(), 0.0)
+        self.paid: list[int] = []
+        self.modes: list[bool] = []
+        self.is_reading = True
+
+    def release(self, n: int, now: float) -> None:
+        self.paid.append(n)
+
+    def receive_in_pieces(self, wanted: bool, now: float) -> None:
+        self.modes.append(wanted)
+
+    @property
+    def wants_read(self) -> bool:
+        return self.is_reading
+
+
+class Kept:
+    """An inbox, its account, and how often its session was touched."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.driver = MemoryDriver()
+        self.account = Account(limits)
+        self.touches: list[bool] = []
+        self.at_touch: list[Callable[[], None]] = []
+        self.inbox = Inbox(self.account, self.driver, self.touch)
+
+    def touch(self, soon: bool) -> None:
+        self.touches.append(soon)
+        if self.at_touch:
+            self.at_touch.pop(0)()
+
+    def paid(self) -> list[int]:
+        paid, self.account.paid = self.account.paid, []
+        return paid
+
+    def pieces(self, *data: str | bytes, ends: bool = True, begins: bool = True) -> None:
+        """Deliver a message in these pieces."""
+        if begins:
+            self.inbox.deliver_piece(MessageStart(kind="text" if isinstance(data[0], str) else "binary"))
+        for each in data:
+            self.inbox.deliver_piece(MessageData(data=each))
+        if ends:
+            self.inbox.deliver_piece(MessageEnd())
+
+    def begin(self) -> Arrival:
+        arrival = self.inbox.begin()
+        assert arrival is not None
+        return arrival
+
+    def wakes(self, wake_up: WakeUp) -> list[int]:
+        """Let a task count how often it is woken."""
+        woken = list[int]()
+
+        async def wait() -> None:
+            while True:
+                await wake_up.wait()
+                woken.append(len(woken))
+
+        self.driver.start(wait)
+        self.driver.settle()
+        return woken
+
+
+def read(kept: Kept, arrival: Arrival) -> list[str | bytes]:
+    """Return the pieces of an arrival that are there, as who comes back for each of them."""
+    pieces = list[str | bytes]()
+    while True:
+        kept.inbox.come_back(arrival)
+        piece = kept.inbox.take_piece(arrival)
+        if piece is None:
+            return pieces
+        pieces.append(piece)
+
+
+# Whole messages
+
+
+def test_messages_wait_in_order_and_whoever_waits_for_one_is_woken() -> None:
+    kept = Kept()
+    woken = kept.wakes(kept.inbox.mail)
+    kept.inbox.deliver("one")
+    kept.inbox.deliver(b"two")
+    kept.driver.settle()
+    assert (kept.inbox.has_mail, woken) == (True, [0])
+    assert [kept.inbox.take() for _ in range(3)] == ["one", b"two", None]
+    assert kept.inbox.has_mail is False
+
+
+def test_a_message_is_released_when_its_consumer_comes_back() -> None:
+    kept = Kept()
+    kept.inbox.come_back()
+    for message, size in (("é", 2), (b"two", 3), ("", 0), ("ascii", 5)):
+        kept.inbox.deliver(message)
+        assert (kept.inbox.take(), kept.paid()) == (message, [])
+        kept.inbox.come_back()
+        kept.inbox.come_back()
+        assert kept.paid() == [size]
+
+
+def test_the_session_looks_when_reading_may_go_on_or_a_failure_is_over() -> None:
+    kept = Kept()
+    for is_reading, touches in ((True, []), (False, [True])):
+        kept.account.is_reading = is_reading
+        kept.inbox.deliver("one")
+        kept.inbox.take()
+        kept.inbox.come_back()
+        assert kept.touches == touches
+    kept.account.is_reading = True
+    kept.account.connection_lost(None, 0.0)
+    kept.inbox.deliver("left")
+    kept.inbox.take()
+    kept.inbox.come_back()
+    assert kept.touches == [True, True]
+
+
+# One consumer
+
+
+def test_one_consumer_at_a_time() -> None:
+    inbox = Kept().inbox
+    with inbox.consuming("receive"):
+        with pytest.raises(WebSocketBusyError, match="listen: somebody else is receiving"):
+            inbox.claim(object(), "listen")
+        with pytest.raises(WebSocketBusyError, match="receive: somebody else is receiving"):
+            inbox.consuming("receive").__enter__()
+        with pytest.raises(WebSocketBusyError, match="discard_incoming: somebody else"):
+            inbox.discarding("discard_incoming").__enter__()
+    consumer = object()
+    inbox.claim(consumer, "listen")
+    inbox.unclaim(object())
+    with pytest.raises(WebSocketBusyError):
+        inbox.claim(object(), "receive")
+    inbox.unclaim(consumer)
+    with inbox.consuming("receive"):
+        pass
+
+
+def test_who_is_called_is_called_for_each_change() -> None:
+    kept = Kept()
+    seen = list[str]()
+
+    class Looking:
+        def look(self) -> None:
+            seen.append("looked")
+
+    looking = Looking()
+    kept.inbox.claim(looking, "listen")
+    kept.inbox.call(looking)
+    kept.inbox.deliver("one")
+    kept.pieces("two", "three")
+    kept.inbox.look()
+    assert seen == ["looked"] * 6
+    kept.inbox.unclaim(looking)
+    kept.inbox.look()
+    assert seen == ["looked"] * 6
+
+
+def test_nobody_is_expected_back_but_who_received_since_the_handler_returned() -> None:
+    inbox = Kept().inbox
+    left = [inbox.is_left]
+    with inbox.consuming("receive"):
+        left.append(inbox.is_left)
+    left.append(inbox.is_left)
+    inbox.is_orphaned = True
+    left.append(inbox.is_left)
+    with inbox.consuming("receive"):
+        left.append(inbox.is_left)
+    left.append(inbox.is_left)
+    assert left == [True, False, True, True, False, False]
+
+
+# Pieces
+
+
+def test_who_reads_in_pieces_gets_them_as_they_come() -> None:
+    kept = Kept()
+    assert kept.inbox.begin() is None
+    kept.pieces("é", ends=False)
+    arrival = kept.begin()
+    assert (arrival.kind, arrival.is_complete, read(kept, arrival), kept.paid()) == (
+        "text",
+        False,
+        ["é"],
+        [2],
+    )
+    assert kept.inbox.take_piece(arrival) is None
+    kept.pieces("b", begins=False)
+    assert (read(kept, arrival), arrival.is_complete, kept.paid()) == (["b"], True, [1])
+    kept.inbox.finish(arrival)
+    assert (arrival.is_over, kept.paid()) == (True, [])
+    kept.inbox.come_back()
+    assert kept.paid() == [0]  # the end is an entry of its own
+
+
+def test_a_message_that_came_whole_is_one_piece_and_its_consumers_until_he_is_done() -> None:
+    kept = Kept()
+    kept.inbox.deliver(b"whole")
+    arrival = kept.begin()
+    assert (arrival.kind, read(kept, arrival), arrival.is_complete, kept.paid()) == (
+        "binary",
+        [b"whole"],
+        True,
+        [],
+    )
+    kept.inbox.finish(arrival)
+    assert kept.paid() == []
+    kept.inbox.come_back()
+    assert kept.paid() == [5]
+
+
+def test_an_empty_message_that_came_whole_is_no_piece() -> None:
+    kept = Kept()
+    kept.inbox.deliver("")
+    arrival = kept.begin()
+    assert (arrival.kind, read(kept, arrival), arrival.is_complete) == ("text", [], True)
+    kept.inbox.finish(arrival)
+    kept.inbox.come_back()
+    assert kept.paid() == [0]
+
+
+@pytest.mark.parametrize("unit", ["é", b"x"])
+def test_small_pieces_that_wait_are_put_together(unit: str | bytes) -> None:
+    """Of a message that drips in there is not an object for every few bytes."""
+    kept = Kept()
+    kept.pieces(*[unit] * 3000)
+    arrival = kept.begin()
+    assert [len(piece) for piece in arrival.pieces] == [1024, 1024, 952]
+    assert sum(map(len, read(kept, arrival))) == 3000
+    assert sum(kept.paid()) == 3000 * (2 if unit == "é" else 1)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole", "sizes"), [(["a", "é", "c"], "aéc", [4]), ([b"a", b"bc"], b"abc", [3])]
+)
+def test_a_message_in_pieces_may_be_taken_whole(
+    pieces: list[str | bytes], whole: str | bytes, sizes: list[int]
+) -> None:
+    """What has come is paid for at once, or the rest could never come; the message is not done with by that."""
+    kept = Kept()
+    kept.pieces(*pieces, ends=False)
+    assert (kept.inbox.take(), kept.paid(), kept.inbox.has_mail) == (None, sizes, True)
+    kept.inbox.deliver_piece(MessageEnd())
+    assert (kept.inbox.take(), kept.paid(), kept.inbox.has_mail) == (whole, [], False)
+    kept.inbox.come_back()
+    assert kept.paid() == [0]
+
+
+def test_what_comes_by_paying_for_a_piece_is_joined_as_well() -> None:
+    """A message that waits compressed is inflated when there is room."""
+    kept = Kept()
+    kept.account.is_reading = False
+    kept.at_touch = [
+        lambda: kept.pieces("b", ends=False, begins=False),
+        lambda: kept.pieces("c", begins=False),
+    ]
+    kept.pieces("a", ends=False)
+    assert kept.inbox.take() == "abc"
+    assert kept.paid() == [1, 1, 1]
+
+
+def test_what_was_joined_for_somebody_who_has_gone_is_the_first_piece_and_already_paid_for() -> None:
+    kept = Kept()
+    kept.pieces("a", "é", ends=False)
+    assert (kept.inbox.take(), kept.paid()) == (None, [3])
+    kept.pieces("c", begins=False)
+    arrival = kept.begin()
+    assert (read(kept, arrival), kept.paid()) == (["aé", "c"], [1])
+
+
+def test_joining_goes_on_where_it_was_left() -> None:
+    kept = Kept()
+    kept.pieces(b"a", ends=False)
+    arrival = kept.begin()
+    assert (kept.inbox.join(arrival), arrival.joined_size) == (None, 1)
+    kept.pieces(b"bc", begins=False)
+    assert (kept.inbox.join(arrival), arrival.is_over) == (b"abc", True)
+
+
+# Messages come in pieces for those who want them so
+
+
+def test_the_connection_is_asked_for_pieces_only_when_that_changes() -> None:
+    kept = Kept()
+    modes = [False, True, True, False, False]
+    for pieces in modes:
+        with kept.inbox.consuming("receive", pieces=pieces):
+            pass
+    assert (kept.account.modes, kept.touches) == ([True, False], [True, True])
+
+
+def test_messages_of_any_size_come_in_pieces_anyway() -> None:
+    kept = Kept(Limits(max_message_size=None))
+    for pieces in (True, False):
+        with kept.inbox.consuming("incoming", pieces=pieces):
+            pass
+    assert (kept.inbox.is_boundless, kept.account.modes) == (True, [])
+
+
+def test_a_connection_that_is_closing_is_not_asked_for_pieces() -> None:
+    kept = Kept()
+    kept.account.send(Close(), 0.0)
+    with kept.inbox.consuming("incoming", pieces=True):
+        pass
+    assert kept.account.modes == []
+
+
+# Dropping
+
+
+def waiting(kept: Kept) -> Arrival:
+    """Let somebody read in pieces, and leave: three bytes in its hands, six unread, and behind them messages of both kinds."""
+    kept.pieces(b"abc", ends=False)
+    arrival = kept.begin()
+    assert read(kept, arrival) == [b"abc"]
+    kept.paid()
+    kept.pieces(b"held", ends=False, begins=False)
+    assert kept.inbox.take_piece(arrival) == b"held"
+    kept.pieces(b"unread", begins=False)
+    kept.inbox.deliver("grün")
+    kept.pieces("x", "y")
+    return arrival
+
+
+def test_another_consumer_drops_the_rest_of_a_message_that_was_read_in_pieces() -> None:
+    kept = Kept()
+    arrival = waiting(kept)
+    with kept.inbox.consuming("incoming", arrival, pieces=True):
+        assert (kept.paid(), arrival.is_dropped) == ([], False)
+    with kept.inbox.consuming("receive"):
+        assert (kept.paid(), arrival.is_dropped) == ([4, 6, 0], True)
+        assert [kept.inbox.take() for _ in range(3)] == ["grün", "xy", None]
+    kept.inbox.come_back()
+    assert kept.paid() == [2, 0]
+
+
+def test_the_rest_of_a_dropped_message_is_paid_for_as_it_comes() -> None:
+    kept = Kept()
+    kept.pieces("a", ends=False)
+    arrival = kept.begin()
+    with kept.inbox.consuming("receive"):
+        assert (kept.paid(), arrival.is_dropped) == ([1], True)
+        kept.pieces("é", begins=False)
+        kept.pieces("next")
+        assert (kept.inbox.take(), kept.paid()) == ("next", [2, 0, 4])
+
+
+def test_dropping_pays_for_everything_in_order_and_the_session_looks_once() -> None:
+    kept = Kept()
+    kept.account.is_reading = False
+    arrival = waiting(kept)
+    kept.paid()
+    kept.touches.clear()
+    kept.inbox.drop()
+    assert (kept.paid(), kept.touches, kept.inbox.has_mail) == ([4, 6, 0, 5, 2, 0], [True], False)
+    assert arrival.is_dropped is True
+    kept.inbox.deliver(b"later")
+    kept.pieces("later", "too")
+    assert (kept.paid(), kept.inbox.has_mail) == ([5, 5, 3, 0], False)
+
+
+def test_dropping_nothing_pays_nothing() -> None:
+    kept = Kept()
+    kept.inbox.drop()
+    assert (kept.paid(), kept.touches) == ([], [])
+
+
+def test_what_comes_is_dropped_until_somebody_consumes_again() -> None:
+    kept = Kept()
+    kept.inbox.drop()
+    kept.inbox.deliver("one")
+    kept.pieces("begun", ends=False)
+    with kept.inbox.consuming("receive"):
+        kept.pieces("rest", begins=False)
+        kept.inbox.deliver("two")
+        assert (kept.inbox.take(), kept.paid()) == ("two", [3, 5, 4, 0])
+
+
+def test_after_the_end_by_us_even_a_consumer_gets_nothing() -> None:
+    kept = Kept()
+    kept.inbox.deliver("one")
+    kept.inbox.close()
+    with kept.inbox.consuming("receive"):
+        kept.inbox.deliver("two")
+        assert (kept.inbox.is_closed, kept.inbox.take(), kept.paid()) == (True, None, [3, 3])
+
+
+def test_who_discards_drops_everything_and_then_messages_wait_again() -> None:
+    kept = Kept()
+    kept.inbox.deliver("one")
+    with kept.inbox.discarding("discard_incoming"):
+        kept.inbox.deliver("two")
+    kept.inbox.deliver("three")
+    assert (kept.inbox.take(), kept.paid()) == ("three", [3, 3])
+
+
+def test_discarding_after_the_end_by_us_changes_nothing() -> None:
+    kept = Kept()
+    kept.inbox.close()
+    with kept.inbox.discarding("discard_incoming"):
+        pass
+    kept.inbox.deliver("late")
+    assert (kept.inbox.has_mail, kept.paid()) == (False, [4])
