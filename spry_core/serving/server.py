@@ -10,11 +10,15 @@ from typing import Final
 
 from spry_core.closing import check_close
 from spry_core.driver import Driver
+from spry_core.errors import LocalProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.engines import EngineName, check_engine
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.serving.face import Served
+from spry_core.serving.lifespan import Lifespan
 from spry_core.serving.record import LogRecord
 from spry_core.serving.session import Session
+from spry_core.serving.tls import Tls, TlsStage
 from spry_core.tasks import Timers
 from spry_core.web.application import Application
 from spry_core.web.dispatch import Dispatcher
@@ -54,14 +58,44 @@ class Server:
         self._wall_clock = wall_clock
         self._report = report
         self._timers = Timers()
-        self._sessions: dict[Session, None] = {}
+        self.lifespan: Final = Lifespan(app, self)
+        """The host of what the application does around all connections."""
+        self._sessions: dict[Served, None] = {}  # and TLS stages that have none yet, or have one no more
         self._now = 0.0  # of the deadline that is being handled
         self._is_closing = False
         self._code, self._reason = 1001, ""
         self._until: float | None = None  # what still runs is cancelled then
 
+    def start(self, driver: Driver) -> None:
+        """Begin the lifespan of the application in a task of `driver`; `has_started` says when sessions may be made.
+
+        Until the lifespan has ended the driver's `notify` is called whenever something has changed here. Without a lifespan this
+        does nothing, and need not be called.
+
+        Raises:
+            LocalProtocolError: It was started before, or is closing.
+        """
+        if self._is_closing:
+            raise LocalProtocolError("the server is closing: it cannot be started any more")
+        self.lifespan.begin(driver)
+
+    @property
+    def has_started(self) -> bool:
+        """True since the lifespan has come to its `yield`; without one from the first."""
+        return self.lifespan.has_started
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The first error that startup or teardown of the lifespan raised. After one in startup nothing is ever served."""
+        return self.lifespan.failure
+
     def session(self, driver: Driver, stream: StreamInfo | None = None) -> Session:
-        """Begin to serve one accepted stream, with the driver that its pump lends."""
+        """Begin to serve one accepted stream, with the driver that its pump lends.
+
+        Raises:
+            LocalProtocolError: The lifespan has not started.
+        """
+        self._check_started()
         stream = stream or StreamInfo()
         connection = Connection(
             "server",
@@ -78,6 +112,30 @@ class Server:
         if self._is_closing:  # it was accepted a moment before
             session.drain(driver.now(), self._code, self._reason, grace=self._left(driver.now()))
         return session
+
+    def tls_session(self, driver: Driver, stream: StreamInfo, tls: Tls) -> TlsStage:
+        """Begin to serve one accepted stream over TLS: its session begins when the handshake is complete.
+
+        Raises:
+            LocalProtocolError: As for `session`.
+        """
+        self._check_started()
+        stage = TlsStage(
+            self,
+            tls,
+            driver,
+            peer=stream.peer,
+            timeouts=self.timeouts,
+            open_session=lambda: self.session(driver, stream),
+        )
+        self._sessions[stage] = None
+        if self._is_closing:
+            stage.drain(driver.now())
+        return stage
+
+    def _check_started(self) -> None:
+        if not self.has_started:
+            raise LocalProtocolError("no connection can be served before the lifespan has started")
 
     @property
     def session_count(self) -> int:
@@ -96,8 +154,8 @@ class Server:
 
     @property
     def closed(self) -> bool:
-        """True when it is closing and every connection is over."""
-        return self._is_closing and not self._sessions
+        """True when it is closing, every connection is over, and so is the lifespan."""
+        return self._is_closing and not self._sessions and self.lifespan.is_over
 
     def shutdown(
         self,
@@ -111,6 +169,9 @@ class Server:
     ) -> None:
         """End every connection politely: answers are finished, idle connections closed, WebSockets get this
         Close. A second call may shorten the grace, which also ends all batches at once, and changes nothing else.
+
+        When the last connection is over the lifespan goes on behind its `yield`, for as long as it takes. If it has not
+        started yet, it may do so until the grace is over.
 
         Args:
             now: The clock of all deadlines.
@@ -133,15 +194,25 @@ class Server:
         self._is_closing = True
         self._code, self._reason = code, reason
         grace = self.timeouts.grace if grace is None else grace
-        self._until = None if grace is None else now + grace
+        self._limit(None if grace is None else now + grace)
         sessions = tuple(self._sessions)
         for session in sessions:
-            if not session.connection.is_websocket:
+            if not session.is_websocket:
                 self._end(session, now)
-        waiting = deque(session for session in sessions if session.connection.is_websocket)
+        waiting = deque(session for session in sessions if session.is_websocket)
         self._end_some(waiting, len(waiting) if batch is None else batch, interval, now)
+        self._end_lifespan_if_last()
 
-    def _end_some(self, waiting: deque[Session], batch: int, interval: float, now: float) -> None:
+    def _limit(self, until: float | None) -> None:
+        self._until = until
+        if until is not None and not self.lifespan.has_started:
+            self._timers.add(until, self.lifespan.give_up_starting)
+
+    def _end_lifespan_if_last(self) -> None:
+        if self._is_closing and not self._sessions:
+            self.lifespan.end()
+
+    def _end_some(self, waiting: deque[Served], batch: int, interval: float, now: float) -> None:
         """End the next batch, and see to the one after it."""
         is_late = self._until is not None and now >= self._until
         for _ in range(len(waiting) if is_late else min(batch, len(waiting))):
@@ -150,7 +221,7 @@ class Server:
             following = now + interval if self._until is None else min(now + interval, self._until)
             self._timers.add(following, lambda: self._end_some(waiting, batch, interval, self._now))
 
-    def _end(self, session: Session, now: float) -> None:
+    def _end(self, session: Served, now: float) -> None:
         session.shutdown(now, self._code, self._reason, grace=self._left(now))
 
     def _left(self, now: float) -> float | None:
@@ -160,35 +231,49 @@ class Server:
         """Take away from the grace; whoever waits for a batch has waited long enough."""
         if grace is None:
             return
-        self._until = now + grace if self._until is None else min(self._until, now + grace)
+        self._limit(now + grace if self._until is None else min(self._until, now + grace))
         for session in tuple(self._sessions):
             self._end(session, now)
 
     def abort(self, now: float) -> None:
-        """End every connection at once: streams are reset, tasks cancelled."""
+        """End every connection at once: streams are reset, tasks cancelled, the lifespan too (`Application.lifespan`)."""
         self._is_closing = True
         self._until = now
         for session in tuple(self._sessions):
             session.abort(now)
+        self.lifespan.cancel()
+        self._end_lifespan_if_last()
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which the server itself has something to do, or None."""
-        return self._timers.next_deadline()
+        moments = (self._timers.next_deadline(), self.lifespan.timers.next_deadline())
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`."""
         self._now = now
         self._timers.handle_deadline(now)
+        self.lifespan.timers.handle_deadline(now)
 
-    # What sessions ask
+    # What sessions and the lifespan ask
 
     def report(self, record: LogRecord) -> None:
         """Hand a record to the log."""
         self._report(record)
 
-    def forget(self, session: Session) -> None:
-        """The session is over."""
+    def hold(self, served: Served) -> None:
+        """This is a connection."""
+        self._sessions[served] = None
+
+    def forget(self, session: Served) -> None:
+        """The session is over, or another stands for it."""
         self._sessions.pop(session, None)
+        self._end_lifespan_if_last()
+
+    def lifespan_ended(self) -> None:
+        """Nothing of the lifespan runs any more: whatever is still served has lost its ground."""
+        if not self._is_closing:
+            self.shutdown(self.lifespan.driver.now())
 
 
 def _check(grace: float | None, batch: int | None, interval: float) -> None:

@@ -61,7 +61,8 @@ class TestClient:
     """An application, a server for it in memory, and a client of that server.
 
     Requests go over one connection as long as that stays open; each WebSocket has its own. Nothing here ever hangs: a wait
-    that nothing can end raises `Deadlock` at once and says who waits for what. As a context manager it calls `close` at the end.
+    that nothing can end raises `Deadlock` at once and says who waits for what. As a context manager it starts the lifespan and
+    calls `close` at the end; otherwise the lifespan starts at the first use.
 
     Args:
         app: The application. It is compiled, so nothing can be registered afterwards.
@@ -109,6 +110,8 @@ class TestClient:
         self._ports = cycle(range(50_000, 65_536))
         self._kept: Conversation | None = None
         self._cuts: list[Callable[[], None]] = []  # one for each connection ever made
+        self._has_begun = False
+        self._raised: BaseException | None = None  # the failure of the lifespan that has come out already
 
     # ------------------------------------------------------------------------------------------------------- HTTP
 
@@ -290,18 +293,22 @@ class TestClient:
         self.driver.settle()
 
     def close(self) -> None:
-        """Cut every connection, end the server, and wait until the last handler has ended; those that still run are cancelled.
+        """Cut every connection, end the server, and wait until the last handler and the lifespan have ended.
+
+        Handlers that still run are cancelled; the teardown of the lifespan takes as long as it takes.
 
         Raises:
-            Deadlock: A handler does not end, although it was cancelled.
+            Deadlock: A handler does not end, although it was cancelled; or the teardown does not.
         """
         for cut in self._cuts:
             cut()
         self._cuts.clear()
         self.shutdown(grace=0.0)
         self.driver.wait_until(lambda: self.server.closed, "the end of every handler", is_hasty=lambda: True)
+        self._raise_failure()
 
     def __enter__(self) -> Self:
+        self._begin()
         return self
 
     def __exit__(
@@ -319,8 +326,28 @@ class TestClient:
         self.reports.append(record)
         self.driver.inspect(record.exception)
 
+    def _begin(self) -> None:
+        """Run the startup of the lifespan, once."""
+        if self._has_begun or self.server.is_closing:
+            return
+        self._has_begun = True
+        self.driver.add_host(self.server.lifespan)
+        self.server.start(self.driver.lend("the lifespan", self._watch.look))
+        self.driver.wait_until(lambda: self.server.has_started or self.server.closed, "the startup")
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        """Raise what the lifespan has failed with, unless that was done before."""
+        failure = self.server.failure
+        if failure is not None and failure is not self._raised:
+            self._raised = failure
+            self.driver.inspect(failure)
+            self.driver.settle()
+            raise failure
+
     def _accept(self) -> End:
         """Do what a listener does with a new connection; return the client's end."""
+        self._begin()
         if self.server.is_closing or self.server.is_full:
             raise ConnectionRefusedError("the server accepts no further connection")
         ours, theirs = stream()

@@ -6,16 +6,24 @@ routes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Unpack, overload
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from inspect import isasyncgenfunction
+from typing import Any, TypeAlias, TypeVar, Unpack, overload
 
+from spry_core.errors import LocalProtocolError
 from spry_core.routing import BaseRouteBuilder, Pattern
+from spry_core.web.calling import name_of
 from spry_core.web.dispatch import Dispatcher, Routes
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.middleware import Middleware, MiddlewareStack, handled_kinds
 from spry_core.web.options import WebSocketSettings, merge, resolve
 from spry_core.web.request import HttpHandler
 from spry_core.web.upgrade import WebSocketHandler
+
+LifespanFunction: TypeAlias = Callable[["Application"], AsyncIterator[object]]
+"""An async generator function that takes the application and yields once (`Application.lifespan`)."""
+
+L = TypeVar("L", bound=LifespanFunction)
 
 
 class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, "RouteGroup"]):
@@ -134,10 +142,38 @@ class Application(RouteRegistry):
         """What answers exceptions."""
         # Any: what is put in here is the application's own business, as are its types.
         self.locals: dict[str, Any] = {}
-        """Whatever the application wants to have at hand."""
+        """Whatever the application wants to have at hand, above all what its lifespan opens."""
         self.ws_defaults: WebSocketSettings = {}
         """Options for all WebSocket routes that do not say otherwise, also for those registered before."""
+        self._lifespans: list[LifespanFunction] = []
         self._dispatcher: Dispatcher | None = None
+
+    def lifespan(self, function: L) -> L:
+        """Run `function(app)` around everything that is served: a decorator for an async generator function that yields once.
+
+        What stands before the `yield` runs before the first connection is served, and what stands behind it when the last
+        connection is over. What it opens it puts into `locals`. `sleep`, `timeout`, `scope` and `event` work in it. Of several
+        functions each begins when the one before has come to its `yield`; they are left in reverse, all in one task.
+
+        If one fails before its `yield`, nothing is served, those before it are left, and the error comes out of whatever
+        started the server. The first wait behind a `yield` is cancelled if the server was told to end at once.
+
+        Raises:
+            TypeError: It is no async generator function.
+            LocalProtocolError: Serving has started.
+        """
+        _check_lifespan(function)
+        if self._dispatcher is not None:
+            raise LocalProtocolError(
+                f"{name_of(function)} comes too late for a lifespan: serving has started"
+            )
+        self._lifespans.append(function)
+        return function
+
+    @property
+    def lifespans(self) -> tuple[LifespanFunction, ...]:
+        """What was registered with `lifespan`, in that order."""
+        return tuple(self._lifespans)
 
     def compile(self) -> Dispatcher:
         """Freeze what is registered and make the dispatcher; a second call returns the same. Servers call it.
@@ -152,3 +188,8 @@ class Application(RouteRegistry):
             self.middleware.freeze()
             self.exceptions.freeze()
         return self._dispatcher
+
+
+def _check_lifespan(function: object) -> None:
+    if not isasyncgenfunction(function):
+        raise TypeError(f"a lifespan is an async generator function, which {function!r:.100} is not")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 from typing import cast
 
 import pytest
@@ -301,3 +302,92 @@ def test_aborting_cuts_every_stream_and_cancels_every_handler() -> None:
         [Cancelled],
         True,
     )
+
+
+def living(seconds: float) -> Application:
+    """Make an application whose lifespan takes so long to start, and as long to end."""
+    app = Application()
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        await sleep(seconds)
+        yield
+        await sleep(seconds)
+
+    return app
+
+
+def server_of(app: Application) -> tuple[Server, MemoryDriver]:
+    one = Server(app, random=bytes, wall_clock=lambda: 0.0, report=records.append)
+    driver = MemoryDriver()
+    return one, driver
+
+
+def test_no_session_is_made_before_the_lifespan_has_started() -> None:
+    one, driver = server_of(living(2.0))
+    with pytest.raises(LocalProtocolError, match="before the lifespan has started"):
+        one.session(driver)
+    one.start(driver)
+    driver.settle()
+    assert (one.has_started, one.next_deadline()) == (False, 2.0)
+    one.handle_deadline(2.0)
+    driver.settle()
+    assert (one.has_started, one.failure, one.next_deadline()) == (True, None, None)
+    one.session(driver)
+    assert one.session_count == 1
+
+
+def test_a_server_that_closes_cannot_be_started() -> None:
+    one, driver = server_of(living(2.0))
+    one.shutdown(0.0)
+    with pytest.raises(LocalProtocolError, match="is closing"):
+        one.start(driver)
+    assert one.closed is True
+
+
+def test_it_is_closed_when_the_lifespan_is_over_too() -> None:
+    client = TestClient(living(2.0))
+    assert client.get("/").status_code == 404
+    client.server.shutdown(client.now)
+    client.driver.settle()
+    assert (client.server.session_count, client.server.closed) == (0, False)
+    client.advance(1.9)
+    assert client.server.closed is False
+    client.advance(0.1)
+    assert client.server.closed is True
+
+
+@pytest.mark.parametrize("shorten", [False, True])
+def test_a_lifespan_has_the_grace_to_start(shorten: bool) -> None:
+    one, driver = server_of(living(9.0))
+    one.start(driver)
+    driver.settle()
+    one.shutdown(0.0, grace=None if shorten else 4.0)
+    if shorten:
+        one.shutdown(1.0, grace=3.0)
+    assert one.next_deadline() == 4.0
+    one.handle_deadline(4.0)
+    driver.settle()
+    assert (one.has_started, one.closed, one.failure) == (False, True, None)
+
+
+def test_aborting_cancels_the_lifespan() -> None:
+    client = TestClient(living(2.0))
+    assert client.get("/").status_code == 404
+    client.server.abort(client.now)
+    client.driver.settle()
+    assert (client.server.closed, client.server.failure) == (True, None)
+
+
+def test_nothing_is_served_any_more_when_the_lifespan_has_ended_by_itself() -> None:
+    failing = Application()
+
+    @failing.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        raise KeyError("no database")
+        yield
+
+    one, driver = server_of(failing)
+    one.start(driver)
+    driver.settle()
+    assert (one.is_closing, one.closed, repr(one.failure)) == (True, True, "KeyError('no database')")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
@@ -500,3 +500,96 @@ def test_importing_spry_core_does_not_load_the_testing_kit() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert output.stdout == "False False\n"
+
+
+def with_lifespan(notes: list[str]) -> Application:
+    app = Application()
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        await sleep(1.0)
+        app.locals["name"] = "Ada"
+        notes.append("started")
+        yield
+        await sleep(2.0)
+        notes.append("ended")
+
+    @app.get("/")
+    async def page(request: Request) -> str:
+        return str(app.locals["name"])
+
+    return app
+
+
+def test_a_block_runs_the_lifespan() -> None:
+    notes = list[str]()
+    with TestClient(with_lifespan(notes)) as client:
+        assert (notes, client.now) == (["started"], 1.0)
+        assert client.get("/").text == "Ada"
+        assert notes == ["started"]
+    assert (notes, client.now) == (["started", "ended"], 3.0)
+
+
+def test_without_a_block_the_lifespan_begins_at_the_first_use() -> None:
+    notes = list[str]()
+    client = TestClient(with_lifespan(notes))
+    assert notes == []
+    assert client.get("/").text == "Ada"
+    assert client.get("/").text == "Ada"
+    assert notes == ["started"]
+    client.close()
+    assert notes == ["started", "ended"]
+
+
+def test_a_client_that_was_never_used_never_begins_the_lifespan() -> None:
+    notes = list[str]()
+    client = TestClient(with_lifespan(notes))
+    client.close()
+    with pytest.raises(ConnectionRefusedError):
+        client.get("/")
+    assert notes == []
+
+
+def test_an_error_of_startup_comes_out_of_the_first_use() -> None:
+    app = Application()
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        raise KeyError("no database")
+        yield
+
+    client = TestClient(app)
+    with pytest.raises(KeyError, match="no database"):
+        client.get("/")
+    with pytest.raises(ConnectionRefusedError):
+        client.get("/")
+    client.close()
+    with pytest.raises(KeyError, match="no database"), TestClient(app):
+        pass
+
+
+def test_an_error_of_teardown_comes_out_of_close() -> None:
+    app = Application()
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        yield
+        raise KeyError("lost")
+
+    client = TestClient(app)
+    assert client.get("/").status_code == 404
+    with pytest.raises(KeyError, match="lost"):
+        client.close()
+    client.close()
+
+
+def test_a_foreign_awaitable_in_the_lifespan_is_named() -> None:
+    app = Application()
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        await asyncio.sleep(1)
+        yield
+
+    with pytest.raises(ForeignAwaitable, match=r"awaited asyncio\.tasks\.sleep"), TestClient(app):
+        pass

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 
 from fakes import FakeExchange, head, run
 from spry_core.errors import LocalProtocolError
-from spry_core.web.application import Application, RouteGroup
+from spry_core.web.application import Application, LifespanFunction, RouteGroup
 from spry_core.web.middleware import Middleware, Next, Outcome
 from spry_core.web.options import WebSocketSettings
 from spry_core.web.request import HttpHandler, Request
@@ -215,3 +217,40 @@ def test_what_cannot_be_called_is_no_handler() -> None:
     with pytest.raises(TypeError, match=r"^the handler of /b cannot be called: 1$"):
         app.ws("/b", cast("WebSocketHandler", 1))
     assert list(app.routes) == []
+
+
+async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+    yield
+
+
+async def other_lifespan(app: Application) -> AsyncIterator[str]:
+    yield "anything"
+
+
+def test_lifespan_functions_are_kept_in_order() -> None:
+    app = Application()
+    assert len(app.lifespans) == 0
+    assert app.lifespan(lifespan) is lifespan
+    assert app.lifespan(other_lifespan) is other_lifespan
+    assert list(app.lifespans) == [lifespan, other_lifespan]
+
+
+async def not_a_generator(app: Application) -> None:
+    raise AssertionError("nobody calls this")
+
+
+@pytest.mark.parametrize("function", [not_a_generator, asynccontextmanager(lifespan), None])
+def test_what_is_no_async_generator_function_is_no_lifespan(function: object) -> None:
+    app = Application()
+    with pytest.raises(TypeError, match="a lifespan is an async generator function"):
+        app.lifespan(cast("LifespanFunction", function))
+    assert len(app.lifespans) == 0
+
+
+def test_a_lifespan_cannot_be_added_when_serving_has_started() -> None:
+    app = Application()
+    app.compile()
+    with pytest.raises(
+        LocalProtocolError, match="lifespan comes too late for a lifespan: serving has started"
+    ):
+        app.lifespan(lifespan)
