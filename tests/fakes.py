@@ -12,6 +12,7 @@ from types import coroutine
 from typing import Generic, TypeVar, TypeVarTuple
 
 from spry_core.driver import Scope
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.events import Accept, Offer, Refusal, RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.exchange import StreamInfo
@@ -99,7 +100,7 @@ class FakeExchange:
     def release(self, n: int) -> None:
         self.asked.append(n)
 
-    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
+    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts, deflate: Deflate | None) -> Link:
         raise AssertionError("nothing here becomes a WebSocket")
 
     def report_error(self, text: str, error: BaseException | None) -> None:

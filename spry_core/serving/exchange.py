@@ -9,6 +9,7 @@ from typing import Protocol
 from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.driver import Driver, Scope
 from spry_core.protocol.connection import Connection
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.wakeup import WakeUp
@@ -105,13 +106,13 @@ class HttpExchange:
         if not wanted_read:
             self._owner.touch(soon=True)
 
-    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
+    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts, deflate: Deflate | None) -> Link:
         """Send the 101 and give the WebSocket's link."""
         if self.is_over:
             raise ConnectionLost(None, "the peer has left during the opening handshake")
         if self._owner.is_draining:
             raise Abort(503, headers={"connection": "close"})
-        self._connection.configure(limits=limits, timeouts=timeouts)
+        self._connection.configure(limits=limits, timeouts=timeouts, deflate=deflate)
         try:
             self._connection.send(accept, self.driver.now())
         except Exception:  # a field that the 101 cannot have: this stays HTTP

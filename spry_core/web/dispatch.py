@@ -111,7 +111,7 @@ class Dispatcher:
         return request, served.chain if verdict is None else self._ws_verdict
 
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
-        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options)
+        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options, f"WS {entry.pattern}")
         self._router.add(self._route(entry, WEBSOCKET, endpoint, options.origins))
         if options.fallback is not None:
             fallback = http_endpoint(options.fallback, f"the fallback of {entry.pattern}")

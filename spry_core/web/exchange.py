@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spry_core.driver import Driver
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.events import Accept
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.link import Link
@@ -62,10 +63,11 @@ class Exchange(Protocol):
         """Say that `n` bytes of the content were consumed, so that more may be read."""
         ...
 
-    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
-        """Send the 101 and give the WebSocket's link; from here on the connection obeys these limits and timeouts.
+    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts, deflate: Deflate | None) -> Link:
+        """Send the 101 and give the WebSocket's link; from here on the connection obeys these limits and timeouts, and
+        compresses as `deflate` says if the 101 agrees to it.
 
-        Raises `ConnectionClosed` if the connection has ended meanwhile.
+        Raises `ConnectionClosed` if the connection has ended meanwhile, `Abort` if the server shuts down.
         """
         ...
 

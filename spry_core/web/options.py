@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypedDict, cast
 
 from spry_core.headers import is_token
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.origin import SAME, Origins, read_origins
 from spry_core.web.request import HttpHandler
@@ -21,12 +22,18 @@ SelectProtocol: TypeAlias = Callable[[list[str]], str | Awaitable[str | None] | 
 OnDisconnect: TypeAlias = Literal["raise", "cancel"]
 """What happens to a handler when its connection ends: its next operation raises, or it is cancelled."""
 
+AcceptMode: TypeAlias = Literal["auto", "manual"]
+"""Who sends the 101: the route before its handler runs, or the handler, by ``await ws.accept()``."""
+
+Compression: TypeAlias = Deflate | Literal[True] | None
+"""How messages are compressed (RFC 7692): as these settings say, as their defaults say, or not at all."""
+
 
 class LimitSettings(TypedDict, total=False):
     """Those options that replace one of the server's `Limits`."""
 
     max_message_size: int | None
-    max_fragments: int
+    max_fragments: int | None
     max_queue: int
 
 
@@ -44,6 +51,8 @@ class WebSocketSettings(LimitSettings, TimeoutSettings, total=False):
     protocols: Sequence[str]
     select_protocol: SelectProtocol | None
     require_protocol: bool
+    accept: AcceptMode
+    compression: Compression
     origins: Origins | Sequence[str]
     fallback: HttpHandler | None
     on_disconnect: OnDisconnect
@@ -62,6 +71,12 @@ class WebSocketOptions:
 
     require_protocol: bool = False
     """True: without a common subprotocol the answer is 400."""
+
+    accept: AcceptMode = "auto"
+    """``"manual"``: the handler is called before the 101, and sends it by ``await ws.accept()``, or answers like one of HTTP."""
+
+    compression: Deflate | None = None
+    """How messages are compressed where the client offers it (RFC 7692); None: not at all."""
 
     origins: Origins = SAME
     """Web pages of which sites may connect: ``"same"``, these origins beside the same, or None for all (RFC 6455 §10.2)."""
@@ -117,10 +132,14 @@ def resolve(*levels: WebSocketSettings) -> WebSocketOptions:
             raise TypeError(f"a WebSocket route has no option {name!r}")
     limits = _part(settings, LimitSettings.__optional_keys__)
     timeouts = _part(settings, TimeoutSettings.__optional_keys__)
+    if limits.get("max_queue", 0) is None:
+        raise TypeError("max_queue is a number")
     options = WebSocketOptions(
         protocols=_read_protocols(settings.get("protocols", ())),
         select_protocol=settings.get("select_protocol"),
         require_protocol=settings.get("require_protocol", False),
+        accept=settings.get("accept", "auto"),
+        compression=_read_compression(settings.get("compression")),
         origins=read_origins(settings.get("origins", SAME)),
         fallback=settings.get("fallback"),
         on_disconnect=settings.get("on_disconnect", "raise"),
@@ -141,9 +160,8 @@ def _check(options: WebSocketOptions) -> None:
         raise ValueError("protocols and select_protocol are two ways to choose: give one of them")
     if options.on_disconnect not in ("raise", "cancel"):
         raise ValueError("on_disconnect is 'raise' or 'cancel'")
-    for name in ("max_fragments", "max_queue"):
-        if options.limit_settings.get(name, 0) is None:
-            raise TypeError(f"{name} is a number")
+    if options.accept not in ("auto", "manual"):
+        raise ValueError("accept is 'auto' or 'manual'")
     options.limits(Limits())  # these two judge the numbers
     options.timeouts(Timeouts())
 
@@ -156,3 +174,11 @@ def _read_protocols(protocols: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) != len(names) or not all(is_token(name) for name in names):
         raise ValueError(f"protocols are different tokens, not {names!r} (RFC 6455 §4.1)")
     return names
+
+
+def _read_compression(compression: object) -> Deflate | None:
+    if compression is None or isinstance(compression, Deflate):
+        return compression
+    if compression is True:
+        return Deflate()
+    raise TypeError(f"compression is None, True or a Deflate, not {compression!r:.100}")

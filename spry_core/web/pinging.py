@@ -6,13 +6,10 @@ peer may answer the latest only.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
 
 from spry_core.driver import Driver
 from spry_core.wakeup import WakeUp
-
-RANDOM_PAYLOAD: Final = 8
-"""Bytes of a payload that nobody chose: enough that no two Pings in flight are alike by chance."""
 
 
 class PingInFlight:
@@ -34,6 +31,12 @@ class Pings:
         self.answers: WakeUp = WakeUp(driver)
         """Awaited by those who have sent one: a Pong has come, or the end."""
         self._in_flight: dict[bytes, PingInFlight] = {}
+        self._count = 0
+
+    def fresh(self, random: Callable[[int], bytes]) -> bytes:
+        """Make a payload that no peer can foresee, and that no other Ping has: `random` gives so many bytes."""
+        self._count += 1
+        return random(4) + (self._count % 2**32).to_bytes(4, "big")
 
     def check(self, payload: bytes) -> None:
         """Raise `ValueError` if a Ping with this payload is in flight: nobody could tell which one is answered."""

@@ -6,7 +6,6 @@ and what belongs to the connection come later. Whatever could not be sent raises
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Final, Self, TypeAlias, cast
 
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.web.cookies import SameSite, format_set_cookie
+from spry_core.web.json_text import to_json
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
@@ -24,7 +24,6 @@ Content: TypeAlias = str | BytesLike | Stream
 """What the content of a response can be made of."""
 
 _PHRASE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -72,12 +71,9 @@ class Response:
 
         Raises `TypeError` or `ValueError` for what JSON cannot express, such as sets and NaN.
         """
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        if _SURROGATE.search(text) is not None:  # no UTF-8 has it, but an escape can say it (RFC 8259 §8.2)
-            text = json.dumps(value, allow_nan=False, separators=(",", ":"))
         fields = MutableHeaders(() if headers is None else headers)
         fields.setdefault("content-type", "application/json")
-        return cls(text, status_code, fields)
+        return cls(to_json(value), status_code, fields)
 
     @property
     def status_code(self) -> int:

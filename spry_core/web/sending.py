@@ -1,27 +1,29 @@
 """Sending on a WebSocket: whole messages, from any number of tasks.
 
 Every effect comes after the last wait before it and before the only wait after it. So a cancelled `send` has sent its message
-whole or not at all.
+whole or not at all. Iterables of messages or of fragments are sent in `streaming`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Generator, Iterable
-from contextlib import contextmanager
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias, cast
 
 from spry_core.errors import BufferFull, WebSocketBusyError
-from spry_core.protocol.events import Message
-from spry_core.web.iteration import Items
+from spry_core.protocol.events import Message, Ping, Pong
+from spry_core.web.json_text import to_json
 from spry_core.web.linked import Linked
 
-_MESSAGE = (str, bytes, bytearray, memoryview)
-_STREAMING = "a stream is being sent on this WebSocket"
+BytesLike: TypeAlias = bytes | bytearray | memoryview
+"""What can be sent as a binary message."""
 
-
-Sendable: TypeAlias = str | bytes | bytearray | memoryview
+Sendable: TypeAlias = str | BytesLike
 """What can be sent as a message: `str` as text, anything bytes-like as binary."""
+
+BYTES_LIKE: Final = (bytes, bytearray, memoryview)
+"""The same as `BytesLike`, to ask an object for."""
+
+_STREAMING = "a stream is being sent on this WebSocket"
 
 
 class SendResult(Enum):
@@ -31,13 +33,13 @@ class SendResult(Enum):
     """There is room for more."""
 
     BACKPRESSURE = auto()
-    """More than `Limits.high_water` bytes are unsent: better wait before sending more."""
+    """More than `Limits.high_water` bytes are unsent: better wait (`drained`) before sending more."""
 
 
 class Sending(Linked):
-    """The sending half of `WebSocket`."""
+    """The sending of whole messages, of `WebSocket`."""
 
-    async def send(self, data: Sendable) -> None:
+    async def send(self, data: Sendable, *, compress: bool | None = None) -> None:
         """Send one message; return when the unsent bytes are under the high-water mark.
 
         The message enters the connection whole or not at all: cancelled before, nothing was sent; cancelled
@@ -45,18 +47,60 @@ class Sending(Linked):
 
         Args:
             data: `str` is sent as text, bytes-like as binary.
+            compress: Whether to compress it (RFC 7692 §6); None leaves it to `Deflate.threshold`. Without a negotiated
+                compression it goes out plain in any case.
 
         Raises:
             ConnectionClosed: The connection is not open, or has ended while this waited.
             TypeError: `data` is neither.
-            WebSocketBusyError: A stream is being sent (`add_stream`).
+            UnicodeEncodeError: It is text with half a surrogate pair; nothing was sent.
+            WebSocketBusyError: A stream is being sent (`add_stream`, `send_fragments`).
         """
         self._check_sending(data)
         await self._checkpoints.pass_one()
         self._check_sending(data)
-        await self._send(data)
+        self._link.send(_message(data, compress))
+        await self._room()
 
-    def send_nowait(self, data: Sendable) -> SendResult:
+    async def send_text(self, data: str | BytesLike, *, compress: bool | None = None) -> None:
+        """Send one text message, as `send` does.
+
+        Args:
+            data: `str`, or bytes that are its UTF-8 already; they are checked (RFC 6455 §5.6).
+            compress: As for `send`.
+
+        Raises:
+            UnicodeDecodeError: The bytes are no UTF-8; nothing was sent.
+            ConnectionClosed, TypeError, WebSocketBusyError: As `send`.
+        """
+        await self.send(
+            bytes(data).decode() if isinstance(data, BYTES_LIKE) else _checked_text(data), compress=compress
+        )
+
+    async def send_bytes(self, data: BytesLike, *, compress: bool | None = None) -> None:
+        """Send one binary message, as `send` does.
+
+        Raises:
+            TypeError: `data` is not bytes-like.
+            ConnectionClosed, WebSocketBusyError: As `send`.
+        """
+        await self.send(_checked_bytes(data), compress=compress)
+
+    async def send_json(self, value: object, *, compress: bool | None = None) -> None:
+        """Send one text message with a value as JSON (RFC 8259), as `send` does.
+
+        Args:
+            value: What `json.dumps` takes.
+            compress: As for `send`.
+
+        Raises:
+            TypeError: `json` knows no JSON for the value; nothing was sent.
+            ValueError: It holds NaN or an infinity, for which there is no JSON, or itself; nothing was sent.
+            ConnectionClosed, WebSocketBusyError: As `send`.
+        """
+        await self.send(to_json(value), compress=compress)
+
+    def send_nowait(self, data: Sendable, *, compress: bool | None = None) -> SendResult:
         """Queue one message now, in a sync callback too; see `send` for the arguments.
 
         Returns:
@@ -64,67 +108,29 @@ class Sending(Linked):
 
         Raises:
             BufferFull: `Limits.max_unsent` bytes or more are unsent already; nothing was queued.
-            ConnectionClosed, TypeError, WebSocketBusyError: As `send`.
+            ConnectionClosed, TypeError, UnicodeEncodeError, WebSocketBusyError: As `send`.
         """
         self._check_sending(data)
-        connection = self._link.connection
-        if connection.is_open and connection.buffered_amount >= connection.limits.max_unsent:
-            raise BufferFull(f"{connection.buffered_amount} bytes are unsent already")
-        self._link.send(_message(data))
+        self._check_unsent()
+        self._link.send(_message(data, compress))
         return SendResult.BACKPRESSURE if self._link.is_full else SendResult.OK
 
     add = send_nowait
     """The original's name for `send_nowait`."""
 
-    async def add_stream(
-        self, source: AsyncIterable[Sendable] | Iterable[Sendable], *, exclusive: bool = True
-    ) -> int:
-        """Send each item of `source` as one message; the next is asked for only when there is room.
+    async def drained(self) -> None:
+        """Wait until the unsent bytes are under the high-water mark, so that `send_nowait` would say OK.
 
-        The source's own exception comes out as it is, and the connection stays open. Whatever ends this once
-        it has begun, the source is closed.
-
-        Cancelled it has not taken an item that it did not send, unless the source was waiting for one.
-
-        Args:
-            source: A sync or async iterable of what `send` takes.
-            exclusive: False lets other senders' messages come between; else they raise `WebSocketBusyError`.
-
-        Returns:
-            The number of messages.
+        That is what `send` waits for behind its message; not all of the bytes are gone then. Cancelling it changes nothing.
 
         Raises:
-            ConnectionClosed: The connection is not open, or ended first.
-            TypeError: `source` is a message itself, or an item of it is none.
-            WebSocketBusyError: Another stream is being sent, and one of the two is exclusive.
+            ConnectionClosed: The connection is not open, or no longer when there is room.
         """
-        if isinstance(source, _MESSAGE):
-            raise TypeError(f"a source is an iterable of messages, not one of them ({type(source).__name__})")
-        link = self._link
-        items = Items(source)
-        with self._streaming(exclusive):
-            try:
-                await self._checkpoints.pass_one()
-                self._check_open()
-                with link.interrupted_by_settling():
-                    return await self._send_all(items)
-            finally:
-                await items.aclose()
-        raise link.closed_error()
-
-    async def _send_all(self, items: Items[Sendable]) -> int:
-        count = 0
+        self._check_open()
+        await self._checkpoints.pass_one()
+        self._check_open()
         await self._room()
-        async for item in items:
-            self._check_type(item)
-            await self._send(item)
-            await self._checkpoints.pass_one()
-            count += 1
-        return count
-
-    async def _send(self, data: Sendable) -> None:
-        self._link.send(_message(data))
-        await self._room()
+        self._check_open()
 
     async def _room(self) -> None:
         link = self._link
@@ -134,36 +140,43 @@ class Sending(Linked):
             if link.info is not None:
                 raise link.closed_error()
 
-    @contextmanager
-    def _streaming(self, exclusive: bool) -> Generator[None]:
-        link = self._link
-        if link.has_exclusive_sender or (exclusive and link.streams):
-            raise WebSocketBusyError(_STREAMING)
-        link.has_exclusive_sender = exclusive
-        link.streams += 1
-        link.background += 1
-        try:
-            yield
-        finally:
-            link.has_exclusive_sender = False
-            link.streams -= 1
-            link.background -= 1
-            link.leave_alone()
+    def _send_control(self, event: Ping | Pong) -> None:
+        """Send a control frame, which may pass between messages and between fragments (RFC 6455 §5.4)."""
+        self._check_unsent()
+        self._link.send(event)
+
+    def _check_unsent(self) -> None:
+        connection = self._link.connection
+        if connection.is_open and connection.buffered_amount >= connection.limits.max_unsent:
+            raise BufferFull(f"{connection.buffered_amount} bytes are unsent already")
 
     def _check_open(self) -> None:
         if not self._link.connection.is_open:
             raise self._link.closed_error()
 
-    def _check_sending(self, data: Sendable) -> None:
-        self._check_type(data)
+    def _check_sending(self, data: object) -> None:
+        check_message(data)
         if self._link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
 
-    @staticmethod
-    def _check_type(data: object) -> None:
-        if not isinstance(data, _MESSAGE):
-            raise TypeError(f"a message is str or bytes, not {type(data).__name__}")
+
+def check_message(data: object) -> None:
+    """Raise `TypeError` unless this can be sent as a message."""
+    if not isinstance(data, (str, *BYTES_LIKE)):
+        raise TypeError(f"a message is str or bytes, not {type(data).__name__}")
 
 
-def _message(data: Sendable) -> Message:
-    return Message(data=data if isinstance(data, (str, bytes)) else bytes(data))
+def _checked_text(data: object) -> str:
+    if not isinstance(data, str):
+        raise TypeError(f"a text message is str or bytes of UTF-8, not {type(data).__name__}")
+    return data
+
+
+def _checked_bytes(data: object) -> BytesLike:
+    if not isinstance(data, BYTES_LIKE):
+        raise TypeError(f"a binary message is bytes, not {type(data).__name__}")
+    return cast("BytesLike", data)
+
+
+def _message(data: Sendable, compress: bool | None) -> Message:
+    return Message(data=data if isinstance(data, (str, bytes)) else bytes(data), compress=compress)

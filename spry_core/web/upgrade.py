@@ -9,12 +9,13 @@ from inspect import isawaitable
 from typing import TypeAlias
 
 from spry_core.closing import CloseInfo
-from spry_core.protocol.events import Accept, Offer
-from spry_core.web.exceptions import Abort
+from spry_core.errors import WebSocketStateError
 from spry_core.web.failure import fail_handler, part
 from spry_core.web.link import Link
+from spry_core.web.opening import Opening
 from spry_core.web.options import WebSocketOptions
 from spry_core.web.request import Request
+from spry_core.web.response import Response, to_response
 from spry_core.web.websocket import WebSocket
 
 WebSocketHandler: TypeAlias = Callable[[WebSocket, Request], object]
@@ -22,39 +23,50 @@ WebSocketHandler: TypeAlias = Callable[[WebSocket, Request], object]
 
 
 def websocket_endpoint(
-    handler: WebSocketHandler, options: WebSocketOptions
-) -> Callable[[Request], Awaitable[CloseInfo]]:
+    handler: WebSocketHandler, options: WebSocketOptions, name: str
+) -> Callable[[Request], Awaitable[CloseInfo | Response]]:
     """Make the endpoint of one route; it returns when the connection has ended, and the handler too if that
-    runs longer.
+    runs longer, or with the answer of a handler that has not accepted.
+
+    `name` says in an error which route it was.
     """
     warn = _WarnOnce(handler)
 
-    async def endpoint(request: Request) -> CloseInfo:
-        protocol = await _select_protocol(request, options)
-        accept = Accept(subprotocol=protocol, headers=request.upgrade_headers.raw())
-        exchange = request.exchange
-        link = exchange.accept(accept, options.limits(exchange.limits), options.timeouts(exchange.timeouts))
-        request.seal()
-        await _run(handler, WebSocket(link, request, protocol), link, options, warn)
-        return await _end(link)
+    async def endpoint(request: Request) -> CloseInfo | Response:
+        opening = Opening(request, options)
+        ws = WebSocket(opening)
+        if options.accept == "auto":
+            await ws.accept()
+        try:
+            result = await _call(handler, ws, opening)
+        except BaseException as raised:
+            if (opened := opening.end()) is None:
+                raise
+            await _fail(opened.link, raised)
+        else:
+            if (opened := opening.end()) is None:
+                return _deny(result, request, name)
+            if result is not None:
+                warn(request, result)
+        opened.link.handler_has_returned(closes=options.close_on_return)
+        return await _end(opened.link)
 
     return endpoint
 
 
-async def _run(
-    handler: WebSocketHandler, ws: WebSocket, link: Link, options: WebSocketOptions, warn: _WarnOnce
-) -> None:
-    link.cancels_on_end = options.on_disconnect == "cancel"
-    try:
-        with link.interrupted_by_end():
-            result = handler(ws, ws.request)
-            if isawaitable(result):
-                result = await result
-            if result is not None:
-                warn(ws.request, result)
-    except BaseException as raised:
-        await _fail(link, raised)
-    link.handler_has_returned(closes=options.close_on_return)
+async def _call(handler: WebSocketHandler, ws: WebSocket, opening: Opening) -> object:
+    """Return what the handler returns; None if the end of the stream has ended it."""
+    with opening.interrupted_by_end():
+        result = handler(ws, ws.request)
+        return await result if isawaitable(result) else result
+    return None
+
+
+def _deny(result: object, request: Request, name: str) -> Response:
+    """Make the answer of a handler that has not accepted of what it returned."""
+    if result is None:
+        raise WebSocketStateError(f"{name} has returned without `await ws.accept()` and without an answer")
+    return to_response(result, request, returned_by=name)
 
 
 async def _fail(link: Link, raised: BaseException) -> None:
@@ -93,26 +105,3 @@ class _WarnOnce:
             kind = type(result).__name__
             text = f"what the WebSocket handler {self._name} returned ({kind}) is ignored: the 101 was the answer"
             request.exchange.report_error(text, None)
-
-
-async def _select_protocol(request: Request, options: WebSocketOptions) -> str | None:
-    """Choose one of the subprotocols offered (RFC 6455 §4.2.2): by the route's function, else the first of
-    the route's own.
-    """
-    offer = request.head.websocket
-    offered = offer.subprotocols if isinstance(offer, Offer) else ()
-    selected = await _ask(request, options, offered)
-    if selected is None and options.require_protocol:
-        raise Abort(400, "no common subprotocol")
-    if selected is not None and selected not in offered:
-        raise ValueError(f"select_protocol chose {selected!r}, which the client did not offer")
-    return selected
-
-
-async def _ask(request: Request, options: WebSocketOptions, offered: tuple[str, ...]) -> str | None:
-    if not offered:
-        return None
-    if options.select_protocol is not None:
-        selected = options.select_protocol(list(offered))
-        return selected if selected is None or isinstance(selected, str) else await selected
-    return next((each for each in options.protocols if each in offered), None)

@@ -6,6 +6,7 @@ import pytest
 
 from fakes import FakeExchange, head, run
 from spry_core.closing import ConnectionLost
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.events import Accept, Offer, Refusal, RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.application import Application, RouteGroup
@@ -30,7 +31,7 @@ class AcceptedError(Exception):
 
 
 class AcceptingExchange(FakeExchange):
-    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
+    def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts, deflate: Deflate | None) -> Link:
         raise AcceptedError(limits, timeouts)
 
 
@@ -278,7 +279,7 @@ def test_an_opening_handshake_reaches_its_handler() -> None:
 
 def test_an_opening_handshake_that_loses_its_peer_is_no_answer() -> None:
     class Lost(FakeExchange):
-        def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts) -> Link:
+        def accept(self, accept: Accept, limits: Limits, timeouts: Timeouts, deflate: Deflate | None) -> Link:
             raise ConnectionLost
 
     app = Application()

@@ -4,8 +4,9 @@ from typing import cast
 
 import pytest
 
+from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.limits import Limits, Timeouts
-from spry_core.web.options import WebSocketOptions, WebSocketSettings, merge, resolve
+from spry_core.web.options import Compression, WebSocketOptions, WebSocketSettings, merge, resolve
 from spry_core.web.request import Request
 
 
@@ -28,6 +29,7 @@ def test_without_a_word_the_defaults_hold() -> None:
     assert options.protocols == ()
     assert options.select_protocol is None
     assert options.require_protocol is False
+    assert (options.accept, options.compression) == ("auto", None)
     assert options.origins == "same"
     assert options.fallback is None
     assert options.on_disconnect == "raise"
@@ -105,7 +107,7 @@ def test_two_ways_to_choose_at_once_contradict_each_other() -> None:
         resolve({"protocols": ["a"], "select_protocol": choose})
 
 
-@pytest.mark.parametrize("name", ["compression", "accept", "max_size", "Protocols", "limit_settings"])
+@pytest.mark.parametrize("name", ["compress", "autoaccept", "max_size", "Protocols", "limit_settings"])
 def test_an_option_that_there_is_not_is_named(name: str) -> None:
     with pytest.raises(TypeError, match=f"^a WebSocket route has no option '{name}'$"):
         resolve(settings(**{name: None}))
@@ -146,7 +148,35 @@ def test_numbers_are_judged_where_they_are_said(name: str) -> None:
     assert {**options.limit_settings, **options.timeout_settings} == {name: 1}
 
 
-@pytest.mark.parametrize("name", ["max_fragments", "max_queue"])
-def test_some_limits_cannot_be_turned_off(name: str) -> None:
-    with pytest.raises(TypeError, match=f"^{name} is a number$"):
-        resolve(settings(**{name: None}))
+def test_the_length_of_the_queue_cannot_be_turned_off() -> None:
+    with pytest.raises(TypeError, match="max_queue is a number"):
+        resolve(settings(max_queue=None))
+
+
+def test_size_and_fragments_of_a_message_may_be_without_a_limit() -> None:
+    options = resolve({"max_message_size": None, "max_fragments": None})
+    limits = options.limits(Limits())
+    assert (limits.max_message_size, limits.max_fragments) == (None, None)
+
+
+def test_the_101_is_sent_by_the_route_or_by_the_handler() -> None:
+    assert [resolve({"accept": "auto"}).accept, resolve({"accept": "manual"}).accept] == ["auto", "manual"]
+    with pytest.raises(ValueError, match="accept is 'auto' or 'manual'"):
+        resolve(settings(accept="later"))
+
+
+def test_compression_is_off_or_as_settings_or_their_defaults_say() -> None:
+    """RFC 7692 §7.1."""
+    mine = Deflate(level=9, threshold=0)
+    given: list[Compression] = [None, True, mine]
+    assert [resolve({"compression": each}).compression for each in given] == [None, Deflate(), mine]
+
+
+@pytest.mark.parametrize("compression", [False, 1, "deflate", {"level": 1}], ids=repr)
+def test_anything_else_is_no_compression(compression: object) -> None:
+    with pytest.raises(TypeError, match="compression is None, True or a Deflate, not "):
+        resolve(settings(compression=compression))
+
+
+def test_a_route_may_turn_off_the_compression_that_its_group_has() -> None:
+    assert resolve({"compression": True}, {"compression": None}).compression is None
