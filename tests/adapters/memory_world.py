@@ -142,6 +142,9 @@ class WirePeer(Peer):
     async def send(self, data: bytes) -> None:
         self._stream.send(data)
 
+    def flood(self, data: bytes) -> None:
+        self._stream.send(data)
+
     async def receive_some(self) -> bytes:
         stream = self._stream
         stream.is_reading = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar, TypeVarTuple
 
 import anyio
@@ -186,6 +186,13 @@ class SocketPeer(Peer):
 
     async def send(self, data: bytes) -> None:
         await self._peer.send(data)
+
+    def flood(self, data: bytes) -> None:
+        self.server.start(self._send_while_open, data)
+
+    async def _send_while_open(self, data: bytes) -> None:
+        with suppress(ConnectionError):
+            await self.send(data)
 
     async def receive_some(self) -> bytes:
         return await self._peer.receive_some()

@@ -12,7 +12,21 @@ from typing import Final
 import pytest
 
 from adapters.serving import SWITCHED, handshake
-from adapters.world import Peer, Served, World, close, closing, ping, said, say, server_frame, tell
+from adapters.world import (
+    UPGRADE,
+    Peer,
+    Served,
+    World,
+    answer,
+    close,
+    closing,
+    ping,
+    request,
+    said,
+    say,
+    server_frame,
+    tell,
+)
 from frames import BINARY, CONTINUATION, PONG, TEXT, frame
 from spry_core import Application, ConnectionClosed, Next, Outcome, Request, WebSocket
 
@@ -71,20 +85,8 @@ async def raise_before(request: Request, next: Next) -> Outcome:
 # -------------------------------------------------------------------------------------------------- before the 101
 
 
-def text(status: str, content: str, *fields: str) -> bytes:
-    """Make an answer with this text."""
-    lines = (
-        f"HTTP/1.1 {status}",
-        *fields,
-        "Content-Type: text/plain; charset=utf-8",
-        f"Content-Length: {len(content)}",
-    )
-    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content.encode()
-
-
-HELLO: Final = text("200 OK", "hello")
-ASK: Final = b"GET /both HTTP/1.1\r\nHost: test\r\n\r\n"
-UPGRADE: Final = ("Upgrade: websocket", "Connection: Upgrade", "Sec-Websocket-Version: 13")
+HELLO: Final = answer("200 OK", "hello")
+ASK: Final = request("/both")
 
 
 @dataclass
@@ -97,29 +99,29 @@ class Refused:
 
 REFUSED = {
     "raises before accept": Refused(
-        handshake("/denied/"), text("500 Internal Server Error", "Internal Server Error")
+        handshake("/denied/"), answer("500 Internal Server Error", "Internal Server Error")
     ),
-    "plain GET, fallback": Refused(b"GET /fallback HTTP/1.1\r\nHost: test\r\n\r\n", HELLO),
+    "plain GET, fallback": Refused(request("/fallback"), HELLO),
     "plain GET, GET route": Refused(ASK, HELLO),
     "plain GET": Refused(
-        b"GET /echo HTTP/1.1\r\nHost: test\r\n\r\n",
-        text("426 Upgrade Required", "Upgrade Required", *UPGRADE),
+        request("/echo"),
+        answer("426 Upgrade Required", "Upgrade Required", *UPGRADE),
     ),
     "Sec-WebSocket-Version 12": Refused(
         SHAKE.replace(b"Version: 13", b"Version: 12"),
-        text("426 Upgrade Required", "Sec-WebSocket-Version is not 13", *UPGRADE),
+        answer("426 Upgrade Required", "Sec-WebSocket-Version is not 13", *UPGRADE),
     ),
     "no key": Refused(
         SHAKE.replace(b"Sec-WebSocket-Key", b"X-Key"),
-        text("400 Bad Request", "Sec-WebSocket-Key is not one key of 16 bytes"),
+        answer("400 Bad Request", "Sec-WebSocket-Key is not one key of 16 bytes"),
     ),
     "POST upgrade": Refused(
         SHAKE.replace(b"GET", b"POST"),
-        text("405 Method Not Allowed", "Method Not Allowed", "Allow: GET, HEAD, OPTIONS"),
+        answer("405 Method Not Allowed", "Method Not Allowed", "Allow: GET, HEAD, OPTIONS"),
     ),
     "foreign Origin": Refused(
         SHAKE.replace(b"Upgrade: w", b"Origin: http://elsewhere.example\r\nUpgrade: w"),
-        text("403 Forbidden", "this origin may not connect"),
+        answer("403 Forbidden", "this origin may not connect"),
     ),
 }
 

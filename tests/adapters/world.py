@@ -13,9 +13,9 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar, TypeVarTuple, Unpack
+from typing import Final, Generic, TypeVar, TypeVarTuple, Unpack
 
-from adapters.serving import SWITCHED, handshake
+from adapters.serving import KEY, SWITCHED, handshake
 from frames import CLOSE_FRAME, MASK, PING, PONG, TEXT, close_payload, frame
 from spry_core import Application, CloseInfo, Limits, Next, Outcome, Request, Timeouts, WebSocket
 from spry_core.driver import Event
@@ -266,6 +266,10 @@ class Peer(ABC):
         """Send all of it."""
 
     @abstractmethod
+    def flood(self, data: bytes) -> None:
+        """Send all of it as far as there is room, and the rest later."""
+
+    @abstractmethod
     async def receive_some(self) -> bytes:
         """Wait for some bytes; none at the end of the stream. Raises `ConnectionResetError` when it was cut."""
 
@@ -368,6 +372,45 @@ def said(text: str) -> bytes:
 def say(*texts: str) -> bytes:
     """Make a client's text messages."""
     return b"".join(frame(TEXT, text.encode(), mask=MASK) for text in texts)
+
+
+def request(
+    target: str, *fields: str, method: str = "GET", version: str = "1.1", content: bytes = b""
+) -> bytes:
+    """Make a request with these field lines beside Host."""
+    lines = (f"{method} {target} HTTP/{version}", "Host: test", *fields)
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content
+
+
+def shake(
+    *fields: str, path: str = "/", without: str = "", method: str = "GET", version: str = "1.1"
+) -> bytes:
+    """Make the opening handshake of RFC 6455 §1.3 with more field lines, or without one of its own."""
+    own = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": KEY.decode(),
+        "Sec-WebSocket-Version": "13",
+    }
+    own.pop(without, "")
+    lines = (f"{name}: {value}" for name, value in own.items())
+    return request(path, *lines, *fields, method=method, version=version)
+
+
+def answer(status: str, content: str, *fields: str, ends: bool = False) -> bytes:
+    """Make an answer with this text, without its Date; one that `ends` is the last of its connection."""
+    lines = (
+        f"HTTP/1.1 {status}",
+        *fields,
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(content)}",
+        *(("Connection: close",) if ends else ()),
+    )
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content.encode()
+
+
+UPGRADE: Final = ("Upgrade: websocket", "Connection: Upgrade", "Sec-Websocket-Version: 13")
+"""The three fields of every 426."""
 
 
 def tell(info: CloseInfo) -> str:
