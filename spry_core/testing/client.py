@@ -53,8 +53,8 @@ _PATIENT: Final = Timeouts(
 )
 """The client has no deadlines of its own, so whatever time brings is the server's doing."""
 
-_BOUNDLESS: Final = Limits(max_message_size=None)
-"""Nor does it judge the size of what it is sent."""
+_BOUNDLESS: Final = Limits(max_message_size=1 << 40)
+"""Nor does it judge the size of what it is sent; with no limit at all messages would not come whole."""
 
 
 class TestClient:
