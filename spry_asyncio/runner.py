@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import FrameType
 from typing import Final, Literal, TypeAlias
@@ -26,6 +28,9 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    uds: str | None = None,
+    sockets: Sequence[socket.socket] = (),
+    ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
@@ -39,17 +44,26 @@ def run(
     put back as they were.
 
     Args:
-        app, host, port, limits, timeouts, engine, access_log: As for `serve`.
+        app, host, port, uds, sockets, ssl_context, limits, timeouts, engine, access_log: As for `serve`.
         loop: The event loop to make.
         started: Called once when the server listens and signals are taken.
 
     Raises:
-        OSError, ValueError: As for `serve`.
+        OSError, ValueError, Exception: As for `serve`.
         ModuleNotFoundError: ``loop="uvloop"``, and it is not installed.
     """
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         serving = serve(
-            app, host, port, limits=limits, timeouts=timeouts, engine=engine, access_log=access_log
+            app,
+            host,
+            port,
+            uds=uds,
+            sockets=sockets,
+            ssl_context=ssl_context,
+            limits=limits,
+            timeouts=timeouts,
+            engine=engine,
+            access_log=access_log,
         )
         runner.run(serve_until_signal(serving, started))
 
@@ -57,7 +71,7 @@ def run(
 async def serve_until_signal(
     serving: AbstractAsyncContextManager[RunningServer], started: Callable[[RunningServer], None] | None
 ) -> None:
-    """Serve until the first signal; the second aborts, wherever the shutdown has got to.
+    """Serve until the first signal, or until the lifespan fails; the second signal aborts, wherever the shutdown has got to.
 
     From the third on they do what they did before: a handler that swallows its cancellation cannot keep the process.
     """
@@ -72,6 +86,7 @@ async def serve_until_signal(
 
     with signals_to(signalled) as put_back:
         async with serving as server:
+            server.when_ended(stop.set)
             if started is not None:
                 started(server)
             await stop.wait()

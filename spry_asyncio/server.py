@@ -12,19 +12,31 @@ import asyncio
 import logging
 import secrets
 import socket
+import ssl
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from spry_asyncio.listeners import address_text, listen
+from spry_asyncio.driver import Driver
+from spry_asyncio.listeners import (
+    INTERNET,
+    Address,
+    Listener,
+    address_text,
+    internet_addresses,
+    open_listeners,
+    unix_paths,
+)
 from spry_asyncio.pump import Pump
+from spry_asyncio.tls import make_tls
 from spry_core import Application
+from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
+from spry_core.serving import ACCESS, ERROR, LogRecord, Served, Server, StreamInfo
 
 if sys.platform != "win32":
     import resource
@@ -39,16 +51,26 @@ class RunningServer:
     """A server that listens; `serve` gives it."""
 
     def __init__(
-        self, core: Server, listeners: list[socket.socket], accept_pause: float, report: Report
+        self,
+        core: Server,
+        listeners: list[Listener],
+        ssl_context: ssl.SSLContext | None,
+        accept_pause: float,
+        report: Report,
     ) -> None:
-        self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in listeners]
-        """Host and port of each listening socket."""
+        self.addresses: list[tuple[str, int]] = internet_addresses(listeners)
+        """Host and port of each listening TCP socket."""
+        self.paths: list[str] = unix_paths(listeners)
+        """Path of each listening unix socket."""
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
         self._core = core
         self._listeners = listeners
+        self._ssl_context = ssl_context
         self._accept_pause = accept_pause
         self._report = report
+        self._driver = Driver(self)  # the lifespan's
+        self._started = asyncio.Event()  # or never will
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._pumps: set[Pump] = set()
         self._is_accepting = False
@@ -56,7 +78,7 @@ class RunningServer:
         self._has_complained = False
         self._timer: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
-        self._look()
+        self._when_ended: Callable[[], None] = lambda: None
 
     async def close(
         self,
@@ -88,6 +110,36 @@ class RunningServer:
     def abort(self) -> None:
         """Stop accepting and cut every connection now, without a Close frame; handlers are cancelled."""
         self._core.abort(self._loop.time())
+        self._look()
+
+    async def start(self) -> None:
+        """Run the startup of the lifespan, then accept connections.
+
+        Raises:
+            Exception: What the startup raised; nothing is served then, and the server ends.
+        """
+        self._core.start(self._driver)
+        self._look()
+        await self._started.wait()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what a lifespan function has raised, if one has."""
+        if self._core.failure is not None:
+            raise self._core.failure
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have this called when nothing is left, which also comes of itself if the lifespan fails while serving."""
+        self._when_ended = call
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the lifespan again: its driver says that something has changed."""
+        self._look()
+
+    def task_ended(self, error: BaseException | None) -> None:
+        """Look again; what the lifespan raises is the core's to handle, so an error here is ours."""
+        if isinstance(error, Exception):
+            self._report_internal(error, "lifespan ended")
         self._look()
 
     async def settle(self) -> None:
@@ -123,24 +175,32 @@ class RunningServer:
         else:
             self._accept_or_not()
         self._set_timer(self._core.next_deadline())
-        if self._core.is_closing and not self._pumps:
-            self._set_timer(None)
+        if self._core.has_started or self._core.closed:
+            self._started.set()
+        if self._core.closed and not self._pumps and not self._driver.has_tasks:
+            self._end()
+
+    def _end(self) -> None:
+        self._set_timer(None)
+        if not self._ended.is_set():
             self._ended.set()
+            self._when_ended()
 
     def _accept_or_not(self) -> None:
-        wanted = not self._core.is_full and self._pause is None
+        wanted = self._core.has_started and not self._core.is_full and self._pause is None
         if wanted is self._is_accepting:
             return
-        self._is_accepting = wanted
         for listener in self._listeners:
             if wanted:
-                self._loop.add_reader(listener, self._accept, listener)
+                self._loop.add_reader(listener.socket, self._accept, listener.socket)
             else:
-                self._loop.remove_reader(listener)
+                self._loop.remove_reader(listener.socket)
+        self._is_accepting = wanted
 
     def _stop_listening(self) -> None:
         for listener in self._listeners:
-            self._loop.remove_reader(listener)
+            if self._is_accepting:
+                self._loop.remove_reader(listener.socket)
             listener.close()
         self._listeners.clear()
         if self._pause is not None:
@@ -182,16 +242,21 @@ class RunningServer:
         self._pause = None
         self._look()
 
-    def _connect(self, sock: socket.socket, address: tuple[str, int]) -> None:
+    def _connect(self, sock: socket.socket, address: Address | str | bytes) -> None:
         """Open a session for an accepted socket, which is ours to close until a pump has it."""
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream = StreamInfo(peer=address_text(address), local=address_text(sock.getsockname()))
+            if sock.family in INTERNET:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = StreamInfo(
+                peer=address_text(address),
+                local=address_text(sock.getsockname()),
+                secure=self._ssl_context is not None,
+            )
             pump = Pump(
                 sock,
                 self._buffer,
-                lambda driver: self._core.session(driver, stream),
+                lambda driver: self._open(driver, stream),
                 self._report,
                 self._forget,
             )
@@ -199,11 +264,19 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            text = "internal error: connection dropped"
-            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
+            self._report_internal(error, "connection dropped")
         else:
             self._pumps.add(pump)
             pump.open()
+
+    def _open(self, driver: DriverProtocol, stream: StreamInfo) -> Served:
+        if self._ssl_context is None:
+            return self._core.session(driver, stream)
+        return self._core.tls_session(driver, stream, make_tls(self._ssl_context))
+
+    def _report_internal(self, error: Exception, what: str) -> None:
+        text = f"internal error: {what}"
+        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
 
     def _forget(self, pump: Pump) -> None:
         self._pumps.discard(pump)
@@ -216,6 +289,9 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    uds: str | None = None,
+    sockets: Sequence[socket.socket] = (),
+    ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
@@ -223,21 +299,31 @@ async def serve(
 ) -> AsyncGenerator[RunningServer]:
     """Serve `app` while the block runs; it listens when the block begins, and leaving the block closes as `close()` does.
 
+    The lifespan of the application begins when the sockets are bound, so that a port that is taken costs nothing, and connections
+    are accepted when it has started. Its teardown is over when the block has been left.
+
     Left by an exception or a cancellation it closes with 1001 and without grace: the time is then bounded by
     `Timeouts.close_timeout`, and a second cancellation changes nothing. In no case a task, socket or timer is left.
 
     Args:
         app: What is served. `app.locals["backend"]` is set to the loop's name.
         host: Name or address to listen on, every address of the name; ``""`` for all interfaces.
-        port: TCP port, 0 for any free one (see `RunningServer.addresses`).
+        port: TCP port, 0 for any free one, the same for every address (see `RunningServer.addresses`).
+        uds: Path of a unix socket to make; then, and with `sockets`, host and port are not used. Whoever gets as far as its
+            directory may connect. The file of a dead server is replaced; the server's own is removed at its end.
+        sockets: Stream sockets that are bound, or listen already. They are the server's from here on, and closed at its end,
+            also if it does not begin.
+        ssl_context: Serve TLS with this context, which is used as it is.
         limits: Sizes and numbers; `max_connections` is at most 80 % of the process's limit of descriptors.
         timeouts: Durations.
         engine: The grammar engine.
         access_log: False drops the records of the logger ``spry.access``.
 
     Raises:
-        OSError: The address cannot be resolved or bound, or the port is taken.
-        ValueError: The port is no port.
+        OSError: The address cannot be resolved or bound, or the port or the unix socket is taken.
+        ssl.SSLError: The context is not one for servers.
+        ValueError: The port is no port, or a socket given is not bound or not of the right kind.
+        Exception: Whatever a lifespan function raised: in its startup before the block begins, in its teardown when it ends.
         NotImplementedError: The loop has no `add_reader` (Windows' proactor loop; its selector loop has).
     """
     limits = limits or Limits()
@@ -253,9 +339,12 @@ async def serve(
         wall_clock=time.time,
         report=report,
     )
-    listeners = await listen(host, port, limits.backlog)
-    server = RunningServer(core, listeners, timeouts.accept_pause or 0.0, report)
+    if ssl_context is not None:
+        make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
+    listeners = await open_listeners(host, port, uds, sockets, limits.backlog)
+    server = RunningServer(core, listeners, ssl_context, timeouts.accept_pause or 0.0, report)
     try:
+        await server.start()
         yield server
     except BaseException:
         server.shut_down(grace=0.0)
@@ -264,6 +353,7 @@ async def serve(
         server.shut_down()
     finally:
         await server.settle()
+    server.raise_failure()
 
 
 def backend_name(loop: asyncio.AbstractEventLoop) -> str:

@@ -42,6 +42,11 @@ class Driver:
         """Run the tasks in this nursery; without one none can be started."""
         self._nursery = nursery
 
+    @property
+    def has_tasks(self) -> bool:
+        """True while a task that was started here has not ended."""
+        return bool(self._tasks)
+
     def now(self) -> float:
         """Return trio's clock, in seconds."""
         return trio.current_time()

@@ -11,9 +11,10 @@ import logging
 import math
 import secrets
 import socket
+import ssl
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
@@ -21,10 +22,21 @@ from typing import TypeAlias
 import trio
 
 from spry_core import Application
+from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import ACCESS, ERROR, LogRecord, Server, StreamInfo
-from spry_trio.listeners import address_text, listen
+from spry_core.serving import ACCESS, ERROR, LogRecord, Served, Server, StreamInfo
+from spry_trio.driver import Driver
+from spry_trio.listeners import (
+    INTERNET,
+    Address,
+    Listener,
+    address_text,
+    internet_addresses,
+    open_listeners,
+    unix_paths,
+)
 from spry_trio.pump import Pump, raising_bare
+from spry_trio.tls import make_tls
 
 if sys.platform != "win32":
     import resource
@@ -38,26 +50,34 @@ class RunningServer:
     def __init__(
         self,
         core: Server,
-        listeners: list[socket.socket],
+        listeners: list[Listener],
+        ssl_context: ssl.SSLContext | None,
         accept_pause: float,
         report: Report,
         nursery: trio.Nursery,
     ) -> None:
-        self.addresses: list[tuple[str, int]] = [each.getsockname()[:2] for each in listeners]
-        """Host and port of each listening socket."""
+        self.addresses: list[tuple[str, int]] = internet_addresses(listeners)
+        """Host and port of each listening TCP socket."""
+        self.paths: list[str] = unix_paths(listeners)
+        """Path of each listening unix socket."""
         self._core = core
         self._listeners = listeners
+        self._ssl_context = ssl_context
         self._accept_pause = accept_pause
         self._report = report
         self._nursery = nursery
+        self._driver = Driver(self)  # the lifespan's
+        self._driver.start_in(nursery)
+        self._started = trio.Event()  # or never will
         self._pumps: set[Pump] = set()
         self._room = trio.lowlevel.ParkingLot()  # where accepting waits while the server is full
         self._accepting = [trio.CancelScope() for _ in listeners]
         self._has_complained = False
         self._timer = trio.CancelScope()
         self._ended = trio.Event()
+        self._when_ended: Callable[[], None] = lambda: None
         for listener, scope in zip(listeners, self._accepting, strict=True):
-            nursery.start_soon(self._accept_in, scope, listener)
+            nursery.start_soon(self._accept_in, scope, listener.socket)
         nursery.start_soon(self._keep_time)
 
     async def close(
@@ -92,6 +112,36 @@ class RunningServer:
         self._core.abort(trio.current_time())
         self._look()
 
+    async def start(self) -> None:
+        """Run the startup of the lifespan, then accept connections.
+
+        Raises:
+            Exception: What the startup raised; nothing is served then, and the server ends.
+        """
+        self._core.start(self._driver)
+        self._look()
+        await self._started.wait()
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise what a lifespan function has raised, if one has."""
+        if self._core.failure is not None:
+            raise self._core.failure
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have this called when nothing is left, which also comes of itself if the lifespan fails while serving."""
+        self._when_ended = call
+
+    def notify(self, soon: bool = False) -> None:
+        """Look at the lifespan again: its driver says that something has changed."""
+        self._look()
+
+    def task_ended(self, error: Exception | None) -> None:
+        """Look again; what the lifespan raises is the core's to handle, so an error here is ours."""
+        if error is not None:
+            self._report_internal(error, "lifespan ended")
+        self._look()
+
     async def settle(self) -> None:
         """Wait until nothing is left, also when the wait is cancelled: that only takes away the grace, and then goes on."""
         try:
@@ -119,19 +169,29 @@ class RunningServer:
         """Accept or not, set the timer, see whether it is over."""
         if self._core.is_closing:
             self._stop_listening()
-        elif not self._core.is_full:
+        elif self._may_accept():
             self._room.unpark_all()
         deadline = self._core.next_deadline()
         self._timer.deadline = math.inf if deadline is None else deadline
-        if self._core.is_closing and not self._pumps:
+        if self._core.has_started or self._core.closed:
+            self._started.set()
+        if self._core.closed and not self._pumps and not self._driver.has_tasks:
+            self._end()
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        if not self._ended.is_set():
             self._ended.set()
-            self._timer.cancel()
+            self._when_ended()
+
+    def _may_accept(self) -> bool:
+        return self._core.has_started and not self._core.is_full and not self._core.is_closing
 
     def _stop_listening(self) -> None:
         for scope in self._accepting:
             scope.cancel()
         for listener in self._listeners:
-            trio.lowlevel.notify_closing(listener)
+            trio.lowlevel.notify_closing(listener.socket)
             listener.close()
         self._listeners.clear()
 
@@ -148,12 +208,12 @@ class RunningServer:
     async def _accept_in(self, scope: trio.CancelScope, listener: socket.socket) -> None:
         with scope:
             while not self._core.is_closing:
-                if self._core.is_full:
+                if not self._may_accept():
                     await self._room.park()
                     continue
                 await trio.lowlevel.wait_readable(listener)
                 # While this task was being woken another listener may have filled the server, or somebody closed it.
-                if not self._core.is_full and not self._core.is_closing:
+                if self._may_accept():
                     await self._accept(listener)
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -176,22 +236,35 @@ class RunningServer:
             text = f"cannot accept connections, trying again every {self._accept_pause} s: {error}"
             self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text))
 
-    def _connect(self, sock: socket.socket, address: tuple[str, int]) -> None:
+    def _connect(self, sock: socket.socket, address: Address | str | bytes) -> None:
         """Open a session for an accepted socket, which is ours to close until a pump has it."""
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream = StreamInfo(peer=address_text(address), local=address_text(sock.getsockname()))
-            pump = Pump(sock, lambda driver: self._core.session(driver, stream), self._report)
+            if sock.family in INTERNET:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = StreamInfo(
+                peer=address_text(address),
+                local=address_text(sock.getsockname()),
+                secure=self._ssl_context is not None,
+            )
+            pump = Pump(sock, lambda driver: self._open(driver, stream), self._report)
         except OSError:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            text = "internal error: connection dropped"
-            self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
+            self._report_internal(error, "connection dropped")
         else:
             self._pumps.add(pump)
             self._nursery.start_soon(self._run, pump)
+
+    def _open(self, driver: DriverProtocol, stream: StreamInfo) -> Served:
+        if self._ssl_context is None:
+            return self._core.session(driver, stream)
+        return self._core.tls_session(driver, stream, make_tls(self._ssl_context))
+
+    def _report_internal(self, error: Exception, what: str) -> None:
+        text = f"internal error: {what}"
+        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
 
     async def _run(self, pump: Pump) -> None:
         try:
@@ -207,6 +280,9 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    uds: str | None = None,
+    sockets: Sequence[socket.socket] = (),
+    ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
@@ -214,21 +290,31 @@ async def serve(
 ) -> AsyncGenerator[RunningServer]:
     """Serve `app` while the block runs; it listens when the block begins, and leaving the block closes as `close()` does.
 
+    The lifespan of the application begins when the sockets are bound, so that a port that is taken costs nothing, and connections
+    are accepted when it has started. Its teardown is over when the block has been left.
+
     Left by an exception or a cancellation it closes with 1001 and without grace: the time is then bounded by
     `Timeouts.close_timeout`, and a second cancellation changes nothing. In no case a task, socket or timer is left.
 
     Args:
         app: What is served. `app.locals["backend"]` is set to ``"trio"``.
         host: Name or address to listen on, every address of the name; ``""`` for all interfaces.
-        port: TCP port, 0 for any free one (see `RunningServer.addresses`).
+        port: TCP port, 0 for any free one, the same for every address (see `RunningServer.addresses`).
+        uds: Path of a unix socket to make; then, and with `sockets`, host and port are not used. Whoever gets as far as its
+            directory may connect. The file of a dead server is replaced; the server's own is removed at its end.
+        sockets: Stream sockets that are bound, or listen already. They are the server's from here on, and closed at its end,
+            also if it does not begin.
+        ssl_context: Serve TLS with this context, which is used as it is.
         limits: Sizes and numbers; `max_connections` is at most 80 % of the process's limit of descriptors.
         timeouts: Durations.
         engine: The grammar engine.
         access_log: False drops the records of the logger ``spry.access``.
 
     Raises:
-        OSError: The address cannot be resolved or bound, or the port is taken.
-        ValueError: The port is no port.
+        OSError: The address cannot be resolved or bound, or the port or the unix socket is taken.
+        ssl.SSLError: The context is not one for servers.
+        ValueError: The port is no port, or a socket given is not bound or not of the right kind.
+        Exception: Whatever a lifespan function raised: in its startup before the block begins, in its teardown when it ends.
     """
     limits = limits or Limits()
     timeouts = timeouts or Timeouts()
@@ -243,12 +329,17 @@ async def serve(
         wall_clock=time.time,
         report=report,
     )
-    listeners = await listen(host, port, limits.backlog)
+    if ssl_context is not None:
+        make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
+    listeners = await open_listeners(host, port, uds, sockets, limits.backlog)
     failure: Exception | None = None
     with raising_bare():
         async with trio.open_nursery() as nursery:
-            server = RunningServer(core, listeners, timeouts.accept_pause or 0.0, report, nursery)
+            server = RunningServer(
+                core, listeners, ssl_context, timeouts.accept_pause or 0.0, report, nursery
+            )
             try:
+                await server.start()
                 yield server
             except Exception as error:
                 server.shut_down(grace=0.0)
@@ -262,6 +353,7 @@ async def serve(
                 await server.settle()
     if failure is not None:
         raise failure
+    server.raise_failure()
 
 
 def most_connections(limits: Limits) -> int:

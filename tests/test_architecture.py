@@ -35,6 +35,11 @@ HOUSE: Mapping[str, Ranks] = {
         ("errors",),
         ("version",),
     ),
+    "spry_core.tasks": (
+        ("scope", "waiting"),
+        ("host", "raised"),
+        ("timers",),
+    ),
     "spry_core.testing": (
         ("client",),
         ("client_websocket", "response"),
@@ -89,13 +94,13 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_asyncio": (
         ("runner",),
         ("server",),
-        ("listeners", "pump"),
+        ("listeners", "pump", "tls"),
         ("driver",),
     ),
     "spry_trio": (
         ("runner",),
         ("server",),
-        ("listeners", "pump"),
+        ("listeners", "pump", "tls"),
         ("driver",),
     ),
     "spry_cli": (
