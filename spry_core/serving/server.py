@@ -15,6 +15,7 @@ from spry_core.protocol.connection import Connection
 from spry_core.protocol.engines import EngineName, check_engine
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.serving.face import Served
+from spry_core.serving.journal import record_shutdown
 from spry_core.serving.lifespan import Lifespan
 from spry_core.serving.record import LogRecord
 from spry_core.serving.session import Session
@@ -194,6 +195,7 @@ class Server:
         self._is_closing = True
         self._code, self._reason = code, reason
         grace = self.timeouts.grace if grace is None else grace
+        self.report(record_shutdown(len(self._sessions), grace))
         self._limit(None if grace is None else now + grace)
         sessions = tuple(self._sessions)
         for session in sessions:

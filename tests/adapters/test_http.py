@@ -153,7 +153,7 @@ async def test_without_the_access_log_only_errors_are_logged(caplog: pytest.LogC
         await peer.receive_until(b"you!")
     assert [
         (record.name, record.levelname) for record in caplog.records if record.name.startswith("spry")
-    ] == [("spry.error", "ERROR")]
+    ] == [("spry.error", "ERROR"), ("spry.server", "INFO")]
 
 
 async def test_what_one_request_puts_into_its_context_stays_there() -> None:

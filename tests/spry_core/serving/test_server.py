@@ -391,3 +391,13 @@ def test_nothing_is_served_any_more_when_the_lifespan_has_ended_by_itself() -> N
     one.start(driver)
     driver.settle()
     assert (one.is_closing, one.closed, repr(one.failure)) == (True, True, "KeyError('no database')")
+
+
+def test_a_shutdown_is_logged_once() -> None:
+    client = TestClient(app)
+    client.connect()
+    client.shutdown(grace=2.0)
+    client.shutdown(grace=1.0)
+    assert [(each.logger, each.text) for each in client.reports] == [
+        ("spry.server", "shutting down, 1 connection, 2 s of grace")
+    ]

@@ -960,7 +960,8 @@ def test_a_websocket_whose_handler_is_cancelled_is_logged_all_the_same() -> None
     peer.close()
     client.advance(1.0)
     assert lines(client) == [
-        '127.0.0.1:50000 "GET /" websocket 1001 by shutdown, 0 in (0 B), 0 out (0 B), 0.0 ms'
+        "shutting down, 1 connection, 1 s of grace",
+        '127.0.0.1:50000 "GET /" websocket 1001 by shutdown, 0 in (0 B), 0 out (0 B), 0.0 ms',
     ]
 
 
