@@ -16,11 +16,9 @@ from typing import Protocol, cast
 from spry_core.driver import Driver, Event, Task
 from spry_core.errors import LocalProtocolError
 from spry_core.serving.record import ERROR, FAULT, LogRecord
-from spry_core.tasks import Timers, enter
+from spry_core.tasks import Timers, enter, part, unwrap
 from spry_core.web.application import Application
 from spry_core.web.calling import name_of
-from spry_core.web.exceptions import unwrap
-from spry_core.web.failure import part
 
 
 class Owner(Protocol):

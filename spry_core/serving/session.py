@@ -45,11 +45,11 @@ from spry_core.serving.journal import (
     record_websocket,
 )
 from spry_core.serving.record import LogRecord
-from spry_core.tasks import Timers, enter
+from spry_core.tasks import Timers, enter, part
 from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
-from spry_core.web.failure import fail_handler, part, without_ends
+from spry_core.web.failure import fail_handler, without_ends
 from spry_core.web.link import Link
 from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request

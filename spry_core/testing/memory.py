@@ -96,10 +96,9 @@ class MemoryDriver:
     async def checkpoint(self, switch: bool) -> None:
         """Raise `Cancelled` if the running task is cancelled; with `switch`, let others be drawn as well."""
         task = self.current_task()
-        task.check()
-        if switch:
+        if switch:  # first, as elsewhere: whoever is cancelled and has to wait all the same lets the others come to an end
             await let_others()
-            task.check()
+        task.check()
 
     def event(self) -> MemoryEvent:
         """Make an event."""
@@ -119,6 +118,11 @@ class MemoryDriver:
     def timers(self) -> Timers:
         """The timers of what `run` runs."""
         return self._timers
+
+    @property
+    def is_cancelling(self) -> bool:
+        """False: what `run` runs is cancelled by its scopes alone."""
+        return False
 
     def lend(self, owner: str, look: Callable[[], None]) -> LentDriver:
         """Give the six verbs to one session, whose `notify` is `look`; `owner` goes into the names of its tasks."""

@@ -6,8 +6,7 @@ filter to the next (`spry_core.web.filters`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 from urllib.parse import quote
 
 from spry_core.closing import Close, check_close
@@ -91,17 +90,3 @@ class WebSocketClose(Exception):  # noqa: N818 - an answer, not an error
 
 class Rethrow(Exception):  # noqa: N818 - an answer, not an error
     """Raised by an exception filter: let the next less specific filter have the exception, as if this one were not there."""
-
-
-def unwrap(error: Exception) -> Exception:
-    """Return the only exception in a group of one, however deep, and anything else as it is.
-
-    Task groups raise groups; with one exception in it a group says no more than that exception.
-    """
-    while len(members := _members(error)) == 1:
-        error = members[0]
-    return error
-
-
-def _members(error: Exception) -> Sequence[Exception]:
-    return cast("ExceptionGroup[Exception]", error).exceptions if isinstance(error, ExceptionGroup) else ()

@@ -1,45 +1,16 @@
-"""What an exception of an application's code means: whether it is one of ours to handle at all, whether it is an error,
-and which Close frame the peer of a WebSocket gets for it.
-"""
+"""What an error of an application's code means for a WebSocket: whether it is one, and which Close frame the peer gets for it."""
 
 from __future__ import annotations
 
 from typing import Final, cast
 
 from spry_core.closing import Close, ConnectionClosed
-from spry_core.web.exceptions import Abort, WebSocketClose, unwrap
+from spry_core.tasks import unwrap
+from spry_core.web.exceptions import Abort, WebSocketClose
 from spry_core.web.link import Link
 
 _POLICY_VIOLATION: Final = 1008
 _INTERNAL_ERROR: Final = 1011
-_END_THE_PROCESS: Final = (KeyboardInterrupt, SystemExit, GeneratorExit)
-
-
-def part(raised: BaseException, *, is_cancelling: bool) -> tuple[BaseException | None, BaseException | None]:
-    """Part what a task raised into the error to handle and the rest to raise again; either may be None.
-
-    `Exception` is an error. `KeyboardInterrupt` and its kind are never ours. Anything else is the backend's
-    cancellation: to be raised again if we are cancelling (`is_cancelling`), and else an error of the
-    application, which for example has awaited a task that somebody cancelled. Of a group each part goes its
-    own way; what is raised again is one of its exceptions, which says as much as all of them.
-    """
-    if isinstance(raised, Exception):
-        return unwrap(raised), None
-    if not isinstance(raised, BaseExceptionGroup):
-        is_ours = not is_cancelling and not isinstance(raised, _END_THE_PROCESS)
-        return (raised, None) if is_ours else (None, raised)
-    group = cast("BaseExceptionGroup[BaseException]", raised)
-    errors, rest = group.split(Exception)
-    ends = group.subgroup(_END_THE_PROCESS)
-    if not is_cancelling and ends is None:
-        return group, None
-    return (None if errors is None else unwrap(errors)), _first(ends or rest)
-
-
-def _first(error: BaseException | None) -> BaseException | None:
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error
 
 
 def without_ends(error: BaseException) -> BaseException | None:

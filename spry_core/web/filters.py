@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar, cast, overload
 
 from spry_core.errors import LocalProtocolError
+from spry_core.tasks import unwrap
 from spry_core.web.calling import resolve
-from spry_core.web.exceptions import Abort, Rethrow, unwrap
+from spry_core.web.exceptions import Abort, Rethrow
 from spry_core.web.request import Request
 from spry_core.web.response import Response, to_response
 

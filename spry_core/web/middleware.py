@@ -13,8 +13,8 @@ from typing import Final, Literal, TypeAlias, TypeVar, cast
 
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError
+from spry_core.tasks import unwrap
 from spry_core.web.calling import name_of, resolve
-from spry_core.web.exceptions import unwrap
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.request import HttpHandler, Request
 from spry_core.web.response import Response, to_response

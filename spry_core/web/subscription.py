@@ -14,9 +14,9 @@ from inspect import isawaitable
 from typing import TypeAlias
 
 from spry_core.closing import CloseInfo, ConnectionClosed
+from spry_core.tasks import part, unwrap
 from spry_core.wakeup import WakeUp
-from spry_core.web.exceptions import unwrap
-from spry_core.web.failure import fail_handler, part
+from spry_core.web.failure import fail_handler
 from spry_core.web.link import Link
 
 OnMessage: TypeAlias = Callable[[str | bytes], object]

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from spry_core.closing import CloseInfo
 from spry_core.errors import WebSocketStateError
-from spry_core.web.failure import fail_handler, part
+from spry_core.tasks import part
+from spry_core.web.failure import fail_handler
 from spry_core.web.link import Link
 from spry_core.web.opening import Opening
 from spry_core.web.options import WebSocketOptions

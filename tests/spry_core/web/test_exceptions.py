@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from spry_core.closing import Close
-from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose, unwrap
+from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
 
 
 @pytest.mark.parametrize(
@@ -120,16 +120,3 @@ def test_answers_are_exceptions_that_anybody_may_raise() -> None:
     for answer in (Abort(404), WebSocketClose(), Rethrow()):
         with pytest.raises(type(answer)):
             raise answer
-
-
-def test_a_group_of_one_is_what_is_in_it() -> None:
-    error = KeyError("a")
-    assert unwrap(error) is error
-    assert unwrap(ExceptionGroup("", [error])) is error
-    assert unwrap(ExceptionGroup("", [ExceptionGroup("", [error])])) is error
-
-
-def test_a_group_of_more_stays_one() -> None:
-    group = ExceptionGroup("", [KeyError("a"), ValueError("b")])
-    assert unwrap(group) is group
-    assert unwrap(ExceptionGroup("", [group])) is group
