@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.memory_world import MemoryWorld
-from adapters.socket_world import SocketWorld
-from adapters.world import World
+pytest.register_assert_rewrite("adapters.world")  # before it is imported: its assertions are those of the scenarios
+
+from adapters.memory_world import MemoryWorld  # noqa: E402
+from adapters.socket_world import SocketWorld  # noqa: E402
+from adapters.world import World  # noqa: E402
 
 BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "asyncio": ("asyncio", {}),
