@@ -1,0 +1,576 @@
+"""Tests of `spry_core.protocol.compression`: messages through DEFLATE and back (RFC 7692 §6, §7.2)."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame as TheirFrame
+from websockets.frames import Opcode as TheirOpcode
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol import Role
+from spry_core.protocol.compression import LEVEL, Compressor, Decompressor
+from spry_core.protocol.deflate import Agreement, Deflate
+from traces import cut_at, error_values, two_way_cuts
+
+PLAIN: Final = Agreement()
+FORGETFUL: Final = Agreement(server_no_context_takeover=True, client_no_context_takeover=True)
+HELLO: Final = bytes.fromhex("f248cdc9c90700")
+"""The message "Hello" (RFC 7692 §7.2.3.1)."""
+HELLO_AGAIN: Final = bytes.fromhex("f200110000")
+"""The same once more, said as a distance into the window (RFC 7692 §7.2.3.2)."""
+HELLO_FINAL: Final = bytes.fromhex("f348cdc9c9070000")
+"""The same in a block that is the last of its kind, and a byte that ends the message (RFC 7692 §7.2.3.4)."""
+PLENTY: Final = 1 << 20
+
+NOT_DEFLATE: Final = ("the compressed message is not DEFLATE", None, 1007, "RFC 6455 §7.4.1")
+INCOMPLETE: Final = ("the compressed message is incomplete", None, 1007, "RFC 6455 §7.4.1")
+
+
+def reader(agreement: Agreement = PLAIN, role: Role = "server") -> Decompressor:
+    """Make one that reads what the other role compressed."""
+    return Decompressor(agreement, role)
+
+
+def writer(agreement: Agreement = PLAIN, role: Role = "server", deflate: Deflate | None = None) -> Compressor:
+    """Make one with settings that ask for nothing on their own."""
+    return Compressor(
+        agreement, role, deflate or Deflate(server_max_window_bits=15, client_max_window_bits=15)
+    )
+
+
+def read(decompressor: Decompressor, fragments: Sequence[bytes], room: int = PLENTY) -> bytes:
+    """Read one message, `room` bytes at a time."""
+    message = b""
+    for i, fragment in enumerate(fragments):
+        piece = decompressor.decompress(fragment, room, ends_message=i == len(fragments) - 1)
+        message += piece
+        while decompressor.has_more:
+            assert len(piece) == room, "more to come, though there was room"
+            piece = decompressor.decompress(b"", room)
+            message += piece
+        assert len(piece) <= room
+    return message
+
+
+def failure(decompressor: Decompressor, *fragments: bytes) -> tuple[object, ...]:
+    """Return the error that reading this message gives."""
+    with pytest.raises(RemoteProtocolError) as caught:
+        read(decompressor, fragments)
+    return error_values(caught.value)
+
+
+def peak(act: Callable[[], object]) -> int:
+    """Return how many bytes more than before were allocated at one time in `act`."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        act()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def growth(act: Callable[[], object]) -> int:
+    """Return how many bytes more than before are allocated after `act`, whose result is kept until then."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = act()
+        after = tracemalloc.get_traced_memory()[0]
+        del kept
+        return after - before
+    finally:
+        tracemalloc.stop()
+
+
+# Reading
+
+
+EXAMPLES: Final = {
+    "a block with fixed codes, §7.2.3.1": ([HELLO], b"Hello"),
+    "two frames, §7.2.3.1": ([HELLO[:3], HELLO[3:]], b"Hello"),
+    "a block without compression, §7.2.3.3": ([bytes.fromhex("000500faff48656c6c6f00")], b"Hello"),
+    "a last block, §7.2.3.4": ([HELLO_FINAL], b"Hello"),
+    "two blocks, §7.2.3.5": ([bytes.fromhex("f248050000 00ffffcac9c90700")], b"Hello"),
+    "an empty message, §7.2.3.6": ([b"\x00"], b""),
+}
+
+
+@pytest.mark.parametrize(("fragments", "message"), EXAMPLES.values(), ids=EXAMPLES)
+def test_the_examples_of_the_standard_are_read(fragments: list[bytes], message: bytes) -> None:
+    """RFC 7692 §7.2.3."""
+    assert read(reader(), fragments) == message
+
+
+@pytest.mark.parametrize("payload", [b"".join(fragments) for fragments, _ in EXAMPLES.values()], ids=EXAMPLES)
+def test_frames_may_cut_a_message_anywhere(payload: bytes) -> None:
+    """The payload data of all frames together are one message (RFC 7692 §6.2)."""
+    message = read(reader(), [payload])
+    for fragments in two_way_cuts(payload):
+        assert read(reader(), fragments) == message
+        assert read(reader(), [b"", *fragments, b""], room=1) == message
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_the_window_lives_on(role: Role) -> None:
+    """RFC 7692 §7.2.3.2."""
+    decompressor = reader(role=role)
+    assert [read(decompressor, [each]) for each in (HELLO, HELLO_AGAIN, b"\x00", HELLO_AGAIN)] == [
+        b"Hello",
+        b"Hello",
+        b"",
+        b"Hello",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "agreement"),
+    [
+        ("server", Agreement(client_no_context_takeover=True)),
+        ("client", Agreement(server_no_context_takeover=True)),
+    ],
+)
+def test_the_window_is_forgotten_where_that_is_agreed(role: Role, agreement: Agreement) -> None:
+    """RFC 7692 §7.1.1: each direction has its own."""
+    decompressor = reader(agreement, role)
+    assert [read(decompressor, [HELLO]), read(decompressor, [HELLO])] == [b"Hello", b"Hello"]
+    assert failure(decompressor, HELLO_AGAIN) == NOT_DEFLATE
+    other = reader(agreement, "client" if role == "server" else "server")
+    assert [read(other, [HELLO]), read(other, [HELLO_AGAIN])] == [b"Hello", b"Hello"]
+
+
+def test_a_message_may_have_many_last_blocks() -> None:
+    """Any number of blocks may say that they are the last; each is followed by a new beginning (RFC 7692 §7.2.1)."""
+    message = HELLO_FINAL[:-1] * 1000 + HELLO
+    assert read(reader(), [message]) == b"Hello" * 1001
+    assert read(reader(), [message], room=7) == b"Hello" * 1001
+    assert read(reader(), [message[i : i + 1] for i in range(len(message))]) == b"Hello" * 1001
+
+
+def test_after_a_last_block_the_window_is_empty() -> None:
+    """What is the last block ends one DEFLATE stream, so the next one cannot look back (RFC 1951 §3.2.3)."""
+    decompressor = reader()
+    assert [
+        read(decompressor, [HELLO_FINAL]),
+        read(decompressor, [HELLO]),
+        read(decompressor, [HELLO_AGAIN]),
+    ] == [
+        b"Hello",
+        b"Hello",
+        b"Hello",
+    ]
+    decompressor = reader()
+    assert read(decompressor, [HELLO_FINAL]) == b"Hello"
+    assert failure(decompressor, HELLO_AGAIN) == NOT_DEFLATE
+
+
+def test_the_empty_block_at_the_end_may_be_a_last_one() -> None:
+    """Its last four bytes are left out all the same (RFC 7692 §7.2.1)."""
+    decompressor = reader()
+    assert read(decompressor, [b"\x01"]) == b""
+    assert read(decompressor, [b"\x00\x05\x00\xfa\xffHello\x01"]) == b"Hello"
+    assert read(decompressor, [HELLO]) == b"Hello"
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        # A block of a kind that does not exist (RFC 1951 §3.2.3).
+        (b"\x06", NOT_DEFLATE),
+        (b"\xff" * 10, NOT_DEFLATE),
+        # A length and its complement that do not fit (RFC 1951 §3.2.4).
+        (b"\x00\x05\x00\x00\x00", NOT_DEFLATE),
+        # The bytes of a text that was not compressed.
+        (b"Hello", NOT_DEFLATE),
+        # Nothing at all is not even an empty message (RFC 7692 §7.2.3.6).
+        (b"", INCOMPLETE),
+        # The empty block at the end is missing, also where the block before it is the last one (RFC 7692 §7.2.1).
+        (HELLO[:-1], INCOMPLETE),
+        (HELLO_FINAL[:-1], INCOMPLETE),
+        # A message that breaks off: in a block without compression, in one with codes.
+        (b"\x00\x14\x00\xeb\xffHello", INCOMPLETE),
+        (HELLO[:2], INCOMPLETE),
+        # The empty block at the end is there in full.
+        (HELLO + b"\x00\x00\xff\xff", INCOMPLETE),
+    ],
+)
+def test_what_is_no_compressed_message_fails_the_connection(
+    payload: bytes, error: tuple[object, ...]
+) -> None:
+    """RFC 7692 §7.2.2; close code 1007, RFC 6455 §7.4.1."""
+    for agreement in (PLAIN, FORGETFUL):
+        assert failure(reader(agreement), payload) == error
+        for fragments in two_way_cuts(payload):
+            assert failure(reader(agreement), b"", *fragments) == error
+
+
+def test_a_message_that_ends_wrongly_is_found_out_when_it_has_room_to_end() -> None:
+    """The fault comes after all that the message says (RFC 7692 §7.2.2)."""
+    decompressor = reader()
+    assert decompressor.decompress(HELLO[:-1], 5, ends_message=True) == b"Hello"
+    assert decompressor.has_more
+    with pytest.raises(RemoteProtocolError) as caught:
+        decompressor.decompress(b"", 1)
+    assert error_values(caught.value) == INCOMPLETE
+
+
+def test_what_has_no_room_waits() -> None:
+    decompressor = reader()
+    steps = [
+        (decompressor.decompress(HELLO[:4], 0), decompressor.has_more),
+        (decompressor.decompress(HELLO[4:], 2, ends_message=True), decompressor.has_more),
+        (decompressor.decompress(b"", 0), decompressor.has_more),
+        (decompressor.decompress(b"", -1), decompressor.has_more),
+        (decompressor.decompress(b"", 2), decompressor.has_more),
+        (decompressor.decompress(b"", 2), decompressor.has_more),
+    ]
+    assert steps == [(b"", True), (b"He", True), (b"", True), (b"", True), (b"ll", True), (b"o", False)]
+
+
+def test_room_that_is_exactly_enough_leaves_a_question() -> None:
+    """zlib may hold back what has no room, and says so by nothing."""
+    decompressor = reader()
+    assert decompressor.decompress(HELLO, 5, ends_message=True) == b"Hello"
+    assert decompressor.has_more
+    assert decompressor.decompress(b"", 1) == b""
+    assert not decompressor.has_more
+    assert decompressor.decompress(HELLO_AGAIN, 6, ends_message=True) == b"Hello"
+    assert not decompressor.has_more
+
+
+def test_output_that_zlib_holds_back_is_asked_for() -> None:
+    """A distance with a length of 258 comes out over several calls, with nothing left to put in."""
+    compressor, decompressor = writer(), reader(role="client")
+    payload = compressor.compress(bytes(1000), ends_message=True)
+    pieces = [decompressor.decompress(payload, 300, ends_message=True)]
+    while decompressor.has_more:
+        pieces.append(decompressor.decompress(b"", 300))
+    assert pieces == [bytes(300), bytes(300), bytes(300), bytes(100)]
+
+
+@pytest.mark.parametrize("bits", range(8, 16))
+def test_a_window_reads_all_that_was_made_for_it(bits: int) -> None:
+    """RFC 7692 §7.1.2; for 8 also what zlib before 1.2.9 made of it, which was 9."""
+    agreement = Agreement(client_max_window_bits=bits)
+    context = zlib.compressobj(9, zlib.DEFLATED, -max(bits, 9), 9)
+    # Most of the distances reach as far back as the window allows.
+    half = bytes((i * i) >> 3 & 0xFF for i in range((1 << max(bits, 9)) - 262))
+    decompressor = reader(agreement)
+    for message in (half, half, half):
+        payload = context.compress(message) + context.flush(zlib.Z_SYNC_FLUSH)
+        assert read(decompressor, [payload[:-4]], room=100) == message
+
+
+BOMB_SIZE: Final = 64 * 1024 * 1024
+
+
+def bomb() -> bytes:
+    """Return a message of 64 KiB that says 64 MiB of zeros."""
+    context = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return (context.compress(bytes(BOMB_SIZE)) + context.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def test_a_bomb_inflates_no_further_than_there_is_room() -> None:
+    """At most what is returned, zlib's copy of it, and a context are ever allocated (limits of the house)."""
+    payload, room = bomb(), 1024 * 1024
+    decompressor = reader()
+    assert peak(lambda: decompressor.decompress(payload, room, ends_message=True)) < 2 * room + 256 * 1024
+    assert decompressor.has_more
+    assert peak(lambda: decompressor.decompress(b"", 1000)) < 16 * 1024
+    assert decompressor.has_more
+
+
+def test_a_bomb_that_is_wanted_comes_out_whole() -> None:
+    decompressor, size = reader(), 0
+    piece = decompressor.decompress(bomb(), PLENTY, ends_message=True)
+    while True:
+        assert piece.count(0) == len(piece)
+        size += len(piece)
+        if not decompressor.has_more:
+            break
+        piece = decompressor.decompress(b"", PLENTY)
+    assert size == BOMB_SIZE
+
+
+def test_waiting_costs_what_came() -> None:
+    """A message that waits is held as it came, compressed."""
+    payload, decompressor = bomb(), reader()
+    assert growth(lambda: decompressor.decompress(payload, 0)) < 2 * len(payload)
+
+
+# Writing
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_the_example_of_the_standard_is_written(role: Role) -> None:
+    """RFC 7692 §7.2.3.1, §7.2.3.2."""
+    compressor = writer(role=role)
+    assert compressor.compress(b"Hello", ends_message=True) == HELLO
+    assert compressor.compress(b"Hello", ends_message=True) == HELLO_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("role", "agreement", "deflate"),
+    [
+        ("server", Agreement(server_no_context_takeover=True), Deflate()),
+        ("client", Agreement(client_no_context_takeover=True), Deflate()),
+        # Nobody has to know that a window is forgotten.
+        ("server", PLAIN, Deflate(server_no_context_takeover=True)),
+        ("client", PLAIN, Deflate(client_no_context_takeover=True)),
+    ],
+)
+def test_a_window_that_is_forgotten_begins_anew(role: Role, agreement: Agreement, deflate: Deflate) -> None:
+    """RFC 7692 §7.1.1."""
+    compressor = writer(agreement, role, deflate)
+    assert [compressor.compress(b"Hello", ends_message=True) for _ in range(2)] == [HELLO, HELLO]
+    # Not before the message ends: its fragments share the window.
+    assert compressor.compress(b"Hello", ends_message=False) == HELLO + b"\x00\x00\xff\xff"
+    assert compressor.compress(b"Hello", ends_message=True) == HELLO_AGAIN
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_the_other_direction_is_no_concern_of_ours(role: Role) -> None:
+    """RFC 7692 §7.1.1."""
+    other = Agreement(
+        server_no_context_takeover=role == "client", client_no_context_takeover=role == "server"
+    )
+    compressor = writer(other, role)
+    assert [compressor.compress(b"Hello", ends_message=True) for _ in range(2)] == [HELLO, HELLO_AGAIN]
+
+
+def test_an_empty_message_is_one_byte() -> None:
+    """RFC 7692 §7.2.3.6."""
+    compressor = writer()
+    assert [compressor.compress(b"", ends_message=True) for _ in range(2)] == [b"\x00", b"\x00"]
+    assert compressor.compress(b"Hello", ends_message=True) == HELLO
+    assert compressor.compress(b"", ends_message=True) == b"\x00"
+    assert compressor.compress(b"Hello", ends_message=True) == HELLO_AGAIN
+
+
+def test_a_fragment_can_be_read_when_it_arrives() -> None:
+    """Nothing of it waits in the compressor for the end of the message (RFC 7692 §7.2.1)."""
+    compressor, decompressor = writer(), reader(role="client")
+    for fragment in (b"one", b"two", b"three" * 100):
+        assert decompressor.decompress(compressor.compress(fragment, ends_message=False), PLENTY) == fragment
+    assert compressor.compress(b"", ends_message=False) == b""
+    assert compressor.compress(b"", ends_message=True) == b"\x00"
+    assert decompressor.decompress(b"\x00", PLENTY, ends_message=True) == b""
+    assert not decompressor.has_more
+
+
+@pytest.mark.parametrize(
+    ("size", "compress", "wanted"),
+    [
+        (63, None, False),
+        (64, None, True),
+        (65, None, True),
+        (0, True, True),
+        (10**6, False, False),
+    ],
+)
+def test_the_threshold_decides_where_nobody_else_does(size: int, compress: bool | None, wanted: bool) -> None:
+    assert writer(deflate=Deflate(threshold=64)).wants(size, compress) is wanted
+    assert writer(deflate=Deflate(threshold=0)).wants(0)
+
+
+@pytest.mark.parametrize(
+    ("role", "agreement", "able"),
+    [
+        ("server", Agreement(server_max_window_bits=8), False),
+        ("server", Agreement(client_max_window_bits=8), True),
+        ("server", Agreement(server_max_window_bits=9), True),
+        ("client", Agreement(client_max_window_bits=8), False),
+        ("client", Agreement(server_max_window_bits=8), True),
+    ],
+)
+def test_with_a_window_of_8_bits_nothing_is_compressed(role: Role, agreement: Agreement, able: bool) -> None:
+    """zlib has no raw DEFLATE with it; the peer reads uncompressed messages as well (RFC 7692 §6)."""
+    compressor = writer(agreement, role)
+    assert (compressor.wants(1000), compressor.wants(1000, compress=True)) == (able, able)
+
+
+def has_room(bits: int, payload: bytes) -> bool:
+    """Tell whether `payload` can be read with a window of so many bits. zlib must not see much at a time: what it
+    returns in one call it may look back at whatever the window.
+    """
+    context = zlib.decompressobj(-bits)
+    try:
+        for i in range(len(payload)):
+            context.decompress(payload[i : i + 1])
+    except zlib.error:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("bits", range(10, 16))
+@pytest.mark.parametrize("role", ["server", "client"])
+def test_our_window_is_the_agreed_one_or_smaller(role: Role, bits: int) -> None:
+    """RFC 7692 §7.1.2."""
+    agreement = Agreement(server_max_window_bits=bits, client_max_window_bits=bits)
+    # The second half is a distance that has room in a window of so many bits, less what zlib keeps for itself.
+    half = Random(1).randbytes(400) + bytes((1 << bits) - 300 - 400)
+    payload = writer(agreement, role).compress(half * 2, ends_message=True)
+    assert (has_room(bits, payload), has_room(bits - 1, payload)) == (True, False)
+    smaller = Deflate(server_max_window_bits=bits - 1, client_max_window_bits=bits - 1)
+    assert has_room(bits - 1, writer(agreement, role, smaller).compress(half * 2, ends_message=True))
+
+
+def test_level_and_memory_level_are_those_of_the_settings() -> None:
+    text = b"".join(b"%d, " % (i * i) for i in range(2000))
+    expected: dict[tuple[int | None, int], bytes] = {}
+    for level, mem_level in ((None, 5), (0, 5), (1, 5), (9, 5), (9, 1), (9, 9)):
+        context = zlib.compressobj(LEVEL if level is None else level, zlib.DEFLATED, -12, mem_level)
+        expected[level, mem_level] = (context.compress(text) + context.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        compressor = writer(deflate=Deflate(level=level, mem_level=mem_level))
+        assert compressor.compress(text, ends_message=True) == expected[level, mem_level]
+    assert expected[None, 5] == expected[1, 5]
+    assert len(set(expected.values())) == 5
+
+
+def test_contexts_are_made_by_the_first_message_and_dropped_where_they_are_forgotten() -> None:
+    """A connection that compresses nothing pays nothing."""
+
+    def made(agreement: Agreement, *, used: bool) -> tuple[Compressor, Decompressor]:
+        compressor, decompressor = writer(agreement, deflate=Deflate()), reader(agreement, role="client")
+        if used:
+            assert read(decompressor, [compressor.compress(b"Hello", ends_message=True)]) == b"Hello"
+        return compressor, decompressor
+
+    agreement = Agreement(server_max_window_bits=12)
+    assert growth(lambda: made(agreement, used=False)) < 2 * 1024
+    assert 32 * 1024 < growth(lambda: made(agreement, used=True)) < 64 * 1024
+    assert growth(lambda: made(FORGETFUL, used=True)) < 2 * 1024
+
+
+# Both together, and with others
+
+
+def agreements(least: int = 8) -> st.SearchStrategy[Agreement]:
+    """Whatever two peers can agree on."""
+    bits = st.none() | st.integers(least, 15)
+    return st.builds(
+        Agreement,
+        server_no_context_takeover=st.booleans(),
+        client_no_context_takeover=st.booleans(),
+        server_max_window_bits=bits,
+        client_max_window_bits=bits,
+    )
+
+
+def messages() -> st.SearchStrategy[list[list[bytes]]]:
+    """Messages in fragments, that often repeat themselves and each other."""
+    words = st.sampled_from([b"", b"Hello", b"spry" * 100, bytes(3000), bytes(range(256)) * 20]) | st.binary()
+    return st.lists(st.lists(words, min_size=1, max_size=4), max_size=4)
+
+
+ROLES: Final = st.sampled_from(["server", "client"])
+
+
+@given(
+    agreement=agreements(least=9),
+    role=ROLES,
+    sent=messages(),
+    level=st.none() | st.integers(0, 9),
+    mem_level=st.integers(1, 9),
+    cuts=st.lists(st.integers(0, 10_000), max_size=5),
+    room=st.integers(1, 5000),
+)
+@example(PLAIN, "server", [[b"Hello"], [b""], [b"Hello"]], None, 5, [1], 1)
+def test_what_is_compressed_is_read_back(
+    agreement: Agreement,
+    role: Role,
+    sent: list[list[bytes]],
+    level: int | None,
+    mem_level: int,
+    cuts: list[int],
+    room: int,
+) -> None:
+    """Under every agreement, in any fragments and with any room (RFC 7692 §7.2)."""
+    compressor = writer(agreement, role, Deflate(level=level, mem_level=mem_level))
+    decompressor = reader(agreement, "client" if role == "server" else "server")
+    for message in sent:
+        *first, last = message
+        payload = b"".join(compressor.compress(each, ends_message=False) for each in first)
+        payload += compressor.compress(last, ends_message=True)
+        assert read(decompressor, cut_at(payload, cuts) or [payload], room) == b"".join(message)
+
+
+def theirs(agreement: Agreement, role: Role) -> PerMessageDeflate:
+    """Make the peer of `role` as websockets has it."""
+    server = (agreement.server_no_context_takeover, agreement.server_max_window_bits or 15)
+    client = (agreement.client_no_context_takeover, agreement.client_max_window_bits or 15)
+    ours, their = (server, client) if role == "server" else (client, server)
+    return PerMessageDeflate(
+        remote_no_context_takeover=ours[0],
+        local_no_context_takeover=their[0],
+        remote_max_window_bits=ours[1],
+        local_max_window_bits=their[1],
+    )
+
+
+def their_frames(fragments: Iterable[bytes], *, rsv1: bool) -> list[TheirFrame]:
+    """Make the frames of one binary message."""
+    parts = list(fragments)
+    return [
+        TheirFrame(
+            TheirOpcode.CONT if i else TheirOpcode.BINARY,
+            each,
+            fin=i == len(parts) - 1,
+            rsv1=rsv1 and not i,
+        )
+        for i, each in enumerate(parts)
+    ]
+
+
+@given(agreement=agreements(least=9), role=ROLES, sent=messages())
+def test_websockets_reads_what_we_compress(agreement: Agreement, role: Role, sent: list[list[bytes]]) -> None:
+    """RFC 7692 §7.2.1, with another implementation of §7.2.2."""
+    compressor, peer = writer(agreement, role), theirs(agreement, role)
+    for message in sent:
+        last = len(message) - 1
+        payloads = [compressor.compress(each, ends_message=i == last) for i, each in enumerate(message)]
+        frames = [peer.decode(each) for each in their_frames(payloads, rsv1=True)]
+        assert b"".join(each.data for each in frames) == b"".join(message)
+
+
+@given(agreement=agreements(least=9), role=ROLES, sent=messages(), room=st.integers(1, 5000))
+def test_we_read_what_websockets_compresses(
+    agreement: Agreement, role: Role, sent: list[list[bytes]], room: int
+) -> None:
+    """RFC 7692 §7.2.2, with another implementation of §7.2.1."""
+    decompressor, peer = reader(agreement, role), theirs(agreement, role)
+    for message in sent:
+        payloads = [bytes(peer.encode(each).data) for each in their_frames(message, rsv1=False)]
+        assert read(decompressor, payloads, room) == b"".join(message)
+
+
+@given(
+    payload=st.binary(max_size=60) | st.binary(max_size=20).map(lambda noise: HELLO_FINAL + noise),
+    forgets=st.booleans(),
+    cuts=st.lists(st.integers(0, 60), max_size=5),
+    room=st.integers(1, 40),
+)
+def test_noise_ends_in_the_same_way_however_it_is_cut(
+    payload: bytes, forgets: bool, cuts: list[int], room: int
+) -> None:
+    """What a peer sends is a message or the one error, wherever its frames end (RFC 7692 §6.2)."""
+
+    def outcome(fragments: Sequence[bytes], room: int) -> object:
+        try:
+            return read(reader(FORGETFUL if forgets else PLAIN), fragments, room)
+        except RemoteProtocolError as error:
+            return error_values(error)
+
+    end = outcome([payload], PLENTY)
+    assert isinstance(end, bytes) or end in (NOT_DEFLATE, INCOMPLETE)
+    assert outcome(cut_at(payload, cuts) or [payload], room) == end
