@@ -1,7 +1,7 @@
 """The states of a WebSocket connection: messages, then the closing handshake (RFC 6455 §7).
 
-A state says which Close frames have passed. What is not a state: a message that goes out in pieces is held by
-the sender's half in `websocket`; a connection that we failed parses nothing more, whatever its state; whether
+A state says which Close frames have passed. What is not a state: a message in pieces is held by who
+makes it, `data_frames` or `assembly`; a connection that we failed parses nothing more, whatever its state; whether
 the stream is open is a fact about the stream.
 """
 
@@ -34,6 +34,9 @@ class Direction(Enum):
 
 TRANSITIONS: Final[Mapping[tuple[State, Direction, type[Event]], State]] = {
     (State.OPEN, Direction.RECEIVED, Message): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, MessageStart): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, MessageData): State.OPEN,
+    (State.OPEN, Direction.RECEIVED, MessageEnd): State.OPEN,
     (State.OPEN, Direction.RECEIVED, Ping): State.OPEN,
     (State.OPEN, Direction.RECEIVED, Pong): State.OPEN,
     (State.OPEN, Direction.RECEIVED, Close): State.CLOSE_RECEIVED,
@@ -44,7 +47,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Direction, type[Event]], State]] = {
     (State.OPEN, Direction.SENT, Ping): State.OPEN,
     (State.OPEN, Direction.SENT, Pong): State.OPEN,
     (State.OPEN, Direction.SENT, Close): State.CLOSE_SENT,
-    # What the peer sent before it saw our Close may still arrive; it is dropped (RFC 6455 §1.4).
+    # What the peer sent before it saw our Close may still arrive; it is dropped, and never in pieces (RFC 6455 §1.4).
     (State.CLOSE_SENT, Direction.RECEIVED, Message): State.CLOSE_SENT,
     (State.CLOSE_SENT, Direction.RECEIVED, Ping): State.CLOSE_SENT,
     (State.CLOSE_SENT, Direction.RECEIVED, Pong): State.CLOSE_SENT,

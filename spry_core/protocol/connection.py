@@ -20,6 +20,7 @@ from dataclasses import replace
 from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol.deadlines import Deadline
+from spry_core.protocol.deflate import Deflate, parse_agreement
 from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.http1 import Http1
@@ -68,6 +69,7 @@ class Connection:
         )
         self._http = Http1(role, self._stream, now=now, engine=engine, wall_clock=wall_clock)
         self._websocket: WebSocketProtocol | None = None
+        self._deflate: Deflate | None = None
         self._started = now
         self._initiator: Initiator | None = None
         self._cause: BaseException | None = None
@@ -339,21 +341,31 @@ class Connection:
         """Durations in seconds. Those of a WebSocket may be replaced until it is accepted."""
         return self._stream.timeouts
 
-    def configure(self, *, limits: Limits, timeouts: Timeouts) -> None:
+    def configure(self, *, limits: Limits, timeouts: Timeouts, deflate: Deflate | None = None) -> None:
         """Obey these from now on; deadlines that run already run on as they were set, and the limits of heads
         stay what they were.
+
+        `deflate` says how our own messages are compressed, if the handshake agrees on compression: level, memory level
+        and threshold. The windows are those of the agreement.
 
         Raises:
             LocalProtocolError: The stream is a WebSocket already.
         """
         if self._websocket is not None:
             raise LocalProtocolError("limits and timeouts are settled when the WebSocket is accepted")
-        self._stream.limits, self._stream.timeouts = limits, timeouts
+        self._stream.limits, self._stream.timeouts, self._deflate = limits, timeouts, deflate
 
     def _switch_if_agreed(self, now: float) -> None:
         if self._http.accepted is None or self._websocket is not None:
             return
-        self._websocket = WebSocketProtocol(self._role, self._stream, now=now, engine=self._engine)
+        self._websocket = WebSocketProtocol(
+            self._role,
+            self._stream,
+            now=now,
+            engine=self._engine,
+            agreement=parse_agreement(self._http.accepted.extensions),
+            deflate=self._deflate,
+        )
         if held := self._http.take_held():
             self._websocket.receive_data(held, now)
         if self._stream.received_end:

@@ -15,6 +15,7 @@ from typing import Final
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.headers import check_raw_fields, is_token
+from spry_core.protocol.deflate import check_answer, parse_agreement
 from spry_core.protocol.events import Accept, Offer, RawFields, Refusal, RequestHead, ResponseHead
 from spry_core.protocol.head import Framing, Length, tokens, values
 
@@ -68,14 +69,12 @@ def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
 def response(offer: Offer, accept: Accept) -> ResponseHead:
     """Write the 101 that takes up `offer` (RFC 6455 §4.2.2).
 
-    Raises `ValueError` for a subprotocol or an extension that was not offered, or a field that is not allowed
-    there.
+    Raises `ValueError` for a subprotocol that was not offered, extensions that answer none of the offers, or a field
+    that is not allowed there.
     """
     if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
         raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
-    offered = {_name(each) for each in offer.extensions}
-    if any(_name(each) not in offered for each in accept.extensions):
-        raise ValueError("the client did not offer this extension (RFC 6455 §9.1)")
+    parse_agreement(accept.extensions, offer.extensions)
     fields = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
@@ -155,9 +154,7 @@ def check(offer: Offer, head: ResponseHead) -> Accept:
     ):
         raise _broken("the server chose a subprotocol that was not offered")
     extensions = _members(headers, b"sec-websocket-extensions")
-    offered = {_name(each) for each in offer.extensions}
-    if any(_name(each) not in offered for each in extensions):
-        raise _broken("the server uses an extension that was not offered")
+    check_answer(extensions, offer.extensions)
     return Accept(
         subprotocol=subprotocols[0].decode("latin-1") if subprotocols else None,
         extensions=extensions,
@@ -167,10 +164,6 @@ def check(offer: Offer, head: ResponseHead) -> Accept:
 
 def _broken(message: str) -> RemoteProtocolError:
     return RemoteProtocolError(message, section="RFC 6455 §4.1")
-
-
-def _name(extension: str) -> str:
-    return extension.split(";", maxsplit=1)[0].strip()
 
 
 def _subprotocols(headers: RawFields) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """The WebSocket half of a connection: messages, the closing handshake, keepalive (RFC 6455 §5 to §7).
 
-It is given an accepted stream and nothing of HTTP. Frames are the engine's, whole messages are made in
-`assembly`, which Close frames have passed says the table of `closing_handshake`. A connection that we *fail*
-(RFC 6455 §7.1.7) parses nothing more, but what was received before the fault is delivered and may still be
-answered: the Close frame waits until it is released.
+It is given an accepted stream and nothing of HTTP. Frames are the engine's, messages are made in `assembly` and
+counted in `account`, ours are cut in `data_frames`, Pings are timed in `keepalive`; which Close frames have passed says
+the table of `closing_handshake`. A connection that we *fail* (RFC 6455 §7.1.7) parses nothing more, but what was
+received before the fault is delivered and may still be answered: the Close frame waits until it is released.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import replace
+from collections.abc import Iterator
 
 from spry_core.closing import (
     ABNORMAL_CLOSURE,
@@ -23,13 +22,16 @@ from spry_core.closing import (
     is_wire_close_code,
 )
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
-from spry_core.protocol.assembly import Assembly, fail
+from spry_core.protocol.account import Account
+from spry_core.protocol.assembly import Assembled, Assembly, fail
 from spry_core.protocol.closing_handshake import Direction, State, advance
+from spry_core.protocol.compression import Compressor, Decompressor
+from spry_core.protocol.data_frames import DataFrameWriter
 from spry_core.protocol.deadlines import Deadline
+from spry_core.protocol.deflate import Agreement, Deflate
 from spry_core.protocol.engines import EngineName, FramePart, Opcode, Role, frame_engine
 from spry_core.protocol.events import (
     Failure,
-    Kind,
     Message,
     MessageData,
     MessageEnd,
@@ -38,6 +40,7 @@ from spry_core.protocol.events import (
     Pong,
     SentEvent,
 )
+from spry_core.protocol.keepalive import Keepalive
 from spry_core.protocol.stream import Stream
 
 _KEEPALIVE = "keepalive timeout"
@@ -46,11 +49,30 @@ _KEEPALIVE = "keepalive timeout"
 class WebSocketProtocol:
     """WebSocket over one accepted stream, either role."""
 
-    def __init__(self, role: Role, stream: Stream, *, now: float, engine: EngineName) -> None:
+    def __init__(
+        self,
+        role: Role,
+        stream: Stream,
+        *,
+        now: float,
+        engine: EngineName,
+        agreement: Agreement | None = None,
+        deflate: Deflate | None = None,
+    ) -> None:
+        """Begin on an accepted stream; messages are compressed if there is an `agreement` about that, ours as
+        `deflate` says.
+        """
+        compressor = decompressor = None
+        if agreement is not None:
+            compressor = Compressor(agreement, role, deflate or Deflate())
+            decompressor = Decompressor(agreement, role)
         self._is_server = role == "server"
         self._stream = stream
-        self._engine = frame_engine(engine, role, self._admit, stream.random)
-        self._assembly = Assembly(stream.limits)
+        self._account = Account(stream.limits)
+        self._assembly = Assembly(stream.limits, self._account, decompressor)
+        self._engine = frame_engine(engine, role, self._assembly.admit, stream.random)
+        self._outgoing = DataFrameWriter(self._write_data, compressor)
+        self._keepalive = Keepalive(stream, now)
         self._state = State.OPEN
         self._opened = now
         self._failure: RemoteProtocolError | None = None
@@ -58,15 +80,9 @@ class WebSocketProtocol:
         self._initiator: Initiator | None = None
         self._sent: Close | None = None
         self._received: Close | None = None
-        self._outgoing: Kind | None = None
-        self._is_continuing = False
         self._late_pong: bytes | None = None
-        self._unreleased: deque[int] = deque()
-        self._unreleased_size = 0
-        self._traffic = {Direction.SENT: [0, 0], Direction.RECEIVED: [0, 0]}
         self.info: CloseInfo | None = None
         """How the connection ended, as soon as that is settled."""
-        stream.deadlines.set(Deadline.PING, now, stream.timeouts.ping_interval)
 
     @property
     def is_open(self) -> bool:
@@ -80,10 +96,8 @@ class WebSocketProtocol:
 
     @property
     def wants_read(self) -> bool:
-        """False while enough whole messages wait to be consumed; once we have sent Close, none is kept any more."""
-        limits = self._stream.limits
-        is_full = len(self._unreleased) >= limits.max_queue or self._unreleased_size >= limits.max_queue_size
-        return self.is_deaf or self._state is not State.OPEN or not is_full
+        """False while enough messages wait to be consumed; once we have sent Close, none is kept any more."""
+        return self.is_deaf or self._state is not State.OPEN or not self._account.is_full
 
     # Receiving
 
@@ -91,28 +105,41 @@ class WebSocketProtocol:
         """Take bytes from the peer."""
         if self.is_deaf:
             return
-        self._take_sign_of_life(now)
+        self._keepalive.take_sign_of_life(now)
         self._engine.receive_data(data)
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
+        """Parse what there is, as far as there is room for it."""
         try:
-            while (part := self._next_part()) is not None:
-                self._take(part, now)
+            self._parse(now)
         except RemoteProtocolError as error:
             self._fail(error, now)
+        if self._stream.received_end and not self._assembly.is_waiting:
+            self._take_end(now)
+        if self._failure is not None and self.info is None and (self._account.is_empty or not self.is_open):
+            self._finish_failing(now)
         self._look(now)
 
-    def _next_part(self) -> FramePart | None:
-        return None if self.is_deaf else self._engine.next_part()
+    def _parse(self, now: float) -> None:
+        if self._assembly.is_waiting:
+            self._deliver(self._assembly.go_on())
+        while not self.is_deaf and not self._assembly.is_waiting:
+            part = self._engine.next_part()
+            if part is None:
+                return
+            self._take(part, now)
 
     def receive_eof(self, now: float) -> None:
-        """Take note that the peer will send no more."""
+        """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""
+        if not self._assembly.is_waiting:
+            self._take_end(now)
+
+    def _take_end(self, now: float) -> None:
         if self._failure is not None and self.info is None:
             return  # what was received before the fault may still be answered
         self._settle("transport", ConnectionLost(None, "the stream ended without a Close frame"), now)
         self._stream.close()
-
-    def _admit(self, opcode: Opcode, length: int) -> None:
-        if not opcode.is_control:
-            self._assembly.admit(opcode, length)
 
     def _take(self, part: FramePart, now: float) -> None:
         match part.opcode:
@@ -120,23 +147,18 @@ class WebSocketProtocol:
                 self._take_ping(part.data, now)
             case Opcode.PONG:
                 self._advance(Direction.RECEIVED, Pong(payload=part.data))
+                self._keepalive.take_pong(part.data, now)
                 self._stream.events.append(Pong(payload=part.data))
             case Opcode.CLOSE:
                 self._take_close(_parse_close(part.data), now)
             case _:
-                self._take_data(part)
+                self._deliver(self._assembly.add(part))
 
-    def _take_data(self, part: FramePart) -> None:
-        done = self._assembly.add(part)
-        if done is None:
-            return
-        message, size = done
-        self._advance(Direction.RECEIVED, message)
-        if self._state is State.OPEN:
-            self._count(Direction.RECEIVED, size)
-            self._unreleased.append(size)
-            self._unreleased_size += size
-            self._stream.events.append(message)
+    def _deliver(self, assembled: Iterator[Assembled]) -> None:
+        for event in assembled:
+            self._advance(Direction.RECEIVED, event)
+            if self._state is State.OPEN:
+                self._stream.events.append(event)
 
     def _take_ping(self, payload: bytes, now: float) -> None:
         self._advance(Direction.RECEIVED, Ping(payload=payload))
@@ -173,10 +195,8 @@ class WebSocketProtocol:
             raise LocalProtocolError("the connection has ended")
         advance(self._state, Direction.SENT, event)
         match event:
-            case Message():
-                self._send_message(event, now)
-            case MessageStart() | MessageData() | MessageEnd():
-                self._send_piece(event, now)
+            case Message() | MessageStart() | MessageData() | MessageEnd():
+                self._outgoing.send(event, now)
             case Ping() | Pong():
                 self._send_control(event, now)
             case Close():
@@ -184,39 +204,11 @@ class WebSocketProtocol:
             case _:  # pragma: no cover - the table has refused every other event
                 raise AssertionError(event)
 
-    def _send_message(self, message: Message, now: float) -> None:
-        if self._outgoing is not None:
-            raise LocalProtocolError("a message in pieces is under way (RFC 6455 §5.4)")
-        kind: Kind = "text" if isinstance(message.data, str) else "binary"
-        payload = _encode(message.data, kind)
-        self._write(Opcode.TEXT if kind == "text" else Opcode.BINARY, payload, now)
-        self._count(Direction.SENT, len(payload))
-
-    def _send_piece(self, event: MessageStart | MessageData | MessageEnd, now: float) -> None:
-        if isinstance(event, MessageStart) == (self._outgoing is not None):
-            what = "is not under way" if self._outgoing is None else "is under way"
-            raise LocalProtocolError(f"a message in pieces {what} (RFC 6455 §5.4)")
-        match event:
-            case MessageStart():
-                self._outgoing, self._is_continuing = event.kind, False
-            case MessageData():
-                assert self._outgoing is not None
-                self._send_fragment(_encode(event.data, self._outgoing), False, now)
-            case _:
-                self._send_fragment(b"", True, now)
-                self._outgoing = None
-                self._traffic[Direction.SENT][0] += 1
-
-    def _send_fragment(self, payload: bytes, fin: bool, now: float) -> None:
-        first = Opcode.TEXT if self._outgoing == "text" else Opcode.BINARY
-        self._write(Opcode.CONTINUATION if self._is_continuing else first, payload, now, fin)
-        self._is_continuing = True
-        self._traffic[Direction.SENT][1] += len(payload)
-
     def _send_control(self, event: Ping | Pong, now: float) -> None:
         if len(event.payload) > 125:
             raise ValueError("a control frame carries at most 125 bytes (RFC 6455 §5.5)")
-        self._write(Opcode.PING if isinstance(event, Ping) else Opcode.PONG, event.payload, now)
+        is_ping = isinstance(event, Ping)
+        self._write(Opcode.PING if is_ping else Opcode.PONG, event.payload, now)
 
     def _send_close(self, close: Close, initiator: Initiator, now: float) -> None:
         payload = b"" if close.code is None else close.code.to_bytes(2, "big") + close.reason.encode()
@@ -226,54 +218,33 @@ class WebSocketProtocol:
         self._initiator = self._initiator or initiator
         self._late_pong = None
         self._assembly.drop()
-        self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
+        self._keepalive.stop()
         self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
 
-    def _write(self, opcode: Opcode, payload: bytes, now: float, fin: bool = True) -> None:
-        self._stream.write(self._engine.frame(opcode, payload, fin), now)
+    def _write(self, opcode: Opcode, payload: bytes, now: float) -> None:
+        if opcode is Opcode.PING:
+            self._keepalive.take_ping_sent(payload, now)
+        self._write_data(opcode, payload, True, False, now)
 
-    def _advance(self, direction: Direction, event: Message | Ping | Pong | Close) -> None:
+    def _write_data(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
+        self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
+
+    def _advance(self, direction: Direction, event: Assembled | Ping | Pong | Close) -> None:
         self._state = advance(self._state, direction, event)
-
-    def _count(self, direction: Direction, size: int) -> None:
-        self._traffic[direction][0] += 1
-        self._traffic[direction][1] += size
 
     # Credit and keepalive
 
     def release(self, n: int, now: float) -> None:
-        """The owner has consumed `n` bytes of messages, oldest first; 0 stands for one empty message."""
-        while self._unreleased and n >= self._unreleased[0]:
-            size = self._unreleased.popleft()
-            self._unreleased_size -= size
-            n -= size
-            if not n:
-                break
-        if n and self._unreleased:
-            self._unreleased[0] -= n
-            self._unreleased_size -= n
-        self._look(now)
-        if self._failure is not None and self.info is None and not self._unreleased:
-            self._finish_failing(now)
+        """The owner has consumed `n` bytes of messages, oldest first; 0 stands for what has none."""
+        self._account.release(n)
+        self._go_on(now)
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         """Get messages in pieces from now on, or whole again from the next one."""
         if not wanted and self._stream.limits.max_message_size is None:
             raise LocalProtocolError("messages of any size come in pieces")
-
-    def set_ping_interval(self, seconds: float | None, now: float) -> None:
-        """Send keepalive Pings at this interval from now on; None turns keepalive off."""
-        self._stream.timeouts = replace(self._stream.timeouts, ping_interval=seconds)
-        deadlines = self._stream.deadlines
-        if seconds is None:
-            deadlines.clear(Deadline.PONG)
-        if self.is_open and not self.is_deaf and not deadlines.is_set(Deadline.PONG):
-            deadlines.set(Deadline.PING, now, seconds)
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds from the last Ping that was answered to its Pong."""
-        return None
+        self._deliver(self._assembly.receive_in_pieces(wanted))
+        self._look(now)
 
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
@@ -281,18 +252,18 @@ class WebSocketProtocol:
             payload, self._late_pong = self._late_pong, None
             self._write(Opcode.PONG, payload, now)
 
+    def set_ping_interval(self, seconds: float | None, now: float) -> None:
+        """Send keepalive Pings at this interval from now on; None turns keepalive off."""
+        self._keepalive.set_interval(seconds, now)
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the last Ping that was answered to its Pong."""
+        return self._keepalive.latency
+
     def _look(self, now: float) -> None:
         """The peer's silence is not judged while it is we who do not read."""
-        if self.wants_read:
-            self._stream.deadlines.resume(Deadline.PONG, now)
-        else:
-            self._stream.deadlines.hold(Deadline.PONG, now)
-
-    def _take_sign_of_life(self, now: float) -> None:
-        deadlines = self._stream.deadlines
-        if deadlines.is_set(Deadline.PONG):
-            deadlines.clear(Deadline.PONG)
-            deadlines.set(Deadline.PING, now, self._stream.timeouts.ping_interval)
+        self._keepalive.judge(self.wants_read, now)
 
     # Ends
 
@@ -308,6 +279,8 @@ class WebSocketProtocol:
         self._send_close(close, initiator, now)
         if self._failure is not None:
             self._finish_failing(now)
+        else:
+            self._go_on(now)  # what waited for room is dropped, and the peer's Close may stand behind it
 
     def abort(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         """Cut the stream, without a Close frame."""
@@ -328,11 +301,8 @@ class WebSocketProtocol:
         """Fail the connection, after what was received before the fault is released (RFC 6455 §7.1.7)."""
         self._failure = self._cause = error
         self._assembly.drop()
-        self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
-        if self._unreleased and self.is_open:
-            self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)
-        else:
-            self._finish_failing(now)
+        self._keepalive.stop()
+        self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)
 
     def _finish_failing(self, now: float) -> None:
         assert self._failure is not None
@@ -347,10 +317,11 @@ class WebSocketProtocol:
     def _settle(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         if self.info is not None:
             return
-        self._stream.deadlines.clear(Deadline.PING, Deadline.PONG, Deadline.RELEASE)
+        self._assembly.drop()
+        self._keepalive.stop()
+        self._stream.deadlines.clear(Deadline.RELEASE)
         self._late_pong = None
         code, reason = self._reported(initiator)
-        sent, received = self._traffic[Direction.SENT], self._traffic[Direction.RECEIVED]
         self.info = CloseInfo(
             initiator="timeout" if initiator == "timeout" else self._initiator or initiator,
             sent=self._sent,
@@ -359,10 +330,10 @@ class WebSocketProtocol:
             close_code=code,
             close_reason=reason,
             duration=now - self._opened,
-            messages_sent=sent[0],
-            bytes_sent=sent[1],
-            messages_received=received[0],
-            bytes_received=received[1],
+            messages_sent=self._outgoing.messages,
+            bytes_sent=self._outgoing.size,
+            messages_received=self._account.messages,
+            bytes_received=self._account.size,
         )
 
     def _reported(self, initiator: Initiator) -> tuple[int, str]:
@@ -388,13 +359,9 @@ class WebSocketProtocol:
                 self.abort("timeout", ConnectionLost(None, "the closing handshake took too long"), now)
 
     def _send_keepalive(self, now: float) -> None:
-        deadlines, timeouts = self._stream.deadlines, self._stream.timeouts
         self._write(Opcode.PING, self._stream.random(4), now)
-        if timeouts.ping_timeout is None:  # no answer is waited for, so the next interval begins here
-            deadlines.set(Deadline.PING, now, timeouts.ping_interval)
-        else:
-            deadlines.set(Deadline.PONG, now, timeouts.ping_timeout)
-            self._look(now)
+        self._keepalive.begin_waiting(now)
+        self._look(now)
 
     def _fail_keepalive(self, now: float) -> None:
         """The peer is silent: nobody waits for what it might still read (RFC 6455 §7.4.1, 1011)."""
@@ -402,17 +369,6 @@ class WebSocketProtocol:
         self._failure = fail(1011, _KEEPALIVE, "RFC 6455 §5.5.2")
         self._cause = KeepaliveTimeout(None, _KEEPALIVE)
         self._finish_failing(now)
-
-
-def _encode(data: str | bytes, kind: Kind) -> bytes:
-    """Return the payload of a message or piece of that kind, or raise `TypeError`."""
-    if kind == "text" and isinstance(data, str):
-        return data.encode()
-    if kind == "binary" and isinstance(data, (bytes, bytearray, memoryview)):
-        return bytes(data)
-    raise TypeError(
-        f"a {kind} message is made of {'str' if kind == 'text' else 'bytes'}, not {type(data).__name__}"
-    )
 
 
 def _parse_close(payload: bytes) -> Close:

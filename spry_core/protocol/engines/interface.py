@@ -73,12 +73,16 @@ class FramePart:
     ends_message: bool
     """True if the frame has FIN (RFC 6455 §5.2)."""
 
+    rsv1: bool = False
+    """The frame's RSV1 bit, the same for all of its parts (RFC 7692 §6)."""
 
-Admit: TypeAlias = Callable[[Opcode, int], None]
-"""Asked with opcode and payload length as soon as a frame's length is known, before any payload; raises to
+
+Admit: TypeAlias = Callable[[Opcode, int, bool], None]
+"""Asked with opcode, payload length and RSV1 as soon as a frame's length is known, before any payload; raises to
 refuse it.
 
-It may be asked more than once about one frame, so it must not count.
+It may be asked more than once about one frame, so it must not count. RSV2 and RSV3 belong to no extension that we
+know, so the engine itself refuses a frame that has one of them (RFC 6455 §5.2).
 """
 
 
@@ -95,6 +99,6 @@ class FrameEngine(Protocol):
         """
         ...
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True) -> bytes:
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame, masked if we are the client."""
         ...

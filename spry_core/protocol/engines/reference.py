@@ -117,6 +117,8 @@ class _Gate(Extension):
     name = "gate"
 
     def __init__(self, admit: Admit) -> None:
+        self.rsv1 = False
+        """RSV1 of the frame that was seen last."""
         self._admit = admit
 
     def offer(self) -> bool | str:  # pragma: no cover - wanted by the base class; a gate is never negotiated
@@ -125,8 +127,9 @@ class _Gate(Extension):
     def frame_inbound_header(
         self, proto: FrameDecoder | FrameProtocol, opcode: WsprotoOpcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
-        self._admit(Opcode(opcode), payload_length)
-        return RsvBits(False, False, False)
+        self.rsv1 = rsv.rsv1
+        self._admit(Opcode(opcode), payload_length, rsv.rsv1)
+        return RsvBits(rsv.rsv1, False, False)
 
 
 class WsprotoEngine:
@@ -134,7 +137,8 @@ class WsprotoEngine:
 
     def __init__(self, role: Role, admit: Admit, random: Callable[[int], bytes]) -> None:
         """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""
-        self._decoder = FrameDecoder(client=role == "client", extensions=[_Gate(admit)])
+        self._gate = _Gate(admit)
+        self._decoder = FrameDecoder(client=role == "client", extensions=[self._gate])
         self._encoder = FrameProtocol(client=False, extensions=[])
         self._random = random if role == "client" else None
         self._opcode: Opcode | None = None
@@ -157,15 +161,16 @@ class WsprotoEngine:
         opcode = self._opcode or Opcode(frame.opcode)
         self._opcode = None if frame.frame_finished else opcode
         assert isinstance(frame.payload, bytes)
-        return FramePart(opcode, frame.payload, frame.frame_finished, frame.message_finished)
+        return FramePart(opcode, frame.payload, frame.frame_finished, frame.message_finished, self._gate.rsv1)
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True) -> bytes:
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame."""
         # The one method of FrameProtocol that takes any opcode and FIN; its public ones keep a state that is ours.
-        plain = bytes(self._encoder._serialize_frame(WsprotoOpcode(opcode), payload, fin))  # pyright: ignore[reportPrivateUsage]
+        plain = self._encoder._serialize_frame(WsprotoOpcode(opcode), payload, fin)  # pyright: ignore[reportPrivateUsage]
+        plain[0] |= rsv1 << 6
         if self._random is None:
-            return plain
-        return _mask(plain, len(payload), self._random(4))
+            return bytes(plain)
+        return _mask(bytes(plain), len(payload), self._random(4))
 
 
 def _mask(frame: bytes, length: int, key: bytes) -> bytes:

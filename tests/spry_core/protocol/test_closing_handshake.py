@@ -48,10 +48,10 @@ SENT, RECEIVED = Direction.SENT, Direction.RECEIVED
 
 ROWS: dict[tuple[State, Direction, str], State] = {
     **{
-        (State.OPEN, SENT, name): State.OPEN
+        (State.OPEN, direction, name): State.OPEN
+        for direction in (SENT, RECEIVED)
         for name in ("Message", "MessageStart", "MessageData", "MessageEnd", "Ping", "Pong")
     },
-    **{(State.OPEN, RECEIVED, name): State.OPEN for name in ("Message", "Ping", "Pong")},
     (State.OPEN, SENT, "Close"): State.CLOSE_SENT,
     (State.OPEN, RECEIVED, "Close"): State.CLOSE_RECEIVED,
     **{(State.CLOSE_SENT, RECEIVED, name): State.CLOSE_SENT for name in ("Message", "Ping", "Pong")},

@@ -140,7 +140,7 @@ def test_an_error_echoes_at_most_100_characters() -> None:
 # --------------------------------------------------------------------------------------------------------------- frames
 
 
-def admit(opcode: Opcode, length: int) -> None:
+def admit(opcode: Opcode, length: int, rsv1: bool) -> None:
     """Let every frame pass."""
 
 
@@ -216,14 +216,15 @@ def test_the_parts_of_a_continuation_stay_continuations() -> None:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, CONTINUATION])
 @pytest.mark.parametrize("fin", [True, False])
-def test_every_form_of_length_is_read_and_written(size: int, opcode: int, fin: bool) -> None:
-    """RFC 6455 §5.2: 7, 16 and 64 bits, the shortest that fits."""
+@pytest.mark.parametrize("rsv1", [True, False])
+def test_every_form_of_length_is_read_and_written(size: int, opcode: int, fin: bool, rsv1: bool) -> None:
+    """RFC 6455 §5.2: 7, 16 and 64 bits, the shortest that fits; RSV1 is nothing to the engine."""
     payload = b"x" * size
-    part = FramePart(Opcode(opcode), payload, True, fin)
-    by_client = WsprotoEngine("client", admit, counted).frame(Opcode(opcode), payload, fin)
-    by_server = WsprotoEngine("server", admit, counted).frame(Opcode(opcode), payload, fin)
-    assert by_client == frame(opcode, payload, fin=fin, mask=COUNTED_MASK)
-    assert by_server == frame(opcode, payload, fin=fin, mask=None)
+    part = FramePart(Opcode(opcode), payload, True, fin, rsv1)
+    by_client = WsprotoEngine("client", admit, counted).frame(Opcode(opcode), payload, fin, rsv1)
+    by_server = WsprotoEngine("server", admit, counted).frame(Opcode(opcode), payload, fin, rsv1)
+    assert by_client == frame(opcode, payload, fin=fin, rsv=4 * rsv1, mask=COUNTED_MASK)
+    assert by_server == frame(opcode, payload, fin=fin, rsv=4 * rsv1, mask=None)
     assert decode([by_client], "server") == [part]
     assert decode([by_server], "client") == [part]
 
@@ -248,7 +249,7 @@ def fault(data: bytes, role: Role = "server") -> tuple[object, ...]:
 
 
 BAD: list[tuple[bytes, Role]] = [
-    *((frame(TEXT, b"a", rsv=rsv), "server") for rsv in range(1, 8)),
+    *((frame(TEXT, b"a", rsv=rsv), "server") for rsv in (1, 2, 3, 5, 6, 7)),
     *((frame(opcode, b""), "server") for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
     *((frame(opcode, b"", fin=False), "server") for opcode in (CLOSE_FRAME, PING, PONG)),
     *((frame(opcode, b"a" * 126), "server") for opcode in (CLOSE_FRAME, PING, PONG)),
@@ -278,15 +279,15 @@ def test_a_fault_is_found_wherever_the_bytes_were_cut(data: bytes, role: Role) -
         assert error_values(caught.value) == expected
 
 
-class Asked(list[tuple[Opcode, int]]):
+class Asked(list[tuple[Opcode, int, bool]]):
     """Remembers what it was asked, and refuses from a length on."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.limit = limit
 
-    def __call__(self, opcode: Opcode, length: int) -> None:
-        self.append((opcode, length))
+    def __call__(self, opcode: Opcode, length: int, rsv1: bool) -> None:
+        self.append((opcode, length, rsv1))
         if length > self.limit:
             raise RemoteProtocolError("too long", close_code=1009, section="x")
 
@@ -298,21 +299,29 @@ def test_a_frame_is_judged_by_its_header_before_any_payload() -> None:
     assert engine.next_part() == FramePart(Opcode.TEXT, b"a", True, True)
     with pytest.raises(RemoteProtocolError, match=r"^too long$"):
         engine.next_part()
-    assert asked == [(Opcode.TEXT, 1), (Opcode.BINARY, 4096)]
+    assert asked == [(Opcode.TEXT, 1, False), (Opcode.BINARY, 4096, False)]
 
 
 def test_every_opcode_is_asked_about() -> None:
     asked = Asked(limit=1000)
     engine = WsprotoEngine("server", asked, counted)
     opcodes = [TEXT, BINARY, CONTINUATION, CLOSE_FRAME, PING, PONG]
-    engine.receive_data(b"".join(frame(opcode, b"") for opcode in opcodes))
-    assert len(parts(engine)) == len(opcodes)
-    assert asked == [(Opcode(opcode), 0) for opcode in opcodes]
+    for rsv in (0, 4):
+        engine.receive_data(b"".join(frame(opcode, b"", rsv=rsv) for opcode in opcodes))
+        assert len(parts(engine)) == len(opcodes)
+    assert asked == [(Opcode(opcode), 0, rsv1) for rsv1 in (False, True) for opcode in opcodes]
 
 
-def test_no_reserved_bit_is_anybodys() -> None:
-    """RFC 6455 §5.2: unless an extension gives it a meaning."""
-    assert fault(frame(BINARY, b"", rsv=4))[1] is None
+@pytest.mark.parametrize("opcode", [TEXT, CONTINUATION])
+def test_every_part_of_a_frame_has_its_rsv1(opcode: int) -> None:
+    """RFC 7692 §6; a control frame between them has its own."""
+    engine = WsprotoEngine("server", admit, counted)
+    compressed = frame(opcode, b"abc", rsv=4, fin=False)
+    for piece, whole in ((compressed[:-1], b"ab"), (compressed[-1:], b"c")):
+        engine.receive_data(piece)
+        assert parts(engine) == [FramePart(Opcode(opcode), whole, whole == b"c", False, True)]
+    engine.receive_data(frame(PING) + frame(CONTINUATION, b"d"))
+    assert [part.rsv1 for part in parts(engine)] == [False, False]
 
 
 frames = st.builds(

@@ -1,0 +1,94 @@
+"""Our messages as data frames: whole or in pieces, compressed or not (RFC 6455 §5.4, §5.6; RFC 7692 §7.2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spry_core.errors import LocalProtocolError
+from spry_core.protocol.compression import Compressor
+from spry_core.protocol.engines import Opcode
+from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
+
+
+class DataFrameWriter:
+    """Writes the data frames of one WebSocket, and knows the message that is under way."""
+
+    def __init__(
+        self, write: Callable[[Opcode, bytes, bool, bool, float], None], compressor: Compressor | None
+    ) -> None:
+        """Write through `write(opcode, payload, fin, rsv1, now)`, and compress with `compressor` if that was
+        negotiated.
+        """
+        self.messages = 0
+        """Complete messages sent."""
+        self.size = 0
+        """Bytes of messages and of pieces sent, before they were compressed."""
+        self._write = write
+        self._compressor = compressor
+        self._kind: Kind | None = None
+        self._is_continuing = False
+        self._is_compressed = False
+
+    def send(self, event: Message | MessageStart | MessageData | MessageEnd, now: float) -> None:
+        """Say this. Raises `LocalProtocolError`, `TypeError` or `ValueError` and changes nothing if it may not be
+        said.
+        """
+        if isinstance(event, (Message, MessageStart)) == (self._kind is not None):
+            what = "is not under way" if self._kind is None else "is under way"
+            raise LocalProtocolError(f"a message in pieces {what} (RFC 6455 §5.4)")
+        match event:
+            case Message():
+                self._send_message(event, now)
+            case MessageStart():
+                self._start(event)
+            case MessageData():
+                self._send_fragment(event.data, False, now)
+            case MessageEnd():
+                assert self._kind is not None
+                self._send_fragment("" if self._kind == "text" else b"", True, now)
+                self._kind = None
+                self.messages += 1
+
+    def _send_message(self, message: Message, now: float) -> None:
+        kind: Kind = "text" if isinstance(message.data, str) else "binary"
+        payload = encode(message.data, kind)
+        self.messages += 1
+        self.size += len(payload)
+        compressor = self._compressor
+        rsv1 = compressor is not None and compressor.wants(len(payload), message.compress)
+        if compressor is not None and rsv1:
+            payload = compressor.compress(payload, ends_message=True)
+        self._write(_opcode(kind), payload, True, rsv1, now)
+
+    def _start(self, start: MessageStart) -> None:
+        self._kind, self._is_continuing = start.kind, False
+        # Its size is not known yet, so no threshold holds.
+        wanted = start.compress is not False
+        self._is_compressed = self._compressor is not None and self._compressor.wants(0, wanted)
+
+    def _send_fragment(self, data: str | bytes, fin: bool, now: float) -> None:
+        assert self._kind is not None
+        payload = encode(data, self._kind)
+        self.size += len(payload)
+        opcode = Opcode.CONTINUATION if self._is_continuing else _opcode(self._kind)
+        rsv1 = self._is_compressed and not self._is_continuing  # of the first frame alone (RFC 7692 §6.1)
+        if self._is_compressed:
+            assert self._compressor is not None
+            payload = self._compressor.compress(payload, ends_message=fin)
+        self._is_continuing = True
+        self._write(opcode, payload, fin, rsv1, now)
+
+
+def _opcode(kind: Kind) -> Opcode:
+    return Opcode.TEXT if kind == "text" else Opcode.BINARY
+
+
+def encode(data: str | bytes, kind: Kind) -> bytes:
+    """Return the payload of a message or piece of that kind, or raise `TypeError`."""
+    if kind == "text" and isinstance(data, str):
+        return data.encode()
+    if kind == "binary" and isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(
+        f"a {kind} message is made of {'str' if kind == 'text' else 'bytes'}, not {type(data).__name__}"
+    )
