@@ -47,7 +47,8 @@ class Opening:
         self._options = options
         self._scope: Scope | None = None
         offer = request.head.websocket
-        self._offer = offer if isinstance(offer, Offer) else Offer(key=b"")
+        assert isinstance(offer, Offer)  # what is refused comes to no route
+        self._offer = offer
 
     async def accept(self, protocol: str | None = None, headers: Pairs | None = None) -> Opened:
         """Choose what is not said, and send the 101. Cancelled it has done nothing.

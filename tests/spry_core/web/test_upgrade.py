@@ -16,6 +16,7 @@ from spry_core import (
     Next,
     Outcome,
     Request,
+    Response,
     ResponseSealedError,
     Timeouts,
     WebSocket,
@@ -120,54 +121,6 @@ def test_a_handler_that_sends_the_first_message_back_and_closes(capsys: pytest.C
 
 def talk(ws: WebSocket, request: Request) -> None:
     """Leave the connection open."""
-
-
-@pytest.mark.parametrize(
-    ("offered", "selected"),
-    [(("b", "a"), "a"), (("c", "b"), "b"), (("c",), None), ((), None)],
-)
-def test_of_the_routes_subprotocols_the_first_that_is_offered_is_selected(
-    offered: tuple[str, ...], selected: str | None
-) -> None:
-    """RFC 6455 §4.2.2: the server's own order of preference."""
-    with client_of(talk, protocols=("a", "b")).ws("/", subprotocols=offered) as ws:
-        assert ws.protocol == selected
-        assert ws.headers.get("sec-websocket-protocol") == selected
-
-
-def test_a_function_may_select_and_gets_what_is_offered_in_the_clients_order() -> None:
-    seen = list[list[str]]()
-
-    def sync(offered: list[str]) -> str | None:
-        seen.append(offered)
-        return offered[-1] if len(offered) > 1 else None
-
-    async def asynchronous(offered: list[str]) -> str | None:
-        await sleep(1.0)
-        return sync(offered)
-
-    for select in (sync, asynchronous):
-        client = client_of(talk, select_protocol=select)
-        assert client.ws("/", subprotocols=("b", "a")).protocol == "a"
-        assert client.ws("/", subprotocols=("b",)).protocol is None
-        assert client.ws("/").protocol is None
-    assert seen == [["b", "a"], ["b"]] * 2
-
-
-@pytest.mark.parametrize("offered", [(), ("other",)])
-def test_without_a_common_subprotocol_a_route_may_refuse(offered: tuple[str, ...]) -> None:
-    client = client_of(talk, protocols=("chat",), require_protocol=True)
-    response = refused(lambda: client.ws("/", subprotocols=offered))
-    assert (response.status_code, response.text, errors(client)) == (400, "no common subprotocol", [])
-    assert client.ws("/", subprotocols=("chat",)).protocol == "chat"
-
-
-def test_a_selected_subprotocol_that_was_not_offered_is_a_500_and_logged() -> None:
-    """RFC 6455 §4.2.2."""
-    client = client_of(talk, select_protocol=lambda offered: "mine")
-    assert refused(lambda: client.ws("/", subprotocols=("theirs",))).status_code == 500
-    what = "ValueError(\"select_protocol chose 'mine', which the client did not offer\")"
-    assert errors(client) == [f'40 127.0.0.1:50000 "GET /": ValueError in the application {what}']
 
 
 def test_middleware_may_put_fields_into_the_101() -> None:
@@ -455,6 +408,100 @@ def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler_and_goe
     (info,) = outcomes
     assert (type(info.cause), info.close_code, info.clean) == (Cancelled, 1011, True)
     assert len(errors(client)) == 1
+
+
+# Answers of a handler that accepts by hand
+
+
+def test_a_handler_may_return_another_answer_like_one_of_http() -> None:
+    async def handler(ws: WebSocket, request: Request) -> object:
+        return answers.pop()
+
+    answers: list[object] = [{"why": "full"}, Response("no", 403), "text"]
+    client = client_of(handler, accept="manual")
+    stream = client.connect()
+    heads = list[tuple[bytes, bytes]]()
+    for _ in range(3):
+        stream.send(UPGRADE)
+        head, _, content = stream.take().partition(b"\r\n\r\n")
+        heads.append((head.partition(b"\r\n")[0], content))
+    assert heads == [
+        (b"HTTP/1.1 200 OK", b"text"),
+        (b"HTTP/1.1 403 Forbidden", b"no"),
+        (b"HTTP/1.1 200 OK", b'{"why":"full"}'),
+    ]
+    assert (stream.is_ended, errors(client)) == (False, [])
+
+
+def test_a_handler_may_raise_another_answer_and_filters_see_it() -> None:
+    app = Application()
+
+    @app.exceptions.filter(LookupError)
+    async def missing(error: Exception, request: Request) -> Response:
+        return Response("no such room", 404)
+
+    @app.ws("/", accept="manual")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise raised.pop()
+
+    raised: list[Exception] = [ZeroDivisionError(), KeyError("room"), Abort(401, "who are you?")]
+    client = TestClient(app)
+    answers = [refused(lambda: client.ws("/")) for _ in range(3)]
+    assert [(each.status_code, each.text) for each in answers] == [
+        (401, "who are you?"),
+        (404, "no such room"),
+        (500, "Internal Server Error"),
+    ]
+    assert len(errors(client)) == 1
+
+
+def test_a_handler_that_neither_accepts_nor_answers_is_a_500_and_the_log_names_its_route() -> None:
+    client = client_of(talk, accept="manual")
+    assert refused(lambda: client.ws("/")).status_code == 500
+    text = "WS / has returned without `await ws.accept()` and without an answer"
+    assert errors(client) == [
+        f'40 127.0.0.1:50000 "GET /": WebSocketStateError in the application WebSocketStateError({text!r})'
+    ]
+
+
+def test_what_is_no_answer_is_a_500_and_the_log_names_its_route() -> None:
+    client = client_of(lambda ws, request: 5, accept="manual")
+    assert refused(lambda: client.ws("/")).status_code == 500
+    text = "WS / returned int, of which no response can be made"
+    assert errors(client) == [f'40 127.0.0.1:50000 "GET /": TypeError in the application TypeError({text!r})']
+
+
+def test_after_the_101_a_handler_by_hand_is_like_any_other() -> None:
+    """Its error closes the connection, what it returns is ignored with a warning, and middleware sees the end."""
+    outcomes = list[Outcome]()
+    app = Application()
+
+    async def note(request: Request, next: Next) -> Outcome:
+        outcomes.append(await next())
+        return outcomes[-1]
+
+    app.middleware.use(note)
+
+    @app.ws("/fails", accept="manual")
+    async def fails(ws: WebSocket, request: Request) -> None:
+        await ws.accept()
+        raise LookupError("of the handler")
+
+    @app.ws("/returns", accept="manual", close_on_return=True)
+    async def returns(ws: WebSocket, request: Request) -> str:
+        await ws.accept()
+        return "ignored"
+
+    client = TestClient(app)
+    for path, code in (("/fails", 1011), ("/returns", 1000)):
+        stream = client.connect()
+        stream.send(UPGRADE.replace(b"GET /", b"GET " + path.encode()))
+        assert stream.take() == SWITCH + frame(CLOSE_FRAME, close_payload(code), mask=None)
+        stream.send(frame(CLOSE_FRAME, close_payload(code)))
+        stream.close()
+    infos = [outcome for outcome in outcomes if isinstance(outcome, CloseInfo)]
+    assert [repr(info.cause) for info in infos] == ["LookupError('of the handler')", "None"]
+    assert len(errors(client)) == 2
 
 
 # Middleware
