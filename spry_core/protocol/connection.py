@@ -327,6 +327,13 @@ class Connection:
         return None if self._websocket is None else self._websocket.latency
 
     @property
+    def answered_until(self) -> float | None:
+        """When the last Ping that was answered, keepalive's or the owner's, had been sent: every Ping before it counts as
+        answered (RFC 6455 §5.5.3). None before.
+        """
+        return None if self._websocket is None else self._websocket.answered_until
+
+    @property
     def close_info(self) -> CloseInfo | None:
         """How the WebSocket ended, as soon as that is settled."""
         return None if self._websocket is None else self._websocket.info

@@ -22,6 +22,8 @@ class Keepalive:
     def __init__(self, stream: Stream, now: float) -> None:
         self.latency: float | None = None
         """Seconds from the last Ping that was answered to its Pong."""
+        self.answered: float | None = None
+        """When that Ping was sent."""
         self._stream = stream
         self._sent: list[tuple[bytes, float]] = []
         self._is_over = False
@@ -69,7 +71,7 @@ class Keepalive:
         """
         for i, (sent, moment) in enumerate(self._sent):
             if sent == payload:
-                self.latency = now - moment
+                self.latency, self.answered = now - moment, moment
                 del self._sent[: i + 1]
                 return
 

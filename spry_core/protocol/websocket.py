@@ -261,6 +261,11 @@ class WebSocketProtocol:
         """Seconds from the last Ping that was answered to its Pong."""
         return self._keepalive.latency
 
+    @property
+    def answered_until(self) -> float | None:
+        """When the last Ping that was answered had been sent."""
+        return self._keepalive.answered
+
     def _look(self, now: float) -> None:
         """The peer's silence is not judged while it is we who do not read."""
         self._keepalive.judge(self.wants_read, now)

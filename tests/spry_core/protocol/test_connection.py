@@ -568,3 +568,22 @@ def test_a_fragmented_message_of_the_peer_does_not_hinder_ours() -> None:
     conn.receive_data(frame(CONTINUATION, b"c"), 0.0)
     assert said(conn) == frame(TEXT, b"b", mask=None)
     assert list(conn) == [Message(data="ac")]
+
+
+def test_its_owner_may_draw_from_its_source_of_random_bytes() -> None:
+    assert connection().random is counted
+
+
+def test_it_knows_until_when_pings_are_answered_whoever_sent_them() -> None:
+    """RFC 6455 §5.5.3: a peer may answer the most recent Ping only."""
+    assert server().answered_until is None
+    conn = open_websocket(timeouts=Timeouts(ping_interval=3.0))
+    assert conn.answered_until is None
+    conn.send(Ping(payload=b"mine"), 1.0)
+    conn.handle_deadline(3.0)
+    conn.receive_data(frame(PONG, b"unasked"), 3.5)
+    assert (conn.answered_until, conn.latency) == (None, None)
+    conn.receive_data(frame(PONG, counted(4)), 4.0)
+    assert (conn.answered_until, conn.latency) == (3.0, 1.0)
+    conn.receive_data(frame(PONG, b"mine"), 5.0)
+    assert (conn.answered_until, conn.latency) == (3.0, 1.0)
