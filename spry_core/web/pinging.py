@@ -53,15 +53,21 @@ class Pings:
         if self._in_flight.get(ping.payload) is ping:
             del self._in_flight[ping.payload]
 
-    def take_pong(self, payload: bytes, now: float) -> None:
-        """A Pong has come: it answers its Ping and all earlier ones. One that nobody asked for answers nothing."""
-        if payload not in self._in_flight:
-            return
-        in_order = tuple(self._in_flight)
-        for each in in_order[: in_order.index(payload) + 1]:
-            ping = self._in_flight.pop(each)
+    def take_pong(self, payload: bytes, now: float, until: float | None = None) -> None:
+        """A Pong has come: it answers its Ping and all earlier ones. One that nobody asked for answers nothing.
+
+        It may answer one of keepalive; every Ping that was sent before `until` counts as answered.
+        """
+        in_order = tuple(self._in_flight.values())
+        mine = self._in_flight.get(payload)
+        answered = 0 if mine is None else in_order.index(mine) + 1
+        for ping in in_order[answered:]:
+            answered += until is not None and ping.sent < until
+        for ping in in_order[:answered]:
             ping.round_trip_time = now - ping.sent
-        self.answers.wake()
+            del self._in_flight[ping.payload]
+        if answered:
+            self.answers.wake()
 
     def __len__(self) -> int:
         return len(self._in_flight)

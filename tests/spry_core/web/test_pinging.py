@@ -20,7 +20,9 @@ def test_a_pong_answers_its_ping_and_says_how_long_that_took() -> None:
 def test_a_pong_answers_every_earlier_ping_too_and_no_later_one() -> None:
     """RFC 6455 §5.5.3: a peer may answer the most recent Ping only."""
     pings = Pings(FakeDriver())
-    first, second, third = (pings.add(payload, sent) for payload, sent in ((b"1", 1.0), (b"2", 2.0), (b"3", 3.0)))
+    first, second, third = (
+        pings.add(payload, sent) for payload, sent in ((b"1", 1.0), (b"2", 2.0), (b"3", 3.0))
+    )
     pings.take_pong(b"2", 5.0)
     assert [each.round_trip_time for each in (first, second, third)] == [4.0, 3.0, None]
     pings.take_pong(b"1", 6.0)
@@ -39,6 +41,25 @@ def test_a_pong_that_nobody_asked_for_answers_nothing_and_wakes_nobody() -> None
     assert (ping.round_trip_time, waiting.step()) == (None, False)
     pings.take_pong(b"a", 2.0)
     assert waiting.step()
+
+
+def test_the_pong_to_a_ping_of_keepalive_answers_what_was_sent_before_that() -> None:
+    """RFC 6455 §5.5.3: a peer may answer the most recent Ping only, whoever sent it."""
+    pings = Pings(FakeDriver())
+    first, second, third = (
+        pings.add(payload, sent) for payload, sent in ((b"1", 1.0), (b"2", 2.0), (b"3", 3.0))
+    )
+    pings.take_pong(b"unasked", 2.0, None)
+    pings.take_pong(b"unasked", 3.0, 1.0)
+    assert [each.round_trip_time for each in (first, second, third)] == [None] * 3
+    pings.take_pong(b"keepalive", 5.0, 2.5)
+    assert [each.round_trip_time for each in (first, second, third)] == [4.0, 3.0, None]
+    assert len(pings) == 1
+
+
+def test_a_payload_that_nobody_chose_is_another_one_each_time() -> None:
+    pings = Pings(FakeDriver())
+    assert [pings.fresh(lambda n: b"r" * n) for _ in range(2)] == [b"rrrr\0\0\0\1", b"rrrr\0\0\0\2"]
 
 
 def test_two_pings_in_flight_have_different_payloads() -> None:
