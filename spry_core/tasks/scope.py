@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self, TypeVarTuple
+from typing import Protocol, Self, TypeVarTuple, cast
 
 from spry_core.driver import Driver, Scope
 from spry_core.errors import LocalProtocolError
@@ -170,7 +170,7 @@ class TaskScope:
 
     def _take(self, raised: BaseException) -> None:
         """Keep what has ended the body, or the wait for the tasks, and cancel them."""
-        if isinstance(raised, Exception):
+        if isinstance(raised, Exception) or _has_errors(raised):
             self._errors.append(raised)
         elif self._interruption is None:
             self._interruption = raised
@@ -193,10 +193,8 @@ class TaskScope:
             await self._host.driver.checkpoint(True)
         except END_THE_PROCESS:
             raise
-        except (
-            BaseException
-        ):  # the same cancellation again: it is kept, and goes on when the tasks have ended
-            return
+        except BaseException:
+            return  # the same cancellation again: it is kept, and goes on when the tasks have ended
 
     def _conclude(self, error: BaseException | None) -> bool:
         """Raise what the block has to raise: an error as itself, several as a group; without any, a cancellation from outside."""
@@ -217,6 +215,13 @@ class TaskScope:
             outcome.__context__ = (
                 context  # where it was raised, and not the cancellation that it has brought about
             )
+
+
+def _has_errors(raised: BaseException) -> bool:
+    """Tell whether there are errors beside cancellations in a group, as a nursery of trio's makes them."""
+    if not isinstance(raised, BaseExceptionGroup):
+        return False
+    return cast("BaseExceptionGroup[BaseException]", raised).subgroup(Exception) is not None
 
 
 def scope() -> TaskScope:

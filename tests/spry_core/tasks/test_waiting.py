@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -86,6 +87,10 @@ def test_sleep_tells_the_driver_that_there_is_a_deadline() -> None:
         def __init__(self) -> None:
             self.driver = driver.lend("host", lambda: looks.append(driver.now()))
             self.timers = Timers()
+            self.is_cancelling = False
+
+        def start(self, function: Callable[[], Awaitable[None]]) -> None:
+            raise AssertionError("nothing here starts a task")
 
     host = Host()
 
