@@ -288,7 +288,8 @@ class TlsStage:
         failure: Exception | None = None
         try:
             for piece in pieces:
-                self._tls.incoming.write(piece)
+                if piece:  # at the end of the stream there is none
+                    self._tls.incoming.write(piece)
                 self._take_in(plaintext)
         except self._tls.zero_return:
             self._is_at_end = True

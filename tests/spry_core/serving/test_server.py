@@ -8,6 +8,8 @@ from typing import cast
 
 import pytest
 
+from secure import SecureClient, server_context
+from spry_asyncio.tls import make_tls
 from spry_core import Application, Limits, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import EngineName
@@ -401,3 +403,69 @@ def test_a_shutdown_is_logged_once() -> None:
     assert [(each.logger, each.text) for each in client.reports] == [
         ("spry.server", "shutting down, 1 connection, 2 s of grace")
     ]
+
+
+def secure(server: Server, driver: MemoryDriver) -> MemoryPeer:
+    """Accept a stream over TLS; return the client's end."""
+    ours, theirs = stream()
+    pump = MemoryPump(driver, ours, "a TLS stream")
+    pump.start(server.tls_session(pump.driver, StreamInfo(secure=True), make_tls(server_context())))
+    return MemoryPeer(driver, theirs)
+
+
+def test_a_stream_counts_as_a_connection_from_the_beginning_of_its_tls_handshake() -> None:
+    server, driver = server_of(Application())
+    secure(server, driver)
+    assert server.session_count == 1
+
+
+@pytest.mark.parametrize("hello", [b"", SecureClient().say()[:100]], ids=["silent", "begun"])
+def test_a_shutdown_ends_a_tls_handshake_at_once(hello: bytes) -> None:
+    server, driver = server_of(Application())
+    peer = secure(server, driver)
+    if hello:
+        peer.send(hello)
+    server.shutdown(driver.now())
+    driver.settle()
+    assert peer.take() == b""
+    assert peer.is_ended
+    assert server.closed
+
+
+def test_an_abort_resets_a_tls_handshake() -> None:
+    server, driver = server_of(Application())
+    peer = secure(server, driver)
+    server.abort(driver.now())
+    driver.settle()
+    assert peer.is_reset
+    assert server.closed
+
+
+def test_a_stream_accepted_a_moment_before_is_ended_too_when_it_speaks_tls() -> None:
+    server, driver = server_of(Application())
+    server.shutdown(driver.now())
+    peer = secure(server, driver)
+    driver.settle()
+    assert peer.is_ended
+    assert server.closed
+
+
+def test_a_tls_stream_that_failed_counts_until_it_is_gone() -> None:
+    """Its session may be over before, but its descriptor is not."""
+    server, driver = server_of(Application())
+    stage = server.tls_session(driver.lend("pump", lambda: None), StreamInfo(), make_tls(server_context()))
+    client = SecureClient()
+    for _ in range(2):
+        stage.receive_data(client.say(), 0.0)
+        client.hear(b"".join(each for each in stage.data_to_send() if isinstance(each, bytes)))
+    assert server.session_count == 1
+    stage.receive_eof(0.0)
+    assert server.session_count == 1
+    stage.connection_lost(None, 0.0)
+    assert server.session_count == 0
+
+
+def test_no_tls_session_is_made_before_the_lifespan_has_started() -> None:
+    server, driver = server_of(living(1.0))
+    with pytest.raises(LocalProtocolError, match="before the lifespan has started"):
+        secure(server, driver)
