@@ -176,26 +176,6 @@ def opened_by_hand(
     return client, stream
 
 
-def test_a_handler_may_look_before_it_accepts() -> None:
-    seen = list[object]()
-
-    async def handler(ws: WebSocket, request: Request) -> None:
-        seen.extend((ws.ready_state, bool(ws.closed), ws.request is request, ws.locals is request.locals))
-        seen.extend((ws.peer, ws.protocol, ws.extensions, ws.buffered_amount, ws.latency))
-        seen.extend((ws.close_info, ws.close_code, ws.close_reason))
-        await sleep(1.0)
-        await ws.accept()
-        seen.append(ws.ready_state)
-        await ws.send("hello")
-
-    client, stream = opened_by_hand(handler)
-    assert stream.take() == b""
-    assert seen == [0, False, True, True, "127.0.0.1:50000", None, (), 0, None, None, None, None]
-    client.advance(1.0)
-    assert stream.take() == SWITCH + b"\x81\x05hello"
-    assert seen[-1] is ReadyState.OPEN
-
-
 def test_the_handler_may_choose_the_subprotocol_and_add_fields() -> None:
     """RFC 6455 §4.2.2."""
     chosen = list[str | None]()
@@ -251,55 +231,6 @@ def test_what_the_client_did_not_offer_or_no_101_can_have_is_refused_and_may_be_
         "the field name 'x\\n' is not a token (RFC 9110 §5.6.2)",
         "the opening handshake sets Sec-Websocket-Accept itself (RFC 6455 §4)",
     ]
-
-
-@pytest.mark.parametrize(
-    "name", ["send", "receive", "send_nowait", "listen", "close", "abort", "ping", "pong", "drained"]
-)
-def test_nothing_else_can_be_done_before_it_is_accepted(name: str) -> None:
-    raised = list[str]()
-    arguments: Mapping[str, tuple[object, ...]] = {"send": ("x",), "send_nowait": ("x",), "listen": (print,)}
-
-    async def handler(ws: WebSocket, request: Request) -> str:
-        try:
-            result = getattr(ws, name)(*arguments.get(name, ()))
-            await result
-        except WebSocketStateError as error:
-            raised.append(str(error))
-        return "no"
-
-    _, stream = opened_by_hand(handler)
-    assert stream.take().startswith(b"HTTP/1.1 200 OK\r\n")
-    (text,) = raised
-    assert "`await ws.accept()` comes first" in text
-    assert ("to refuse it, return or raise an answer" in text) is (name in ("close", "abort"))
-
-
-def test_nor_its_end_awaited_a_block_begun_or_keepalive_changed() -> None:
-    raised = list[bool]()
-
-    async def handler(ws: WebSocket, request: Request) -> str:
-        for attempt in (wait, enter, look, change):
-            with pytest.raises(WebSocketStateError, match="is not accepted"):
-                await attempt(ws)
-            raised.append(True)
-        return "no"
-
-    async def wait(ws: WebSocket) -> None:
-        await ws.closed
-
-    async def enter(ws: WebSocket) -> None:
-        async with ws:
-            raise AssertionError("not reached")
-
-    async def look(ws: WebSocket) -> None:
-        raise AssertionError(ws.ping_interval)
-
-    async def change(ws: WebSocket) -> None:
-        ws.ping_interval = 1.0
-
-    _, stream = opened_by_hand(handler)
-    assert (stream.take()[:15], raised) == (b"HTTP/1.1 200 OK", [True] * 4)
 
 
 def test_it_is_accepted_once() -> None:
