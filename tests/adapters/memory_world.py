@@ -8,6 +8,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from adapters.world import Logged, Peer, Running, Served, World
 from spry_core import Application, Limits, Timeouts
+from spry_core.serving.record import WARNING
 from spry_core.tasks import enter
 from spry_core.testing import MemoryDriver, MemoryPeer, TestClient
 
@@ -69,6 +70,9 @@ class MemoryServer(Served):
             if record.exception is not None:
                 self.errors.append(Logged(record.text, record.exception))
         self._looked_at = len(self._client.reports)
+
+    def warnings(self) -> list[str]:
+        return [record.text for record in self._client.reports if record.level == WARNING]
 
     async def connect(self, is_reading: bool) -> Peer:
         stream = self._client.connect()

@@ -48,13 +48,13 @@ class SocketWorld(World):
         self, app: Application, *, limits: Limits | None = None, timeouts: Timeouts | None = None
     ) -> AsyncGenerator[Served]:
         error: Exception | None = None
-        errors: list[Logged] = []
+        log = _Log(self.changed)
         async with nothing_left():
             async with anyio.create_task_group() as tasks:
                 try:
-                    with _errors_to(errors, self.changed):
+                    with _logging_to(log):
                         async with serving(app, limits=limits, timeouts=timeouts) as running:
-                            server = SocketServer(self, running, tasks, errors)
+                            server = SocketServer(self, running, tasks, log)
                             try:
                                 yield server
                             finally:
@@ -65,7 +65,7 @@ class SocketWorld(World):
                 tasks.cancel_scope.cancel()
             if error is not None:
                 raise error
-        assert errors == []
+        assert log.errors == []
 
     def now(self) -> float:
         return anyio.current_time()
@@ -85,10 +85,14 @@ class SocketWorld(World):
 class SocketServer(Served):
     """A server that listens on a socket."""
 
-    def __init__(self, world: World, running: RunningServer, tasks: TaskGroup, errors: list[Logged]) -> None:
-        super().__init__(world, errors)
+    def __init__(self, world: World, running: RunningServer, tasks: TaskGroup, log: _Log) -> None:
+        super().__init__(world, log.errors)
+        self._log = log
         self._running = running
         self._tasks = tasks
+
+    def warnings(self) -> list[str]:
+        return self._log.warnings
 
     async def connect(self, is_reading: bool) -> Peer:
         size = None if is_reading else 4096
@@ -116,28 +120,31 @@ class SocketServer(Served):
         self._running.abort()
 
 
-class _Handler(logging.Handler):
-    """Keeps the errors of the application."""
+class _Log(logging.Handler):
+    """Keeps what is logged as wrong."""
 
-    def __init__(self, errors: list[Logged], changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
         super().__init__()
-        self._errors = errors
+        self.errors: list[Logged] = []
+        self.warnings: list[str] = []
         self._has_changed = changed
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and record.exc_info[1] is not None:
-            self._errors.append(Logged(record.getMessage(), record.exc_info[1]))
-            self._has_changed()
+            self.errors.append(Logged(record.getMessage(), record.exc_info[1]))
+        elif record.levelno == logging.WARNING:
+            self.warnings.append(record.getMessage())
+        self._has_changed()
 
 
 @contextmanager
-def _errors_to(errors: list[Logged], changed: Callable[[], None]) -> Generator[None]:
-    logger, handler = logging.getLogger("spry.error"), _Handler(errors, changed)
-    logger.addHandler(handler)
+def _logging_to(log: _Log) -> Generator[None]:
+    logger = logging.getLogger("spry.error")
+    logger.addHandler(log)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        logger.removeHandler(log)
 
 
 class SocketTask(Running[T]):

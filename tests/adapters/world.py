@@ -178,6 +178,10 @@ class Served(ABC):
     def look_at_log(self) -> None:  # noqa: B027 - not every world has to look
         """Bring `errors` up to date."""
 
+    @abstractmethod
+    def warnings(self) -> list[str]:
+        """Return the lines that were logged as warnings."""
+
     def take_errors(self) -> list[BaseException]:
         """Return the errors of the application in the log, and forget them."""
         self.look_at_log()
