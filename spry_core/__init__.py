@@ -27,7 +27,7 @@ from spry_core.errors import (
 )
 from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.limits import Limits, Timeouts
-from spry_core.tasks import sleep, timeout
+from spry_core.tasks import TaskScope, scope, sleep, timeout
 from spry_core.version import VERSION
 from spry_core.web.application import Application, RouteGroup
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
@@ -69,11 +69,13 @@ __all__ = [
     "SendResult",
     "SpryError",
     "Subscription",
+    "TaskScope",
     "Timeouts",
     "WebSocket",
     "WebSocketBusyError",
     "WebSocketClose",
     "WebSocketStateError",
+    "scope",
     "sleep",
     "timeout",
 ]

@@ -36,7 +36,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("version",),
     ),
     "spry_core.tasks": (
-        ("scope", "waiting"),
+        ("scopes", "waiting"),
         ("host", "raised"),
         ("timers",),
     ),
@@ -64,7 +64,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("options",),
         ("request", "receiving", "streaming"),
         ("sending",),
-        ("linked", "subscription"),
+        ("linked", "scope", "subscription"),
         ("body", "failure"),
         ("exceptions",),
         ("exchange", "response"),
@@ -106,8 +106,13 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_cli": (
         ("__main__",),
         ("main",),
-        ("loader", "routes", "run"),
-        ("errors",),
+        ("arguments", "loader", "routes", "run"),
+        ("settings",),
+        ("tls",),
+        ("sources",),
+        ("inherited", "log"),
+        ("options",),
+        ("errors", "readers"),
     ),
 }
 """What stands in each package, from above; names in one rank do not know each other.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from spry_core.tasks.host import Host, current_host, enter, event, now
 from spry_core.tasks.raised import part, unwrap
-from spry_core.tasks.scope import Starter, TaskScope, scope
+from spry_core.tasks.scopes import Starter, TaskScope, scope
 from spry_core.tasks.timers import Timer, Timers
 from spry_core.tasks.waiting import Timeout, sleep, timeout
 

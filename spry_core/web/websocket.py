@@ -14,11 +14,13 @@ from spry_core.closing import CloseInfo, check_close
 from spry_core.errors import WebSocketStateError
 from spry_core.headers import Pairs
 from spry_core.protocol.events import Ping, Pong
+from spry_core.tasks import TaskScope
 from spry_core.web.failure import close_for
 from spry_core.web.link import Link, ReadyState
 from spry_core.web.opening import Opening
 from spry_core.web.receiving import Receiving
 from spry_core.web.request import Request
+from spry_core.web.scope import ConnectionScope
 from spry_core.web.sending import BYTES_LIKE, BytesLike
 from spry_core.web.streaming import Streaming
 
@@ -299,6 +301,17 @@ class WebSocket(Receiving, Streaming):
     def peer(self) -> str:
         """The peer's address for logs, such as ``"127.0.0.1:50312"``."""
         return self.request.peer
+
+    def scope(self) -> TaskScope:
+        """Make an ``async with`` block for tasks that end with the connection: ``async with ws.scope() as s: s.start_soon(…)``.
+
+        It is `spry_core.scope` in all but this: when the end of the connection is settled its tasks are cancelled, and a
+        `ConnectionClosed` that one of them raises then is no error. The body is not cancelled: it sees the end by itself.
+
+        Raises:
+            WebSocketStateError: It is not accepted.
+        """
+        return ConnectionScope(self._link)
 
 
 def _control_payload(payload: object) -> bytes:

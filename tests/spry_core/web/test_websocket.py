@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, Frame, close_payload, frame
+from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, Frame, close_payload, frame, read_frames
 from sockets import SWITCH, UPGRADE, Opened, Peer, Running, client_of, close_frame
 from spry_core import (
     Abort,
@@ -651,3 +651,12 @@ def test_bytes_count_as_unsent_until_the_transport_has_taken_them() -> None:
     opened.stream.is_reading = True
     assert opened.ws.buffered_amount == 0
     assert opened.peer.frames()[-1] == Frame(BINARY, b"abc")
+
+
+def test_a_scope_of_the_connection_runs_tasks() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async with ws.scope() as s:
+            s.start_soon(ws.send, "from a task")
+
+    peer = Peer(client_of(handler))
+    assert read_frames(peer.first) + peer.frames() == [Frame(TEXT, b"from a task")]
