@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close
-from spry_core.errors import LocalProtocolError
+from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close, is_wire_close_code
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.deflate import Deflate, parse_agreement
 from spry_core.protocol.engines import EngineName, Role, check_engine
@@ -275,6 +275,20 @@ class Connection:
             self._http.shutdown(now)
         else:
             self._websocket.shutdown(close, now)
+
+    def fail(self, error: RemoteProtocolError, now: float) -> None:
+        """Fail the WebSocket connection for what its peer has sent and the owner cannot take (RFC 6455 §7.1.7).
+
+        It ends as by a fault that was found here: what came behind is not parsed, and the Close frame, with the close
+        code of `error`, goes out when what was delivered is released. Nothing happens unless it is open.
+
+        Raises:
+            LocalProtocolError: The stream is no WebSocket.
+            ValueError: `error` has no close code that a Close frame may carry.
+        """
+        if error.close_code is None or not is_wire_close_code(error.close_code):
+            raise ValueError(f"close code {error.close_code} may not be sent (RFC 6455 §7.4)")
+        self._as_websocket().fail(error, now)
 
     def abort(self, now: float, cause: BaseException | None = None) -> None:
         """Cut the stream: what is unsent is dropped, no Close frame is sent (close code 1006)."""

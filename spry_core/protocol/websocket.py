@@ -277,6 +277,12 @@ class WebSocketProtocol:
         if self.is_open:
             self._close(close, "shutdown", now)
 
+    def fail(self, error: RemoteProtocolError, now: float) -> None:
+        """Fail the connection because the owner cannot take what came, unless it is ending already."""
+        if self.is_open and self._failure is None:
+            self._fail(error, now)
+            self._go_on(now)
+
     def _close(self, close: Close, initiator: Initiator, now: float) -> None:
         """Begin the closing handshake. A connection that we are failing has none, and nobody wants what was
         received before the fault any more.

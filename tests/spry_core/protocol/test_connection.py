@@ -587,3 +587,17 @@ def test_it_knows_until_when_pings_are_answered_whoever_sent_them() -> None:
     assert (conn.answered_until, conn.latency) == (3.0, 1.0)
     conn.receive_data(frame(PONG, b"mine"), 5.0)
     assert (conn.answered_until, conn.latency) == (3.0, 1.0)
+
+
+def test_only_a_websocket_can_be_failed_by_its_owner_and_only_with_a_code() -> None:
+    """RFC 6455 §7.1.7."""
+    error, codeless = (
+        RemoteProtocolError("not text", close_code=code, section="RFC 6455 §7.4.1") for code in (1003, None)
+    )
+    with pytest.raises(LocalProtocolError, match="the stream is no WebSocket"):
+        server().fail(error, 0.0)
+    conn = open_websocket()
+    with pytest.raises(ValueError, match="close code None may not be sent"):
+        conn.fail(codeless, 0.0)
+    conn.fail(error, 0.0)
+    assert fetched(conn) == (b"\x88\x02\x03\xeb", HALF_CLOSE)

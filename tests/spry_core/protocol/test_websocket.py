@@ -373,6 +373,64 @@ def test_a_fault_after_our_close_waits_for_nobody() -> None:
     assert conn.next_deadline() == T0 + 6
 
 
+def refusal() -> RemoteProtocolError:
+    """Make what an owner has against a message that it got."""
+    return RemoteProtocolError("not text", close_code=1003, section="RFC 6455 §7.4.1")
+
+
+def test_its_owner_may_fail_it_for_what_came() -> None:
+    """RFC 6455 §7.1.7: as by a fault that the protocol finds, after what was delivered before is released."""
+    conn, error = server(), refusal()
+    conn.receive_data(frame(TEXT, b"ab") + frame(BINARY, b"c") + frame(TEXT, b"half", fin=False), T0)
+    assert list(conn) == [Message(data="ab"), Message(data=b"c")]
+    conn.fail(error, T0 + 1)
+    conn.receive_data(frame(CONTINUATION, b"not parsed"), T0 + 1)
+    assert (fetched(conn), conn.is_open, conn.close_info) == ((b"", None), True, None)
+    conn.fail(RemoteProtocolError("late", close_code=1009, section="RFC 6455 §7.4.1"), T0 + 1)
+    conn.release(2, T0 + 2)
+    assert fetched(conn) == (b"", None)
+    conn.release(1, T0 + 2)
+    assert fetched(conn) == (close_of_server(1003), HALF_CLOSE)
+    assert error_of(conn) is error
+    assert conn.close_info == CloseInfo(
+        initiator="local",
+        sent=Close(code=1003),
+        cause=error,
+        close_code=1003,
+        duration=2.0,
+        messages_received=2,
+        bytes_received=3,
+    )
+
+
+def test_a_connection_of_which_everything_is_released_fails_at_once() -> None:
+    conn = server()
+    conn.fail(refusal(), T0 + 1)
+    assert fetched(conn) == (close_of_server(1003), HALF_CLOSE)
+
+
+@pytest.mark.parametrize("end", [Close(code=1000), None])
+def test_a_connection_that_is_ending_already_cannot_be_failed(end: Close | None) -> None:
+    conn = server()
+    if end is None:
+        conn.receive_data(close_of_client(1000), T0)
+    else:
+        conn.send(end, T0)
+    fetched(conn)
+    before = conn.close_info
+    conn.fail(refusal(), T0 + 1)
+    assert (fetched(conn)[0], conn.close_info) == (b"", before)
+
+
+@pytest.mark.parametrize("code", [None, 1005, 999])
+def test_only_with_a_close_code_can_a_connection_be_failed(code: int | None) -> None:
+    """RFC 6455 §7.4."""
+    conn = server()
+    with pytest.raises(ValueError, match=f"close code {code} may not be sent"):
+        conn.fail(RemoteProtocolError("no code", close_code=code, section="RFC 6455 §7.4"), T0)
+    assert fetched(conn) == (b"", None)
+
+
 def test_without_a_close_timeout_a_close_frame_waits_for_the_release_alone() -> None:
     conn = failing(close_timeout=None)
     assert conn.next_deadline() is None
