@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+import socket
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -150,6 +152,9 @@ class Running(Protocol):
     @property
     def addresses(self) -> list[tuple[str, int]]: ...
 
+    @property
+    def paths(self) -> list[str]: ...
+
     async def close(
         self,
         code: int = 1001,
@@ -179,13 +184,26 @@ async def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
+    uds: str | None = None,
+    sockets: Sequence[socket.socket] = (),
+    ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     access_log: bool = True,
 ) -> AsyncGenerator[Running]:
     """Serve on the backend that runs, on a free port."""
     serve = spry_trio.serve if trio.lowlevel.in_trio_run() else spry_asyncio.serve
-    async with serve(app, host, port, limits=limits, timeouts=timeouts, access_log=access_log) as server:
+    async with serve(
+        app,
+        host,
+        port,
+        uds=uds,
+        sockets=sockets,
+        ssl_context=ssl_context,
+        limits=limits,
+        timeouts=timeouts,
+        access_log=access_log,
+    ) as server:
         yield server
 
 
