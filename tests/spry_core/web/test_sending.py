@@ -1,23 +1,31 @@
-"""Tests of `spry_core.web.sending`: messages go whole, one by one or in streams, with backpressure."""
+"""Tests of `spry_core.web.sending`: messages go whole, one by one, with backpressure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sockets import Opened, close_frame
+from sockets import UPGRADE, Opened, client_of, close_frame
 from spry_core import (
     BufferFull,
     ConnectionClosed,
     ConnectionLost,
+    Deflate,
     Limits,
     ReadyState,
     SendResult,
     WebSocket,
+    WebSocketBusyError,
 )
-from spry_core.web.sending import Sendable
+from spry_core.protocol import Connection, Message, SentEvent
+from spry_core.testing import MemoryPeer, TestClient
+from spry_core.testing.task import MemoryTask
+from spry_core.web.sending import BytesLike, Sendable
 
 SMALL = Limits(high_water=10, max_unsent=100)
 """Eight bytes of payload make a frame of ten."""
@@ -269,3 +277,274 @@ def test_a_full_buffer_of_a_connection_that_has_ended_is_the_end() -> None:
 
 def test_add_is_the_same_under_its_old_name() -> None:
     assert WebSocket.add is WebSocket.send_nowait
+
+
+# Text, binary, JSON
+
+
+@pytest.mark.parametrize(
+    "data", ["hé", b"h\xc3\xa9", bytearray(b"h\xc3\xa9"), memoryview(b"h\xc3\xa9")], ids=repr
+)
+def test_text_is_str_or_bytes_that_are_its_utf_8(data: str | BytesLike) -> None:
+    """RFC 6455 §5.6."""
+    opened = Opened()
+    opened.driver.run(opened.ws.send_text, data)
+    assert opened.stream.take() == b"\x81\x03h\xc3\xa9"
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\xed\xa0\x80", b"\xc3", b"\xc0\x80"], ids=repr)
+def test_bytes_that_are_no_utf_8_are_no_text(data: bytes) -> None:
+    """RFC 6455 §8.1: the peer would have to fail the connection."""
+    opened = Opened()
+    with pytest.raises(UnicodeDecodeError):
+        opened.driver.run(opened.ws.send_text, data)
+    assert (opened.stream.take(), opened.ws.ready_state) == (b"", ReadyState.OPEN)
+
+
+@pytest.mark.parametrize("data", [b"ab", bytearray(b"ab"), memoryview(b"ab")], ids=repr)
+def test_binary_is_bytes_like(data: BytesLike) -> None:
+    opened = Opened()
+    opened.driver.run(opened.ws.send_bytes, data)
+    assert opened.stream.take() == b"\x82\x02ab"
+
+
+def test_text_is_no_binary_message_and_a_number_is_neither() -> None:
+    opened = Opened()
+    with pytest.raises(TypeError, match="a binary message is bytes, not str"):
+        opened.driver.run(opened.ws.send_bytes, cast("bytes", "text"))
+    with pytest.raises(TypeError, match="a text message is str or bytes of UTF-8, not int"):
+        opened.driver.run(opened.ws.send_text, cast("str", 5))
+    assert opened.stream.take() == b""
+
+
+def test_json_is_a_text_message() -> None:
+    """RFC 8259."""
+    opened = Opened()
+    opened.driver.run(opened.ws.send_json, {"é": [1, None]})
+    assert opened.peer.texts() == ['{"é":[1,null]}']
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1}], ids=repr)
+def test_what_json_cannot_say_is_refused_before_any_effect(value: object) -> None:
+    opened = Opened()
+    with pytest.raises((TypeError, ValueError)):
+        opened.driver.run(opened.ws.send_json, value)
+    assert (opened.stream.take(), opened.ws.ready_state) == (b"", ReadyState.OPEN)
+
+
+# Compression
+
+
+def compressed(threshold: int) -> tuple[WebSocket, TestClient, MemoryPeer]:
+    """Return a WebSocket that compresses messages of `threshold` bytes or more."""
+    sockets = list[WebSocket]()
+    deflate = Deflate(threshold=threshold, server_no_context_takeover=True)
+    client = client_of(lambda ws, request: sockets.append(ws), compression=deflate)
+    stream = client.connect()
+    stream.send(UPGRADE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+    stream.take()
+    return sockets[0], client, stream
+
+
+HELLO = bytes.fromhex("c107f248cdc9c90700")
+"""RFC 7692 §7.2.3.1."""
+
+
+@pytest.mark.parametrize(
+    ("threshold", "compress", "wire"),
+    [
+        (5, None, HELLO),
+        (6, None, b"\x81\x05Hello"),
+        (6, True, HELLO),
+        (0, False, b"\x81\x05Hello"),
+    ],
+)
+def test_a_message_may_be_compressed_or_not_whatever_its_size(
+    threshold: int, compress: bool | None, wire: bytes
+) -> None:
+    """RFC 7692 §6."""
+    ws, client, stream = compressed(threshold)
+    client.driver.run(lambda: ws.send("Hello", compress=compress))
+    assert stream.take() == wire
+    client.driver.run(lambda: ws.send_text(b"Hello", compress=compress))
+    assert stream.take() == wire
+    client.driver.run(lambda: ws.send_bytes(b"Hello", compress=compress))
+    assert stream.take() == bytes([wire[0] + 1]) + wire[1:]
+    assert ws.send_nowait("Hello", compress=compress) is SendResult.OK
+    client.driver.settle()
+    assert stream.take() == wire
+    client.driver.run(lambda: ws.send_json([5555], compress=compress))
+    assert stream.take()[0] == (0xC1 if compress or (compress is None and threshold <= 6) else 0x81)
+
+
+def test_without_an_agreement_nothing_is_compressed() -> None:
+    """RFC 7692 §5."""
+    opened = Opened(compression=True)
+    opened.driver.run(lambda: opened.ws.send("Hello", compress=True))
+    assert opened.stream.take() == b"\x81\x05Hello"
+
+
+# Waiting for room
+
+
+def test_it_is_drained_when_the_unsent_bytes_are_under_the_mark() -> None:
+    opened = stalled()
+    assert opened.driver.run(opened.ws.drained) is None
+    assert opened.ws.add("12345678") is SendResult.OK
+    assert opened.driver.run(opened.ws.drained) is None
+    assert opened.ws.add("") is SendResult.BACKPRESSURE
+    draining = [opened.start(opened.ws.drained) for _ in range(2)]
+    assert [each.is_waiting for each in draining] == [True, True]
+    opened.stream.is_reading = True
+    assert [each.results for each in draining] == [[None], [None]]
+
+
+def test_cancelling_who_waits_for_room_changes_nothing() -> None:
+    opened = stalled()
+    opened.ws.add(bytes(20))
+    opened.start(opened.ws.drained).cancel()
+    waiting = opened.start(opened.ws.drained)
+    opened.stream.is_reading = True
+    assert waiting.results == [None]
+
+
+@pytest.mark.parametrize("how", ["reset", "half_close"])
+def test_who_waits_for_room_when_the_connection_is_lost_gets_an_error(how: str) -> None:
+    opened = stalled()
+    opened.ws.add(bytes(20))
+    draining = opened.start(opened.ws.drained)
+    cast("Callable[[], None]", getattr(opened.stream, how))()
+    assert isinstance(draining.error, ConnectionLost)
+
+
+def test_there_is_no_room_in_a_connection_that_closes() -> None:
+    opened = stalled()
+    opened.ws.add(bytes(20))
+    draining = opened.start(opened.ws.drained)
+    opened.ws.close()
+    with pytest.raises(ConnectionClosed):
+        opened.driver.run(opened.ws.drained)
+    opened.stream.is_reading = True
+    assert type(draining.error) is ConnectionClosed
+
+
+# What goes between messages, and what does not
+
+
+def test_control_frames_go_between_messages_and_into_the_same_bounds() -> None:
+    """RFC 6455 §5.4."""
+    opened = stalled()
+    opened.ws.add(bytes(94))
+    opened.ws.pong()
+    assert opened.ws.buffered_amount == 98
+    opened.ws.pong()
+    with pytest.raises(BufferFull):
+        opened.ws.pong()
+    opened.ws.close()
+    with pytest.raises(ConnectionClosed):
+        opened.ws.pong()
+    opened.stream.is_reading = True
+    assert opened.stream.take()[-8:] == b"\x8a\x00\x8a\x00\x88\x02\x03\xe8"
+
+
+def test_nobody_sends_a_message_while_a_stream_holds_the_right_to() -> None:
+    opened = Opened()
+
+    async def source() -> AsyncGenerator[str]:
+        yield "one"
+        with pytest.raises(WebSocketBusyError, match="a stream is being sent on this WebSocket"):
+            await opened.ws.send("between")
+        with pytest.raises(WebSocketBusyError, match="a stream is being sent on this WebSocket"):
+            opened.ws.send_nowait("between")
+        await opened.ws.drained()
+        yield "two"
+
+    assert opened.driver.run(lambda: opened.ws.add_stream(source())) == 2
+    assert opened.peer.texts() == ["one", "two"]
+
+
+# Many senders
+
+
+@dataclass(frozen=True)
+class Start:
+    """Another task begins to send messages of this size."""
+
+    count: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """One of the tasks is cancelled."""
+
+    which: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """The peer reads on, or stops."""
+
+    is_reading: bool
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Everybody runs until nobody can."""
+
+
+steps = st.lists(
+    st.builds(Start, count=st.integers(1, 40), size=st.integers(0, 30_000))
+    | st.builds(Cancel, which=st.integers(0, 5))
+    | st.builds(Read, is_reading=st.booleans())
+    | st.builds(Settle),
+    min_size=1,
+    max_size=15,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=steps)
+def test_what_the_peer_reads_are_the_whole_messages_that_reached_the_connection_in_that_order(
+    program: list[Start | Cancel | Read | Settle],
+) -> None:
+    """Whoever is cancelled, and whenever: a message went out whole, or not at all."""
+    opened = Opened(limits=Limits(high_water=1000))
+    accepted, returned, tasks = list[str](), list[str](), list[MemoryTask]()
+    really_send = Connection.send
+
+    def note_and_send(connection: Connection, event: SentEvent, now: float) -> None:
+        really_send(connection, event, now)
+        assert isinstance(event, Message)
+        accepted.append(str(event.data))
+
+    async def send(name: int, count: int, size: int) -> None:
+        for n in range(count):
+            text = f"{name}.{n}." + "x" * size
+            await opened.ws.send(text)
+            returned.append(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "send", note_and_send)
+        for step in program:
+            match step:
+                case Start():
+                    tasks.append(opened.driver.start(send, len(tasks), step.count, step.size))
+                case Cancel() if tasks:
+                    tasks[step.which % len(tasks)].cancel()
+                case Cancel():
+                    pass
+                case Read():
+                    opened.stream.is_reading = step.is_reading
+                case Settle():
+                    opened.driver.settle()
+        opened.stream.is_reading = True
+        opened.driver.settle()
+    assert opened.peer.texts() == accepted
+    for name in range(len(tasks)):
+        mine, done = (
+            [text for text in texts if text.startswith(f"{name}.")] for texts in (accepted, returned)
+        )
+        assert [text.split(".")[1] for text in mine] == [str(n) for n in range(len(mine))]
+        assert done == mine[: len(done)]
+        assert len(mine) - len(done) <= 1  # the one that was waiting for room when it was cancelled
