@@ -11,6 +11,7 @@ import wsproto
 import wsproto.events as wsproto_events
 from hypothesis import strategies as st
 from wsproto.connection import ConnectionState
+from wsproto.extensions import Extension
 
 from spry_core.protocol import (
     ABORT,
@@ -196,7 +197,9 @@ class HttpPeer:
 class WebSocketPeer:
     """WebSocket by wsproto. It accepts, answers Ping and Close, and as a server sends each message back."""
 
-    def __init__(self, role: Role, subprotocols: Sequence[str] = ()) -> None:
+    def __init__(
+        self, role: Role, subprotocols: Sequence[str] = (), extensions: Sequence[Extension] = ()
+    ) -> None:
         kind = wsproto.ConnectionType.CLIENT if role == "client" else wsproto.ConnectionType.SERVER
         self.role = role
         self.wsproto = wsproto.WSConnection(kind)
@@ -204,8 +207,13 @@ class WebSocketPeer:
         self.is_over = False
         self._out: list[bytes | StreamEnd] = []
         self._message: list[str] | list[bytearray] = []
+        self._extensions = list(extensions)
         if role == "client":
-            self.send(wsproto_events.Request(host="a", target="/", subprotocols=list(subprotocols)))
+            self.send(
+                wsproto_events.Request(
+                    host="a", target="/", subprotocols=list(subprotocols), extensions=self._extensions
+                )
+            )
 
     def send(self, *events: wsproto_events.Event) -> None:
         """Say this."""
@@ -240,7 +248,7 @@ class WebSocketPeer:
         self.heard.append(event)
         match event:
             case wsproto_events.Request():
-                self.send(wsproto_events.AcceptConnection())
+                self.send(wsproto_events.AcceptConnection(extensions=self._extensions))
             case wsproto_events.Ping():
                 self.send(event.response())
             case wsproto_events.CloseConnection():

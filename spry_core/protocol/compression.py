@@ -168,8 +168,8 @@ class Decompressor:
         """Take payload data of a compressed message; return what they inflate to, at most `max_length` bytes.
 
         What finds no room waits, compressed, for the next call; all of it does if `max_length` is 0 or less. The
-        message is over when `ends_message` was said, with its last data, and `has_more` is False; only then may
-        data of another one come.
+        message is over when `ends_message` was said, with its last data and perhaps again, and `has_more` is
+        False; only then may data of another one come.
 
         Raises:
             RemoteProtocolError: The data are not DEFLATE, or do not end where a message can: Close 1007.
@@ -177,7 +177,7 @@ class Decompressor:
         RFC 7692 §7.2.2.
         """
         self._held += data
-        if ends_message:
+        if ends_message and not self._is_ending:
             self._held += _TAIL
             self._is_ending = True
         self._has_more = True

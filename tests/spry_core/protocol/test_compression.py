@@ -237,6 +237,15 @@ def test_what_has_no_room_waits() -> None:
     assert steps == [(b"", True), (b"He", True), (b"", True), (b"", True), (b"ll", True), (b"o", False)]
 
 
+def test_the_end_of_a_message_may_be_said_again_while_it_waits() -> None:
+    decompressor = reader()
+    pieces = [decompressor.decompress(HELLO, 2, ends_message=True)]
+    while decompressor.has_more:
+        pieces.append(decompressor.decompress(b"", 2, ends_message=True))
+    assert pieces == [b"He", b"ll", b"o"]
+    assert read(decompressor, [HELLO_AGAIN]) == b"Hello"
+
+
 def test_room_that_is_exactly_enough_leaves_a_question() -> None:
     """zlib may hold back what has no room, and says so by nothing."""
     decompressor = reader()
