@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the demo, the tests or the checks of a fresh clone: `python3 dev.py demo`, `test` or `check`.
+"""Work on a clone: `python3 dev.py demo`, `test`, `check` or `conformance`.
 
 Needs nothing but Python 3.11. It makes a virtual environment of its own in `.venv`, installs what the command
 asks for, and does so again only when `pyproject.toml`, the Python version or the place of the clone changed
@@ -38,10 +38,10 @@ PACKAGES = ("spry_core", "spry_asyncio", "spry_trio", "spry_cli")
 
 EXTRAS = {
     "demo": frozenset({"trio", "fast"}),
-    "test": frozenset({"trio", "fast", "test"}),
-    "check": frozenset(
-        {"trio", "fast", "test", "check"}
-    ),  # the tests are type-checked, with what they import
+    "test": frozenset({"trio", "fast", "test", "conformance"}),
+    # What is type-checked, is so with what it imports.
+    "check": frozenset({"trio", "fast", "test", "conformance", "check"}),
+    "conformance": frozenset({"trio", "fast", "conformance"}),
 }
 """The extras of pyproject.toml that a command needs."""
 
@@ -300,7 +300,7 @@ def check() -> int:
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Return what the command line says, and what of it is for pytest."""
+    """Return what the command line says, and what of it is for the program that a command becomes."""
     parser = argparse.ArgumentParser(
         prog="dev.py", allow_abbrev=False, description="Work on a clone of Spry."
     )
@@ -314,14 +314,17 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "test", help="run the tests; what follows is for pytest", add_help=False, allow_abbrev=False
     )
     commands.add_parser("check", help="run the linters and type checkers", allow_abbrev=False)
-    if arguments[:1] == ["test"]:
-        return parser.parse_args(["test"]), list(arguments[1:])
+    commands.add_parser(
+        "conformance", help="run the cases of the Autobahn test suite", add_help=False, allow_abbrev=False
+    )
+    if arguments[:1] in (["test"], ["conformance"]):
+        return parser.parse_args(arguments[:1]), list(arguments[1:])
     return parser.parse_args(arguments), []
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code (2: it could not be prepared)."""
-    options, for_pytest = parse(arguments)
+    options, behind = parse(arguments)
     try:
         prepare(options.command)
     except CannotPrepare as error:
@@ -333,7 +336,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.command == "demo":
         demo(options.backend, options.host, options.port)
     if options.command == "test":
-        test(for_pytest)
+        test(behind)
+    if options.command == "conformance":
+        become(["-m", "conformance", *behind])
     return check()
 
 

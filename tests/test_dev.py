@@ -45,9 +45,10 @@ def test_an_environment_is_touched_only_when_it_must_be(found: dev.Stamp | None,
 
 def test_only_the_checks_need_node_and_only_where_it_is_missing() -> None:
     assert dev.wanted_extras("demo", has_node=False) == {"trio", "fast"}
-    assert dev.wanted_extras("test", has_node=False) == {"trio", "fast", "test"}
-    assert dev.wanted_extras("check", has_node=True) == {"trio", "fast", "test", "check"}
-    assert dev.wanted_extras("check", has_node=False) == {"trio", "fast", "test", "check", "node"}
+    test = {"trio", "fast", "test", "conformance"}
+    assert dev.wanted_extras("test", has_node=False) == test
+    assert dev.wanted_extras("check", has_node=True) == {*test, "check"}
+    assert dev.wanted_extras("check", has_node=False) == {*test, "check", "node"}
 
 
 def test_the_environment_is_not_led_to_another_installation() -> None:
@@ -182,7 +183,7 @@ def test_more_extras_join_those_that_are_there(workshop: Workshop) -> None:
     workshop.steps.clear()
     workshop.stamp_while_running.clear()
     dev.prepare("test")
-    assert workshop.steps == [pip_install("fast,test,trio")]
+    assert workshop.steps == [pip_install("conformance,fast,test,trio")]
     assert workshop.stamp_while_running == [False]
 
 

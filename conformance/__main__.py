@@ -1,0 +1,68 @@
+"""`python -m conformance`: run the cases, print the verdicts, and write the page when all cases were run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from importlib.metadata import version
+from typing import Final
+
+from kosoku._kosoku import CaseResult
+
+from conformance import client, server
+from conformance.report import page, summary, verdict
+
+PAGE: Final = server.ROOT / "docs/reference/conformance.md"
+SLICES: Final = (
+    *("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"),
+    *(f"12.{number}.*" for number in range(1, 6)),
+    *(f"13.{number}.*" for number in range(1, 8)),
+)
+"""The suite in parts that take a minute or two each."""
+
+
+def main() -> int:
+    """Run what the arguments say; 1 if a case went wrong."""
+    parser = argparse.ArgumentParser(prog="conformance", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--subject", action="append", choices=(*server.SUBJECTS, "client"), help="(repeatable; default: each)"
+    )
+    parser.add_argument(
+        "--cases", action="append", metavar="GLOB", help="such as '12.1.*' (repeatable; default: all)"
+    )
+    parser.add_argument(
+        "--concurrency", type=int, default=2, help="cases at a time against a server (%(default)s)"
+    )
+    arguments = parser.parse_args()
+    results: dict[str, list[CaseResult]] = {}
+    for subject in arguments.subject or (*server.SUBJECTS, "client"):
+        results[subject] = run(subject, arguments.cases or SLICES, arguments.concurrency)
+    if arguments.cases is None and arguments.subject is None:
+        PAGE.write_text(page(results, version("kosoku")), encoding="utf-8")
+    wrong = sum(not is_in_order(case) for cases in results.values() for case in cases)
+    print(f"{wrong} cases went wrong" if wrong else "every case is in order")
+    return 1 if wrong else 0
+
+
+def run(subject: str, slices: tuple[str, ...] | list[str], concurrency: int) -> list[CaseResult]:
+    """Run the slices one after the other, with a line for each."""
+    results: list[CaseResult] = []
+    for each in slices:
+        start = time.monotonic()
+        part = client.run([each]) if subject == "client" else server.run(subject, [each], concurrency)
+        print(f"{subject:<8} {each:<7} {summary(part)} ({time.monotonic() - start:.0f} s)", flush=True)
+        for case in part:
+            if not is_in_order(case):
+                print(f"    {case.case_id} {verdict(case)}: {case.result} {case.result_close}", flush=True)
+        results += part
+    return results
+
+
+def is_in_order(result: CaseResult) -> bool:
+    """Tell whether a case ended as it should, in the strict sense."""
+    return verdict(result) in ("OK", "INFORMATIONAL")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

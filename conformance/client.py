@@ -1,0 +1,132 @@
+"""The cases against the core's client role: a bare `Connection` on a blocking socket, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kosoku import FailureError, FuzzingServer, run_fuzzingserver
+from kosoku._kosoku import CaseResult
+
+from conformance.echo import LARGEST
+from spry_core.protocol import (
+    BodyEnd,
+    Connection,
+    Deflate,
+    Limits,
+    Message,
+    StreamEnd,
+    Timeouts,
+    deflate,
+    handshake,
+)
+
+AGENT: Final = "spry"
+COMPRESSION: Final = Deflate(threshold=0)
+LIMITS: Final = Limits(max_message_size=LARGEST, max_fragments=LARGEST)
+TIMEOUTS: Final = Timeouts(ping_interval=None)
+READ_SIZE: Final = 64 * 1024
+
+
+def run(cases: Sequence[str]) -> list[CaseResult]:
+    """Run the cases (globs) as their client; return their results in the order of the cases."""
+    return asyncio.run(drive(cases))
+
+
+async def drive(cases: Sequence[str]) -> list[CaseResult]:
+    """Let the suite serve, and visit it in a thread."""
+    async with run_fuzzingserver(cases, port=0) as server:
+        await asyncio.to_thread(visit, server.address, server.port)
+        finished = await results_of(server)
+    return finished  # noqa: RET504 - for the checkers the block may swallow an exception, and then nothing was returned
+
+
+async def results_of(server: FuzzingServer) -> list[CaseResult]:
+    """Return the results, whatever they are."""
+    try:
+        return await server.get_result()
+    except FailureError as failure:
+        return failure.results
+
+
+def visit(host: str, port: int) -> None:
+    """Ask for the number of cases, echo through each of them, and have the suite end its run."""
+    counts: list[str | bytes] = []
+    converse(host, port, "/getCaseCount", lambda connection, message: counts.append(message))
+    for number in range(1, int(counts[0]) + 1):
+        converse(host, port, f"/runCase?case={number}&agent={AGENT}", echo)
+    converse(host, port, f"/updateReports?agent={AGENT}", lambda connection, message: None)
+
+
+def echo(connection: Connection, message: str | bytes) -> None:
+    """Send a message back, unless the connection is closing."""
+    if connection.is_open:
+        connection.send(Message(data=message), time.monotonic())
+
+
+def converse(host: str, port: int, target: str, receive: Callable[[Connection, str | bytes], None]) -> None:
+    """Open one WebSocket and hand each message to `receive`, until the stream has ended."""
+    connection = opened(f"{host}:{port}", target)
+    with socket.create_connection((host, port)) as stream:
+        while not connection.closed:
+            write(connection, stream)
+            if not connection.closed:
+                read(connection, stream)
+            for event in connection:
+                if isinstance(event, Message):
+                    receive(connection, event.data)
+                    connection.release(size_of(event.data), time.monotonic())
+
+
+def opened(host: str, target: str) -> Connection:
+    """Begin a connection with the opening handshake of a client that offers compression."""
+    now = time.monotonic()
+    connection = Connection("client", now=now, random=secrets.token_bytes, limits=LIMITS, timeouts=TIMEOUTS)
+    connection.configure(limits=LIMITS, timeouts=TIMEOUTS, deflate=COMPRESSION)
+    offer = deflate.offer(COMPRESSION)
+    head = handshake.request(host=host, target=target, random=secrets.token_bytes, extensions=(offer,))
+    connection.send(head, now)
+    connection.send(BodyEnd(), now)
+    return connection
+
+
+def size_of(message: str | bytes) -> int:
+    """Return the bytes of a message on the wire."""
+    return len(message.encode()) if isinstance(message, str) else len(message)
+
+
+def write(connection: Connection, stream: socket.socket) -> None:
+    """Write all that there is, and end the stream as the connection says."""
+    for item in connection.data_to_send():
+        try:
+            if isinstance(item, bytes):
+                stream.sendall(item)
+                connection.bytes_written(len(item), time.monotonic())
+            elif item is StreamEnd.HALF_CLOSE:
+                stream.shutdown(socket.SHUT_WR)
+            else:
+                connection.connection_lost(None, time.monotonic())
+        except OSError as error:
+            connection.connection_lost(error, time.monotonic())
+
+
+def read(connection: Connection, stream: socket.socket) -> None:
+    """Wait for bytes, or for the next deadline."""
+    deadline = connection.next_deadline()
+    stream.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+    try:
+        data = stream.recv(READ_SIZE)
+    except TimeoutError:
+        connection.handle_deadline(time.monotonic())
+        return
+    except OSError as error:
+        connection.connection_lost(error, time.monotonic())
+        return
+    if data:
+        connection.receive_data(data, time.monotonic())
+    else:
+        connection.receive_eof(time.monotonic())

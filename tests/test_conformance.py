@@ -1,0 +1,46 @@
+"""The cases of the Autobahn test suite that take seconds; `python3 dev.py conformance` runs all of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from conformance import client, server
+from conformance.report import page, verdict
+
+QUICK: Final = (
+    "1.*",
+    "2.*",
+    "3.*",
+    "4.*",
+    "5.*",
+    "6.*",
+    "7.*",
+    "10.*",
+    "12.1.1",
+    "12.2.4",
+    "13.3.1",
+    "13.7.3",
+)
+COUNT: Final = 251
+
+# The suite's own cases leave their test data to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <_io:pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.mark.parametrize("subject", [*server.SUBJECTS, "client"])
+def test_the_quick_cases_are_in_order(subject: str) -> None:
+    """RFC 6455 §5 to §8, RFC 7692 §7: every case ends exactly as it should, in the strict sense."""
+    results = client.run(QUICK) if subject == "client" else server.run(subject, QUICK, 4)
+    wrong = {each.case_id: verdict(each) for each in results if verdict(each) not in ("OK", "INFORMATIONAL")}
+    assert (len(results), wrong) == (COUNT, {})
+    assert [each.case_id for each in results if verdict(each) == "INFORMATIONAL"] == [
+        "7.1.6",
+        "7.13.1",
+        "7.13.2",
+    ]
+    assert f"| 2 | pings and pongs | {11} OK |" in page({subject: results}, "1.0")
