@@ -64,7 +64,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("options",),
         ("request", "receiving", "streaming"),
         ("sending",),
-        ("linked", "scope", "subscription"),
+        ("incoming", "linked", "scope", "subscription"),
         ("body", "failure"),
         ("exceptions",),
         ("exchange", "response"),

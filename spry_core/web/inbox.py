@@ -203,19 +203,24 @@ class Inbox:
             del self._items[0]
             self._unreleased = _size(first)
             return first
-        message = self.join(first)
-        if message is not None:
-            del self._items[0]
-        return message
-
-    def join(self, arrival: Arrival) -> str | bytes | None:
-        """Put together what has come of an arrival; return it when that is all."""
-        while sizes := arrival.join():
-            self._release(sizes)  # more may come by this
-        if not arrival.is_complete:
+        if not self.join(first):
             return None
-        self.finish(arrival)
-        return arrival.take_joined()
+        del self._items[0]
+        return first.take_joined()
+
+    def join(self, arrival: Arrival) -> bool:
+        """Put together what has come of an arrival; tell whether that is all.
+
+        What came in pieces is released by this, all but its end: else a message bigger than the account could not come.
+        """
+        while sizes := arrival.join():
+            if arrival.has_end:
+                self._release(sizes)  # more may come by this
+            else:
+                self._unreleased = sum(sizes)
+        if arrival.is_complete:
+            self.finish(arrival)
+        return arrival.is_complete
 
     def begin(self) -> Arrival | None:
         """Take the oldest message, as far as it has come, to read it piece by piece."""

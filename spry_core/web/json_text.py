@@ -1,10 +1,10 @@
-"""JSON as text, in the same way for responses and for messages."""
+"""JSON as text, in the same way for HTTP and for messages."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -19,3 +19,17 @@ def to_json(value: object) -> str:
         return text
     # No UTF-8 has half a pair, but an escape can say it (RFC 8259 §8.2).
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+# Any: the types are those of the peer's JSON.
+def from_json(text: str) -> Any:  # noqa: ANN401
+    """Return the value that a text is in JSON (RFC 8259); raises `ValueError` for what is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("JSON of too many levels") from None
+
+
+def _refuse_constant(name: str) -> object:
+    """Refuse NaN and the infinities, which Python's reader would take (RFC 8259 §6)."""
+    raise ValueError(f"{name} is not JSON")

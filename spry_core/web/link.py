@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from spry_core.closing import (
     Close,
@@ -171,6 +171,23 @@ class Link:
         self.inbox.close()
         self._host.touch()
 
+    async def refuse(self, error: RemoteProtocolError) -> NoReturn:
+        """Fail the connection for what its peer has sent (RFC 6455 §7.1.7); what is not yet read is dropped.
+
+        Raises the `ProtocolFailure` of that when the end is settled, or what the end is if it was near already.
+        """
+        self.connection.fail(error, self.driver.now())
+        self.inbox.close()  # so nothing that is still to be answered holds back the Close frame
+        self._host.touch()
+        await self.wait_until_settled()
+        raise self.closed_error()
+
+    async def wait_until_settled(self) -> CloseInfo:
+        """Wait until the end is settled, whatever it is."""
+        while (info := self.info) is None:
+            await self.settling.wait()
+        return info
+
     def abort(self) -> None:
         """Cut the stream."""
         self.connection.abort(self.driver.now())
@@ -199,7 +216,7 @@ class Link:
 
     def take_pong(self, payload: bytes, now: float) -> None:
         """A Pong has come."""
-        self.pings.take_pong(payload, now)
+        self.pings.take_pong(payload, now, self.connection.answered_until)
 
     def look(self) -> None:
         """Something else has changed: room to write, or the end."""

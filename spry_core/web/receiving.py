@@ -1,4 +1,4 @@
-"""Receiving on a WebSocket: messages one by one, in a loop, or through callbacks.
+"""Receiving on a WebSocket: messages one by one, in a loop, piece by piece, or through callbacks.
 
 It is written once, over what the driver lends: every wait looks at the state again in a loop, and a message is taken after the
 last wait. So a cancelled `receive` has lost nothing.
@@ -7,14 +7,24 @@ last wait. So a cancelled `receive` has lost nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any, Literal, NoReturn
 
-from spry_core.closing import ConnectionClosed
+from spry_core.closing import CloseInfo, ConnectionClosed
+from spry_core.errors import RemoteProtocolError, WebSocketStateError
+from spry_core.web.incoming import Incoming
+from spry_core.web.json_text import from_json
+from spry_core.web.link import Link
 from spry_core.web.linked import Linked
 from spry_core.web.subscription import OnDone, OnError, OnMessage, Subscription
 
 
 class Receiving(Linked):
-    """The receiving half of `WebSocket`."""
+    """The receiving half of `WebSocket`.
+
+    Messages have one consumer at a time. `listen` is one until its subscription ends, and `discard_incoming` until it returns.
+    `receive` and its kin and the two loops are one only while they wait: between two waits nobody can tell one task from
+    another, nor a loop that was left from one that is slow, and whoever asks next gets the next message.
+    """
 
     async def receive(self) -> str | bytes:
         """Return the next message: `str` for text, `bytes` for binary (RFC 6455 §5.6).
@@ -25,8 +35,9 @@ class Receiving(Linked):
             ConnectionClosed: No message is left and none can come; `ConnectionLost`, `KeepaliveTimeout` or
                 `ProtocolFailure` if the connection did not end well.
             WebSocketBusyError: Somebody else is receiving.
+            WebSocketStateError: Messages of this route may be of any size (`max_message_size=None`): use `incoming`.
         """
-        link = self._link
+        link = self._bounded("receive")
         inbox = link.inbox
         with inbox.consuming("receive"):
             inbox.come_back()
@@ -37,6 +48,39 @@ class Receiving(Linked):
                 await inbox.mail.wait()
                 self._checkpoints.waited()
             return message
+
+    async def receive_text(self) -> str:
+        """Return the next message, which must be text.
+
+        A binary one fails the connection with 1003 (RFC 6455 §7.4.1). Cancelling it loses no message.
+
+        Raises what `receive` raises; `ProtocolFailure` for a binary message, with the fault as its ``__cause__``.
+        """
+        message = await self.receive()
+        if not isinstance(message, str):
+            await self._refuse("text")
+        return message
+
+    async def receive_bytes(self) -> bytes:
+        """Return the next message, which must be binary.
+
+        A text fails the connection with 1003 (RFC 6455 §7.4.1). Cancelling it loses no message.
+
+        Raises what `receive` raises; `ProtocolFailure` for a text, with the fault as its ``__cause__``.
+        """
+        message = await self.receive()
+        if not isinstance(message, bytes):
+            await self._refuse("binary")
+        return message
+
+    # Any: the types are those of the peer's JSON.
+    async def receive_json(self) -> Any:  # noqa: ANN401
+        """Return the value that the next message is in JSON; it must be text (RFC 8259).
+
+        Raises what `receive_text` raises, and `ValueError` for what is no JSON: the message is taken then and the
+        connection stays open.
+        """
+        return from_json(await self.receive_text())
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over the messages.
@@ -55,6 +99,35 @@ class Receiving(Linked):
                 raise StopAsyncIteration from None
             raise
 
+    def incoming(self) -> Incoming:
+        """Iterate over the messages as they begin, to take each piece by piece, or as a whole of bounded size.
+
+        ``async for message in ws.incoming()`` gives `IncomingText` or `IncomingBinary`, which ``message.kind`` tells apart;
+        ``async for piece in message`` gives what has come, ``await message.read()`` joins it. A piece is consumed when the
+        next one is asked for, so a peer sends no further than `Limits.max_queue_size` ahead, however big its frames are.
+
+        What is left of a message is dropped when the next one is asked for, or when somebody receives otherwise; messages come
+        whole again then. Ends as a loop over the WebSocket itself does.
+        """
+        return Incoming(self._link, self._checkpoints)
+
+    async def discard_incoming(self) -> CloseInfo:
+        """Throw away what comes until the end of the connection is settled, and return how it ended.
+
+        It does not raise for how that was. For handlers that only send: the peer's Close is seen in any case, but messages
+        that nobody takes would stop the reading. Cancelled, it leaves what comes later to others.
+
+        Raises:
+            WebSocketBusyError: Somebody else is receiving.
+        """
+        link = self._link
+        try:
+            with link.inbox.discarding("discard_incoming"):
+                await self._checkpoints.pass_one()
+                return await link.wait_until_settled()
+        finally:
+            link.leave_alone()
+
     def listen(
         self, on_message: OnMessage, on_error: OnError | None = None, on_done: OnDone | None = None
     ) -> Subscription:
@@ -71,5 +144,20 @@ class Receiving(Linked):
         Raises:
             ConnectionClosed: The connection is over, and its handler too.
             WebSocketBusyError: Somebody else is receiving.
+            WebSocketStateError: Messages of this route may be of any size (`max_message_size=None`): use `incoming`.
         """
-        return Subscription(self._link, on_message, on_error, on_done)
+        return Subscription(self._bounded("listen"), on_message, on_error, on_done)
+
+    def _bounded(self, what: str) -> Link:
+        link = self._link
+        if link.inbox.is_boundless:
+            raise WebSocketStateError(
+                f"{what}: messages of this route may be of any size (max_message_size=None), so take them by `incoming`"
+            )
+        return link
+
+    async def _refuse(self, wanted: Literal["text", "binary"]) -> NoReturn:
+        error = RemoteProtocolError(
+            f"a message that is not {wanted}", close_code=1003, section="RFC 6455 §7.4.1"
+        )
+        await self._link.refuse(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +11,7 @@ from spry_core.web.body import RequestBody, too_large
 from spry_core.web.cookies import parse_cookies
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import Exchange
+from spry_core.web.json_text import from_json
 from spry_core.web.response import Response
 from spry_core.web.target import Target, parse_target
 from spry_core.web.urlencoded import count_pairs, parse_pairs
@@ -220,8 +220,8 @@ class Request:
         """
         content = await self.read(max_size)
         try:
-            return json.loads(content.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            return from_json(content.decode())
+        except ValueError:
             raise Abort(400, "the content is not JSON") from None
 
     async def form(self, max_size: int | None = None, max_fields: int = 1000) -> MultiMapping:
@@ -253,11 +253,6 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
-
-
-def _refuse_constant(name: str) -> object:
-    """Refuse NaN and the infinities, which Python's reader would take (RFC 8259 §6)."""
-    raise ValueError(name)
 
 
 HttpHandler: TypeAlias = Callable[[Request], object]

@@ -295,9 +295,18 @@ def test_joining_goes_on_where_it_was_left() -> None:
     kept = Kept()
     kept.pieces(b"a", ends=False)
     arrival = kept.begin()
-    assert (kept.inbox.join(arrival), arrival.joined_size) == (None, 1)
+    assert (kept.inbox.join(arrival), arrival.joined_size) == (False, 1)
     kept.pieces(b"bc", begins=False)
-    assert (kept.inbox.join(arrival), arrival.is_over) == (b"abc", True)
+    assert (kept.inbox.join(arrival), arrival.is_over, arrival.take_joined()) == (True, True, b"abc")
+
+
+def test_a_message_that_came_whole_is_still_its_consumers_when_it_is_joined() -> None:
+    kept = Kept()
+    kept.inbox.deliver("whole")
+    arrival = kept.begin()
+    assert (kept.inbox.join(arrival), arrival.take_joined(), kept.paid()) == (True, "whole", [])
+    kept.inbox.come_back()
+    assert kept.paid() == [5]
 
 
 # Messages come in pieces for those who want them so
