@@ -53,6 +53,10 @@ class World(ABC):
         self.notes.append(what)
         self.changed()
 
+    def note_message(self, message: str | bytes) -> None:
+        """Note a message, as a callback of `listen`."""
+        self.note(message if isinstance(message, str) else repr(message))
+
     def changed(self) -> None:  # noqa: B027 - not every world has to be told
         """Something has changed that a test may wait for."""
 
