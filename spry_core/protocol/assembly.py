@@ -125,10 +125,6 @@ class Assembly:
             yield from self._keep(part.data)
             yield from self._finish()
 
-    def go_on(self) -> Iterator[Assembled]:
-        """Inflate what waits, as far as there is room now."""
-        yield from self._inflate(b"")
-
     def _start(self, part: FramePart) -> Iterator[Assembled]:
         self._opcode = part.opcode
         self._decoder = getincrementaldecoder("utf-8")() if part.opcode is Opcode.TEXT else None
@@ -142,11 +138,15 @@ class Assembly:
         return "text" if self._opcode is Opcode.TEXT else "binary"
 
     def _inflate(self, data: bytes) -> Iterator[Assembled]:
-        """Take compressed bytes; none is left when there was room for all that they give."""
+        """Take compressed bytes, and inflate them as far as there is room."""
+        assert self._decompressor is not None
+        self._decompressor.decompress(data, 0, ends_message=self._has_all)
+        yield from self.go_on()
+
+    def go_on(self) -> Iterator[Assembled]:
+        """Inflate what waits, as far as there is room now."""
         decompressor = self._decompressor
         assert decompressor is not None
-        inflated = decompressor.decompress(data, self._room, ends_message=self._has_all)
-        yield from self._keep_inflated(inflated)
         while decompressor.has_more and self._room:
             yield from self._keep_inflated(decompressor.decompress(b"", self._room))
         if not decompressor.has_more:

@@ -43,7 +43,7 @@ class DataFrameWriter:
                 self._start(event)
             case MessageData():
                 self._send_fragment(event.data, False, now)
-            case MessageEnd():
+            case _:
                 assert self._kind is not None
                 self._send_fragment("" if self._kind == "text" else b"", True, now)
                 self._kind = None
