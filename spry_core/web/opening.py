@@ -39,7 +39,7 @@ class Opening:
     """One opening handshake that waits for its answer."""
 
     def __init__(self, request: Request, options: WebSocketOptions) -> None:
-        self.request = request
+        self.request: Request = request
         self.opened: Opened | None = None
         """What it came to, as soon as the 101 is on its way."""
         self.is_denied: bool = False

@@ -18,8 +18,8 @@ class PingInFlight:
     __slots__ = ("payload", "round_trip_time", "sent")
 
     def __init__(self, payload: bytes, sent: float) -> None:
-        self.payload = payload
-        self.sent = sent
+        self.payload: bytes = payload
+        self.sent: float = sent
         self.round_trip_time: float | None = None
         """Seconds from the Ping to the Pong that answered it; None until then."""
 
