@@ -215,12 +215,21 @@ class TestClient:
 
     # -------------------------------------------------------------------------------------------------- WebSocket
 
-    def ws(self, target: str, *, subprotocols: Iterable[str] = (), headers: Pairs = ()) -> ClientWebSocket:
+    def ws(
+        self,
+        target: str,
+        *,
+        subprotocols: Iterable[str] = (),
+        extensions: Iterable[str] = (),
+        headers: Pairs = (),
+    ) -> ClientWebSocket:
         """Open a WebSocket and return it, open.
 
         Args:
             target: Path and query, as in `request`.
             subprotocols: What to offer, the preferred one first (RFC 6455 §1.9).
+            extensions: What to offer, the preferred one first: ``"permessage-deflate"``, perhaps with parameters, and
+                messages are compressed if the route agrees (RFC 7692 §7).
             headers: Further fields of the opening handshake, such as Origin.
 
         Raises:
@@ -236,6 +245,7 @@ class TestClient:
             target=target,
             random=self._random.randbytes,
             subprotocols=tuple(subprotocols),
+            extensions=tuple(extensions),
             headers=MutableHeaders(headers).raw(),
         )
         conversation.send(head)

@@ -9,7 +9,19 @@ from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
-from spry_core import Abort, Application, Limits, Next, Outcome, Request, Response, Timeouts, WebSocket, sleep
+from spry_core import (
+    Abort,
+    Application,
+    Deflate,
+    Limits,
+    Next,
+    Outcome,
+    Request,
+    Response,
+    Timeouts,
+    WebSocket,
+    sleep,
+)
 from spry_core.closing import ConnectionLost
 from spry_core.errors import HandshakeRejected
 from spry_core.tasks import event, timeout
@@ -311,6 +323,25 @@ def test_an_opening_handshake_offers_subprotocols_and_fields() -> None:
     assert (ws.protocol, ws.extensions) == ("chat.v2", ())
     assert ws.headers["sec-websocket-protocol"] == "chat.v2"
     ws.close()
+
+
+def test_an_opening_handshake_offers_compression() -> None:
+    """RFC 7692 §7: the messages are then compressed both ways."""
+    compressing = Application()
+
+    @compressing.ws("/echo", compression=Deflate(server_max_window_bits=10, threshold=0))
+    async def echo(ws: WebSocket, request: Request) -> None:
+        async for message in ws:
+            await ws.send(message)
+
+    client = TestClient(compressing)
+    with client.ws("/echo", extensions=["x-unknown", "permessage-deflate; client_max_window_bits"]) as ws:
+        assert ws.extensions == ("permessage-deflate; server_max_window_bits=10; client_max_window_bits=12",)
+        assert ws.headers["sec-websocket-extensions"] == ws.extensions[0]
+        ws.send("Hello" * 100)
+        assert ws.receive() == "Hello" * 100
+    with client.ws("/echo") as ws:
+        assert ws.extensions == ()
 
 
 @pytest.mark.parametrize(
