@@ -31,9 +31,8 @@ def test_the_ranges_are_those_that_are_judged() -> None:
     make = cast("Callable[..., Deflate]", Deflate)
     ranges = {name.strip("`"): text for name, _, _, text, _ in settings_rows() if text != "True, False"}
     for name, text in ranges.items():
-        least, _, most = text.partition(" to ")
-        ends = [int(least)] if text.endswith(" and more") or not most else [int(least), int(most)]
-        for end, beyond in zip(ends, (-1, 1), strict=False):
+        # The least value and the most, which "0 and more" has not.
+        for end, beyond in zip(map(int, re.findall(r"\d+", text)), (-1, 1), strict=False):
             assert getattr(make(**{name: end}), name) == end
             with pytest.raises(ValueError, match=rf"^Deflate\.{name} is"):
                 make(**{name: end + beyond})
