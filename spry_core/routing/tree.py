@@ -149,6 +149,10 @@ class Router(Generic[H]):
         for (method, shape), route in added.items():
             self._leaf_at(shape)[method] = route
 
+    def registered(self, method: str, pattern: Pattern) -> Route[H] | None:
+        """Return the route that one of this method and pattern would conflict with, or None."""
+        return self._routes.get((method, self._shape(pattern)))
+
     def match(self, method: str, path: str) -> Answer[H]:
         """Find the route that answers a request.
 

@@ -16,10 +16,10 @@ async def answer(exchange: HttpExchange, response: Response) -> None:
 
     If the peer has left, the rest is dropped; a stream is closed in any case. A stream that fails, or that
     gives more or less than its Content-Length, aborts the connection: a truncated content never looks
-    complete.
+    complete. The head waits for the first piece, and goes out alone if that is empty.
 
-    Raises whatever the stream raised, and what `Connection.send` raises for a head that cannot be sent: then
-    nothing was, and another answer may be.
+    Raises whatever the stream raised, and what `Connection.send` raises for a head that cannot be sent. If it
+    was the head or the first piece that failed, nothing was sent, and another answer may be.
     """
     if isinstance(response.content, bytes):
         if not exchange.is_over:
@@ -63,14 +63,18 @@ def answer_whole(exchange: HttpExchange, response: Response) -> None:
 async def _send_stream(exchange: HttpExchange, response: Response, items: Items[str | bytes]) -> None:
     checkpoints = Checkpoints(exchange.driver)
     await checkpoints.pass_one()
-    exchange.send(_head(response))
+    unsent: list[ResponseHead | BodyData | BodyEnd] = [_head(response)]
     if not exchange.is_head:
+        await exchange.wait_for_room()  # nothing is asked for that could not be sent
         async for piece in items:
             if data := encode_piece(piece):
-                exchange.send(BodyData(data=data))
+                unsent.append(BodyData(data=data))
+            if unsent:
+                exchange.send(*unsent)
+                unsent.clear()
                 await exchange.wait_for_room()
             await checkpoints.pass_one()
-    exchange.send(BodyEnd())
+    exchange.send(*unsent, BodyEnd())
 
 
 def _give_up(exchange: HttpExchange) -> None:

@@ -279,8 +279,8 @@ class Session:
             if error is not None:
                 self._judge(exchange, error)
             if rest is not None:
-                if not exchange.is_over and self.is_cancelling:
-                    answer_whole(exchange, Abort(503).response())
+                if not exchange.is_over:
+                    self._answer_instead(exchange, 503)
                 raise rest from None
             return Abort(500).response()
         finally:
@@ -308,10 +308,15 @@ class Session:
             error, rest = part(raised, is_cancelling=self.is_cancelling)
             if error is not None:
                 self._report_error_of(exchange, error)
-                if exchange.status_code is None and not exchange.is_over:
-                    answer_whole(exchange, Abort(500).response())
+            if exchange.status_code is None and not exchange.is_over:
+                self._answer_instead(exchange, 500 if rest is None else 503)
             if rest is not None:
                 raise rest from None
+
+    def _answer_instead(self, exchange: HttpExchange, status_code: int) -> None:
+        """Answer with a status alone; 503 only if it is we who cancel."""
+        if status_code != 503 or self.is_cancelling:
+            answer_whole(exchange, Abort(status_code).response())
 
     # Events
 
@@ -379,8 +384,10 @@ class Session:
         self._owner.report(record_peer_fault(self.stream.peer, head, event.error))
         if self._link is not None:
             return
+        # While an opening handshake waits for its answer nothing can fail but its time: whoever is to give it comes too late.
+        is_too_late = head is not None and self._request is not None and self._request.is_upgrade
         self._end_exchange(event.error.status_code)
-        if event.error.status_code == 503:
+        if is_too_late:
             self._cancel_tasks()
 
     def _end_exchange(self, status_code: int | None = None) -> None:

@@ -119,12 +119,9 @@ class Dispatcher:
 
     def _add_http(self, entry: Entry[Handler, Middleware]) -> None:
         endpoint = http_endpoint(cast("HttpHandler", entry.handler), f"{entry.method} {entry.pattern}")
-        route = self._route(entry, entry.method, endpoint)
-        try:
-            self._router.add(route)
-        except ValueError:
-            # Entries do not conflict with each other: it is a fallback that answers in the place of this GET route.
-            pass
+        # Entries do not conflict with each other: it is a fallback that answers in the place of a GET route.
+        if self._router.registered(entry.method, entry.pattern) is None:
+            self._router.add(self._route(entry, entry.method, endpoint))
 
     def _route(
         self, entry: Entry[Handler, Middleware], method: str, endpoint: Chain, origins: Origins = SAME

@@ -300,7 +300,7 @@ def test_a_client_that_is_cut_sees_a_lost_connection() -> None:
         answering(pieces()).get("/")
 
 
-def test_a_stream_that_is_not_begun_when_the_handler_is_cancelled_sends_nothing() -> None:
+def test_a_stream_that_is_not_begun_when_the_handler_is_cancelled_is_a_503() -> None:
     closed = list[str]()
 
     class Pieces:
@@ -324,6 +324,88 @@ def test_a_stream_that_is_not_begun_when_the_handler_is_cancelled_sends_nothing(
     peer = asked(client)
     client.shutdown(grace=2.0)
     client.advance(2.0)
-    assert (peer.received, closed, errors(client), peer.is_reset) == (b"", ["closed"], [], False)
-    client.advance(5.0)
-    assert (peer.is_reset, client.server.closed) == (True, True)
+    assert peer.take().startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert (closed, errors(client), peer.is_ended, peer.is_reset) == (["closed"], [], True, False)
+    peer.close()
+    assert client.server.closed is True
+
+
+def test_the_head_of_a_stream_waits_for_its_first_piece() -> None:
+    async def pieces() -> AsyncIterator[str]:
+        await sleep(2.0)
+        yield "a"
+        await sleep(1.0)
+        yield "b"
+
+    client = answering(Response(pieces(), headers={"content-length": "2"}))
+    peer = asked(client)
+    client.advance(1.9)
+    assert peer.received == b""
+    client.advance(0.1)
+    assert peer.take().endswith(b"\r\nDate: Sat, 01 Jan 2000 00:00:02 GMT\r\n\r\na")
+    client.advance(1.0)
+    assert peer.take() == b"b"
+
+
+def test_an_empty_first_piece_sends_the_head_alone() -> None:
+    async def pieces() -> AsyncIterator[str]:
+        yield ""
+        await sleep(2.0)
+        yield "a"
+
+    client = answering(pieces())
+    peer = asked(client)
+    assert peer.take() == CHUNKED
+    client.advance(2.0)
+    assert peer.take() == b"1\r\na\r\n0\r\n\r\n"
+
+
+def test_a_stream_of_no_pieces_is_an_empty_answer() -> None:
+    assert asked(answering(iter(()))).received == CHUNKED + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("error", [LookupError("of the stream"), TypeError("a stream of content gave int")])
+def test_a_stream_that_fails_before_its_first_piece_is_a_500(error: Exception) -> None:
+    closed = list[str]()
+
+    def pieces() -> Iterator[object]:
+        try:
+            if isinstance(error, LookupError):
+                raise error
+            yield 1
+        finally:
+            closed.append("closed")
+
+    client = answering(pieces())
+    peer = asked(client)
+    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert str(error) in errors(client)[0]
+    assert (closed, peer.is_ended) == (["closed"], False)
+
+
+def test_a_stream_that_is_cancelled_before_its_first_piece_is_a_503() -> None:
+    async def pieces() -> AsyncIterator[str]:
+        await event().wait()
+        yield "never"
+
+    client = answering(pieces())
+    peer = asked(client)
+    client.shutdown(grace=2.0)
+    client.advance(2.0)
+    assert peer.take().startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert (errors(client), peer.is_reset) == ([], False)
+
+
+def test_a_peer_that_leaves_before_the_first_piece_interrupts_the_stream() -> None:
+    seen = list[str]()
+
+    async def pieces() -> AsyncIterator[str]:
+        try:
+            await event().wait()
+            yield "never"
+        finally:
+            seen.append("closed")
+
+    client = answering(pieces())
+    asked(client).reset()
+    assert (seen, errors(client), client.driver.tasks()) == (["closed"], [], [])
