@@ -31,6 +31,7 @@ from spry_core.tasks import TaskScope, scope, sleep, timeout
 from spry_core.version import VERSION
 from spry_core.web.application import Application, RouteGroup
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
+from spry_core.web.incoming import Incoming, IncomingBinary, IncomingMessage, IncomingText
 from spry_core.web.link import ReadyState
 from spry_core.web.middleware import Middleware, Next, Outcome
 from spry_core.web.request import Request
@@ -52,6 +53,10 @@ __all__ = [
     "ConnectionLost",
     "Deflate",
     "HandshakeRejected",
+    "Incoming",
+    "IncomingBinary",
+    "IncomingMessage",
+    "IncomingText",
     "KeepaliveTimeout",
     "Limits",
     "LocalProtocolError",

@@ -9,6 +9,7 @@ from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
 from spry_core.web.exchange import Exchange, StreamInfo
 from spry_core.web.filters import ExceptionFilters, Filter
+from spry_core.web.incoming import Incoming, IncomingBinary, IncomingMessage, IncomingText
 from spry_core.web.link import Link, ReadyState
 from spry_core.web.middleware import Chain, Middleware, MiddlewareStack, Next, Outcome
 from spry_core.web.options import WebSocketOptions, WebSocketSettings
@@ -30,6 +31,10 @@ __all__ = [
     "Exchange",
     "Filter",
     "HttpHandler",
+    "Incoming",
+    "IncomingBinary",
+    "IncomingMessage",
+    "IncomingText",
     "Link",
     "Middleware",
     "MiddlewareStack",

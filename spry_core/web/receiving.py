@@ -121,9 +121,9 @@ class Receiving(Linked):
             WebSocketBusyError: Somebody else is receiving.
         """
         link = self._link
+        await self._checkpoints.pass_one()
         try:
             with link.inbox.discarding("discard_incoming"):
-                await self._checkpoints.pass_one()
                 return await link.wait_until_settled()
         finally:
             link.leave_alone()

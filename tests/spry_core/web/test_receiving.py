@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import pytest
 
-from frames import CLOSE_FRAME, PING, TEXT, Frame, close_payload, frame
-from sockets import Opened, Peer, client_of, close_frame, messages
+from frames import BINARY, CLOSE_FRAME, PING, TEXT, Frame, close_payload, frame
+from sockets import Opened, Peer, Running, client_of, close_frame, messages
 from spry_core import (
     Close,
     CloseInfo,
@@ -22,6 +22,7 @@ from spry_core import (
     Timeouts,
     WebSocket,
     WebSocketBusyError,
+    WebSocketStateError,
 )
 from spry_core.errors import RemoteProtocolError
 
@@ -284,3 +285,200 @@ def test_a_consumer_that_never_has_to_wait_lets_others_run() -> None:
         opened.driver.start(other)
         opened.driver.settle()
     assert order.index("other") <= 32
+
+
+def test_two_tasks_may_take_turns() -> None:
+    """They cannot be told from one."""
+    opened = Opened()
+    opened.peer.send("one", "two", "three")
+    taken = [opened.start(opened.ws.receive).result for _ in range(2)]
+    assert (taken, opened.driver.run(anext, aiter(opened.ws))) == (["one", "two"], "three")
+
+
+# One kind
+
+
+def test_messages_of_the_wanted_kind_are_taken() -> None:
+    opened = Opened()
+    opened.peer.send("grüße", b"\x00", "", b"", '{"a": [1, null]}')
+    ws = opened.ws
+    taken: list[object] = [opened.driver.run(ws.receive_text), opened.driver.run(ws.receive_bytes)]
+    taken += [opened.driver.run(ws.receive_text), opened.driver.run(ws.receive_bytes)]
+    assert taken == ["grüße", b"\x00", "", b""]
+    assert opened.driver.run(ws.receive_json) == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("way", "message", "text"),
+    [
+        ("receive_text", b"{}", "a message that is not text"),
+        ("receive_bytes", "{}", "a message that is not binary"),
+        ("receive_json", b"{}", "a message that is not text"),
+    ],
+)
+def test_the_other_kind_fails_the_connection(way: str, message: str | bytes, text: str) -> None:
+    """RFC 6455 §7.4.1: 1003, for data that cannot be accepted; §7.1.7."""
+    opened = Opened()
+    opened.peer.send(message, "dropped", b"dropped")
+    receive = cast("Callable[[], Awaitable[object]]", getattr(opened.ws, way))
+    error = opened.start(receive).error
+    assert isinstance(error, ProtocolFailure)
+    assert isinstance(error.__cause__, RemoteProtocolError)
+    assert (str(error.__cause__), error.__cause__.section) == (text, "RFC 6455 §7.4.1")
+    assert opened.peer.frames() == [Frame(CLOSE_FRAME, close_payload(1003))]
+    info = opened.ws.close_info
+    assert info is not None
+    assert (info.initiator, info.close_code, info.sent, info.received, info.cause) == (
+        "local",
+        1003,
+        Close(code=1003),
+        None,
+        error.__cause__,
+    )
+    assert isinstance(opened.start(opened.ws.receive).error, ProtocolFailure)
+    lines = [each.text for each in opened.client.reports if each.logger == "spry.error"]
+    assert [line.endswith(f"{text} (RFC 6455 §7.4.1)") for line in lines] == [True]
+
+
+def test_a_handler_that_gets_the_other_kind_and_lets_it_out_is_not_to_blame() -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.receive_text()
+
+    client = client_of(handler)
+    peer = Peer(client)
+    peer.send(b"binary")
+    assert peer.frames() == [Frame(CLOSE_FRAME, close_payload(1003))]
+    assert [each.exception for each in client.reports if each.logger == "spry.error"] == [None]
+
+
+@pytest.mark.parametrize(("code", "kind"), [(4000, ConnectionClosed), (None, ConnectionLost)])
+def test_the_other_kind_cannot_fail_what_has_ended(code: int | None, kind: type[ConnectionClosed]) -> None:
+    opened = Opened()
+    opened.stream.send(messages(b"binary", "dropped") + (close_frame(code) if code else b""))
+    if code is None:
+        opened.stream.half_close()
+        opened.ws.close()
+        assert type(opened.start(opened.ws.receive_text).error) is kind
+    else:
+        errors = [opened.start(opened.ws.receive_text).error for _ in range(2)]
+        assert [type(error) for error in errors] == [kind, kind]
+        assert opened.ws.close_code == code
+
+
+@pytest.mark.parametrize("text", ["", "{", "[NaN]", "[" * 100_000])
+def test_what_is_no_json_is_a_value_error_and_the_connection_stays_open(text: str) -> None:
+    """RFC 8259 §2, §6, §9."""
+    opened = Opened()
+    opened.peer.send(text, "0")
+    with pytest.raises(ValueError, match=r"."):
+        opened.driver.run(opened.ws.receive_json)
+    assert opened.ws.ready_state is ReadyState.OPEN
+    assert opened.driver.run(opened.ws.receive_json) == 0
+
+
+def test_who_waits_for_one_kind_may_be_cancelled_and_loses_nothing() -> None:
+    opened = Opened()
+    ways: tuple[Callable[[], Awaitable[object]], ...] = (
+        opened.ws.receive_text,
+        opened.ws.receive_bytes,
+        opened.ws.receive_json,
+    )
+    for way in ways:
+        opened.start(way).cancel()
+    opened.peer.send("kept")
+    assert opened.driver.run(opened.ws.receive_text) == "kept"
+
+
+# Messages of any size
+
+
+def test_messages_of_any_size_come_by_incoming_alone() -> None:
+    opened = Opened(max_message_size=None)
+    ways: tuple[Callable[[], Awaitable[object]], ...] = (
+        opened.ws.receive,
+        opened.ws.receive_text,
+        opened.ws.receive_bytes,
+        opened.ws.receive_json,
+        aiter(opened.ws).__anext__,
+    )
+    for way in ways:
+        with pytest.raises(WebSocketStateError, match=r"receive: .*max_message_size=None.*`incoming`"):
+            opened.driver.run(way)
+    with pytest.raises(WebSocketStateError, match=r"listen: .*max_message_size=None.*`incoming`"):
+        opened.ws.listen(print)
+    opened.stream.send(frame(BINARY, bytes(3)))
+    message = opened.driver.run(anext, opened.ws.incoming())
+    assert opened.driver.run(anext, message) == bytes(3)
+
+
+# Throwing away
+
+
+@pytest.mark.parametrize("size", [1, None])
+def test_who_only_sends_may_throw_away_what_comes_until_the_end(size: int | None) -> None:
+    opened = Opened(max_queue=1, max_message_size=None if size is None else size << 20)
+    opened.peer.send("one")
+    opened.peer.send("two")
+    discarding = opened.start(opened.ws.discard_incoming)
+    opened.peer.send("three", b"four")
+    opened.stream.send(frame(TEXT, b"half", fin=False))
+    assert (discarding.is_waiting, opened.stream.unread) == (True, 0)
+    opened.driver.run(opened.ws.send, "answer")
+    assert opened.peer.texts() == ["answer"]
+    opened.stream.send(close_frame(4000))
+    assert discarding.result == opened.ws.close_info
+    assert (discarding.result.close_code, discarding.result.messages_received) == (4000, 4)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("reset", 1006), ("half_close", 1006), ("close", 1006), ("break", 1007)]
+)
+def test_throwing_away_does_not_raise_for_the_end(end: str, code: int) -> None:
+    opened = Opened()
+    discarding = opened.start(opened.ws.discard_incoming)
+    if end == "break":
+        opened.stream.send(frame(TEXT, b"\xff"))
+    else:
+        cast("Callable[[], None]", getattr(opened.stream, end))()
+    assert discarding.result.close_code == code
+    assert opened.driver.run(opened.ws.discard_incoming) == discarding.result
+
+
+def test_who_throws_away_is_the_only_consumer() -> None:
+    opened = Opened()
+    discarding = opened.start(opened.ws.discard_incoming)
+    for second in (opened.ws.receive, opened.ws.discard_incoming, opened.ws.incoming().__anext__):
+        with pytest.raises(WebSocketBusyError, match="somebody else is receiving"):
+            opened.driver.run(second)
+    with pytest.raises(WebSocketBusyError, match="listen: somebody else"):
+        opened.ws.listen(print)
+    discarding.cancel()
+    opened.peer.send("kept")
+    assert opened.driver.run(opened.ws.receive) == "kept"
+
+
+def test_who_is_cancelled_before_throwing_away_has_thrown_away_nothing() -> None:
+    opened = Opened()
+    opened.peer.send("kept")
+
+    async def discard() -> None:
+        task.cancel()
+        await opened.ws.discard_incoming()
+
+    task = opened.driver.start(discard)
+    opened.driver.settle()
+    assert opened.driver.run(opened.ws.receive) == "kept"
+
+
+def test_when_the_handler_has_returned_throwing_away_goes_on_behind_who_did_it() -> None:
+    sockets = list[WebSocket]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        sockets.append(ws)
+
+    client = client_of(handler, max_queue=1)
+    peer = Peer(client)
+    Running(client.driver, sockets[0].discard_incoming).cancel()
+    peer.send("one", "two", "three")
+    peer.send("four")
+    assert peer.stream.unread == 0
