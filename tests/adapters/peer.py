@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import anyio
 
@@ -20,7 +20,7 @@ class Peer:
         sock.setblocking(False)
         self.socket = sock
 
-    async def __aenter__(self) -> Peer:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

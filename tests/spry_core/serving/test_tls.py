@@ -742,7 +742,7 @@ async def echo(ws: WebSocket, request: Request) -> None:
 class Rig:
     """A server that serves one TLS stream in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, delay: float = 0.0) -> None:
         self.driver = MemoryDriver()
         self.reports: list[LogRecord] = []
         self.server = Server(app, random=bytes, wall_clock=lambda: 0.0, report=self.reports.append)
@@ -753,6 +753,8 @@ class Rig:
             pump.driver, StreamInfo(peer=PEER, secure=True), make_tls(server_context())
         )
         pump.start(self.stage)
+        self.driver.settle()
+        self.driver.advance(delay)
         self.settle()
 
     def settle(self) -> None:
@@ -802,3 +804,12 @@ def test_a_websocket_over_tls_closes_with_both_close_frames_and_both_close_notif
     assert rig.server.session_count == 0
     [line] = [record.text for record in rig.reports]
     assert " websocket 1000 by remote, 1 in (5 B), 1 out (5 B), " in line
+
+
+def test_the_time_for_a_head_begins_with_the_end_of_the_handshake() -> None:
+    """The deadline of the handshake and that of the head do not run at the same time."""
+    rig = Rig(delay=7.0)
+    assert rig.client.is_connected
+    rig.driver.advance(9.5)
+    rig.send(b"GET /scheme HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert rig.client.received.startswith(b"HTTP/1.1 200 OK\r\n")
