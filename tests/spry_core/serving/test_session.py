@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
 
 from spry_core import (
+    Abort,
     Application,
     CloseInfo,
     ConnectionClosed,
@@ -18,6 +19,7 @@ from spry_core import (
     Outcome,
     Request,
     Response,
+    Rethrow,
     Timeouts,
     WebSocket,
     sleep,
@@ -999,3 +1001,75 @@ def test_the_answer_to_an_opening_handshake_that_took_too_long_is_in_the_log() -
         '127.0.0.1:50000 "GET /": the opening handshake took too long (RFC 9110 §15.6.4)',
         '127.0.0.1:50000 "GET /" 503 3000.0 ms',
     ]
+
+
+async def mirror(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        async for piece in request.body:
+            yield piece.upper()
+
+    return Response(pieces())
+
+
+def test_content_can_be_streamed_back_while_it_comes() -> None:
+    """RFC 9110 §10.1.1: the first piece that the stream asks for is what invites the content."""
+    peer = http(mirror).connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert peer.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    peer.send(b"3\r\nabc\r\n")
+    assert peer.take() == (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
+        + DATE
+        + b"Transfer-Encoding: chunked\r\n\r\n3\r\nABC\r\n"
+    )
+    peer.send(b"2\r\nde\r\n")
+    assert peer.take() == b"2\r\nDE\r\n"
+    peer.send(b"0\r\n\r\n")
+    assert (peer.take(), peer.is_ended) == (b"0\r\n\r\n", False)
+
+
+def test_a_peer_that_does_not_read_what_is_streamed_back_is_not_read_either() -> None:
+    size = 4_000_000
+    peer = http(mirror, limits=Limits(max_body=size)).connect()
+    peer.is_reading = False
+    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
+    taken = size - peer.unread
+    assert 65_536 < taken < 500_000  # the pipe, the high-water mark, what is read ahead
+    peer.is_reading = True
+    head, _, content = peer.take().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (content.count(b"A"), content[-5:], peer.unread) == (size, b"0\r\n\r\n", 0)
+
+
+def test_what_a_handler_returns_that_is_no_answer_is_a_500_and_the_log_names_the_route() -> None:
+    async def handler(request: Request) -> object:
+        return 1
+
+    client = http(handler, path="/rooms/:room")
+    assert client.get("/rooms/a").status_code == 500
+    (report,) = [each for each in client.reports if each.logger == "spry.error"]
+    assert report.text == '127.0.0.1:50000 "GET /rooms/a": TypeError in the application'
+    assert str(report.exception) == "GET /rooms/:room returned int, of which no response can be made"
+
+
+def test_the_errors_of_an_application_can_be_told_as_the_client_wants_them() -> None:
+    """RFC 9110 §12.5.1: which content an error has is for a filter to negotiate."""
+    app = Application()
+
+    @app.exceptions.filter(Abort)
+    def tell(error: Abort, request: Request) -> Response:
+        if "application/json" not in request.headers.get("accept", ""):
+            raise Rethrow
+        return Response.json({"error": error.status_code}, error.status_code, error.headers)
+
+    @app.post("/")
+    async def page(request: Request) -> None:
+        await request.json()
+
+    client = TestClient(app)
+    wanted = {"accept": "application/json"}
+    assert client.get("/nowhere").text == "Not Found"
+    assert client.get("/nowhere", headers=wanted).json() == {"error": 404}
+    assert client.post("/", headers=wanted, content="no JSON").json() == {"error": 400}
+    denied = client.get("/", headers=wanted)
+    assert (denied.json(), denied.headers["allow"]) == ({"error": 405}, "OPTIONS, POST")
