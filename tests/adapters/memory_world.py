@@ -75,10 +75,7 @@ class MemoryServer(Served):
         return [record.text for record in self._client.reports if record.level == WARNING]
 
     async def connect(self, is_reading: bool) -> Peer:
-        stream = self._client.connect()
-        if not is_reading:
-            stream.is_reading = False
-        return WirePeer(self, self._client.driver, stream)
+        return WirePeer(self, self._client.driver, self._client.connect(), is_reading)
 
     def start(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> Running[T]:
         return MemoryJob(self._client.driver, lambda: function(*args))
@@ -138,10 +135,11 @@ class MemoryJob(Running[T]):
 class WirePeer(Peer):
     """The client's end of a stream in memory."""
 
-    def __init__(self, server: Served, driver: MemoryDriver, stream: MemoryPeer) -> None:
+    def __init__(self, server: Served, driver: MemoryDriver, stream: MemoryPeer, is_reading: bool) -> None:
         super().__init__(server)
         self._driver = driver
         self._stream = stream
+        self._is_reading = stream.is_reading = is_reading
 
     async def send(self, data: bytes) -> None:
         self._stream.send(data)
@@ -157,6 +155,7 @@ class WirePeer(Peer):
             "something from the server",
             timeout=_PATIENCE,
         )
+        stream.is_reading = self._is_reading
         data = stream.take()
         if not data and stream.is_reset:
             raise ConnectionResetError("the server has reset the stream")

@@ -1,0 +1,434 @@
+"""Sending, as its users see it (semantics, section 5), in every world."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from typing import Any, Final
+
+import pytest
+
+from adapters.world import World, close, closing, said, say, server_frame, tell
+from frames import BINARY
+from spry_core import (
+    BufferFull,
+    ConnectionClosed,
+    ConnectionLost,
+    Limits,
+    Request,
+    SendResult,
+    Timeouts,
+    WebSocket,
+    WebSocketBusyError,
+    sleep,
+)
+
+pytestmark = pytest.mark.anyio
+
+LOST: Final = "1006 by transport, sent nothing, received nothing, unclean, ConnectionLost"
+CHUNK: Final = bytes(range(256)) * 64
+CHUNK_FRAME: Final = server_frame(BINARY, CHUNK)
+
+
+async def stay(ws: WebSocket, request: Request) -> None:
+    """Do nothing, until the end; the test does it."""
+    await ws.closed
+
+
+def fill(ws: WebSocket) -> int:
+    """Send without waiting until there is backpressure; return how many chunks that took."""
+    count = 1
+    while ws.send_nowait(CHUNK) is SendResult.OK:
+        count += 1
+    return count
+
+
+async def filled(world: World, ws: WebSocket) -> int:
+    """Do the same until the kernel takes no more either."""
+    count = 0
+    for _ in range(1000):
+        count += fill(ws)
+        await world.rest()
+        if ws.buffered_amount > 65536:
+            return count
+    raise AssertionError("there is always room")
+
+
+# ---------------------------------------------------------------------------------------------------------- send
+
+
+async def test_str_is_text_and_bytes_like_is_binary(world: World) -> None:
+    """RFC 6455 §5.6."""
+
+    async def send(ws: WebSocket, request: Request) -> None:
+        for data in ("grüße", b"\x00", bytearray(b"\x01"), memoryview(b"\x02\x03"), "", b""):
+            await ws.send(data)
+
+    async with world.opened(send) as peer, world.at_once():
+        await peer.expect(
+            said("grüße"),
+            *[server_frame(BINARY, each) for each in (b"\x00", b"\x01", b"\x02\x03")],
+            said(""),
+            server_frame(BINARY),
+        )
+
+
+@pytest.mark.parametrize("data", [None, 5, {"a": 1}, ["a"], object()])
+async def test_anything_else_is_a_type_error_before_any_effect(
+    world: World,
+    data: Any,  # noqa: ANN401 - wrong on purpose
+) -> None:
+    """No implicit JSON."""
+    async with world.opened(stay) as peer, world.at_once():
+        with pytest.raises(TypeError, match="a message is str or bytes"):
+            await peer.server.start(world.ws.send, data).result()
+        with pytest.raises(TypeError, match="a message is str or bytes"):
+            world.ws.send_nowait(data)
+        await peer.fence()
+
+
+async def test_send_returns_when_the_unsent_bytes_are_under_the_high_water_mark(world: World) -> None:
+    """And not before: a peer that does not read makes the sender wait."""
+
+    async def send(ws: WebSocket, request: Request) -> None:
+        await ws.receive()
+        for _ in range(1000):
+            await ws.send(CHUNK)
+            assert ws.buffered_amount <= 65536
+        world.note("all sent")
+
+    async with world.opened(send, is_reading=False) as peer, world.at_once():
+        await peer.send(say("go"))
+        await world.rest()
+        assert world.notes == []
+        assert 65536 < world.ws.buffered_amount <= 65536 + len(CHUNK_FRAME)
+        for _ in range(1000):
+            await peer.expect(CHUNK_FRAME)
+        await world.noted("all sent")
+
+
+@pytest.mark.parametrize("is_closing", [True, False], ids=["CLOSING", "CLOSED"])
+async def test_send_raises_connection_closed_unless_open(world: World, is_closing: bool) -> None:
+    """And sends nothing."""
+    async with world.opened(stay) as peer, world.at_once():
+        if is_closing:
+            world.ws.close(4000)
+            await peer.expect(closing(4000))
+        else:
+            await peer.send(close(4000))
+            await peer.expect_end(closing(4000))
+            await world.end()
+        for call in (
+            lambda: peer.server.start(world.ws.send, "late").result(),
+            lambda: peer.server.start(world.ws.add_stream, ["late"]).result(),
+        ):
+            with pytest.raises(ConnectionClosed):
+                await call()
+        with pytest.raises(ConnectionClosed):
+            world.ws.send_nowait("late")
+        if is_closing:
+            await peer.send(close(4000))
+            await peer.expect_end()
+
+
+@pytest.mark.parametrize("how", ["reset", "close", "local close", "abort"])
+async def test_send_raises_if_the_connection_ends_while_it_waits_and_never_hangs(
+    world: World, how: str
+) -> None:
+    async with world.opened(stay, is_reading=False, timeouts=Timeouts(close_timeout=0.05)) as peer:
+        await filled(world, world.ws)
+        sending = peer.server.start(world.ws.send, CHUNK)
+        await world.rest()
+        assert not sending.is_done
+        match how:
+            case "reset":
+                peer.reset()
+            case "close":
+                await peer.send(close(4000))
+            case "local close":
+                world.ws.close()
+            case _:
+                world.ws.abort()
+        with pytest.raises(ConnectionClosed) as caught:
+            await sending.result()
+        assert caught.value.info is world.ws.close_info
+        expected = {"reset": ConnectionLost, "close": ConnectionClosed}
+        assert type(caught.value) is expected.get(how, ConnectionClosed)
+
+
+async def test_a_send_that_is_cancelled_while_it_waits_for_the_mark_is_on_its_way_and_the_stream_is_intact(
+    world: World,
+) -> None:
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        count = await filled(world, world.ws)
+        sending = peer.server.start(world.ws.send, "on its way")
+        await world.rest()
+        await sending.cancel()
+        later = peer.server.start(world.ws.send, "behind it")
+        for _ in range(count):
+            await peer.expect(CHUNK_FRAME)
+        await peer.expect(said("on its way"), said("behind it"))
+        await later.result()
+
+
+async def test_the_order_of_many_senders_is_the_order_of_their_calls_and_messages_stay_whole(
+    world: World,
+) -> None:
+    async def send(ws: WebSocket, request: Request) -> None:
+        await world.held("ready")
+        for number in range(20):
+            ws.add(f"{number} " * 2000)
+        world.note("added")
+
+    async with world.opened(send) as peer, world.at_once():
+        await world.noted("ready")
+        tasks = [peer.server.start(world.ws.send, f"{each} " * 2000) for each in "abcdefghij"]
+        await world.rest()
+        world.let_go()
+        received = [await peer.receive(len(said("a " * 2000))) for _ in range(10)]
+        # Which of the tasks is the first to run is the backend's; what each sends is whole.
+        assert sorted(received) == [said(f"{each} " * 2000) for each in "abcdefghij"]
+        for number in range(20):
+            await peer.expect(said(f"{number} " * 2000))
+        for task in tasks:
+            await task.result()
+
+
+# ------------------------------------------------------------------------------------------------- send_nowait, add
+
+
+async def test_send_nowait_says_when_there_is_backpressure(world: World) -> None:
+    async with world.opened(stay, limits=Limits(high_water=1000)) as peer, world.at_once():
+        ws = world.ws
+        results: list[SendResult] = []
+        # A sync callback runs within one read: nothing is written before it has returned.
+        ws.listen(lambda message: results.extend(ws.add(bytes(size)) for size in (496, 496, 1)))
+        await peer.send(say("go"))
+        sizes = (496, 496, 1)
+        await peer.expect(*[server_frame(BINARY, bytes(size)) for size in sizes])
+    assert results == [SendResult.OK, SendResult.OK, SendResult.BACKPRESSURE]
+
+
+async def test_add_is_its_alias(world: World) -> None:
+    assert WebSocket.add is WebSocket.send_nowait
+    async with world.opened(stay) as peer, world.at_once():
+        world.ws.add("added")
+        await peer.expect(said("added"))
+
+
+async def test_buffer_full_at_the_hard_limit_and_one_message_of_any_size_goes_into_an_empty_buffer(
+    world: World,
+) -> None:
+    """Nothing is queued by the call that raises."""
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        ws, count = world.ws, await filled(world, world.ws)
+        ws.send_nowait(bytes(3 << 20))
+        before = ws.buffered_amount
+        with pytest.raises(BufferFull):
+            ws.send_nowait("too much")
+        assert ws.buffered_amount == before >= 1 << 20
+        for _ in range(count):
+            await peer.expect(CHUNK_FRAME)
+        await peer.expect(server_frame(BINARY, bytes(3 << 20)))
+        await peer.fence()
+        ws.send_nowait(bytes(3 << 20))
+        await peer.expect(server_frame(BINARY, bytes(3 << 20)))
+
+
+async def test_buffered_amount_counts_what_the_transport_has_not_taken(world: World) -> None:
+    """With the headers of the frames; back to nothing when all is out."""
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        ws, count = world.ws, await filled(world, world.ws)
+        before = ws.buffered_amount
+        ws.add("a" * 100)
+        assert ws.buffered_amount == before + 102
+        for _ in range(count):
+            await peer.expect(CHUNK_FRAME)
+        await peer.expect(said("a" * 100))
+        await peer.fence()
+        assert ws.buffered_amount == 0
+
+
+# ------------------------------------------------------------------------------------------------------ add_stream
+
+
+def sync_items(world: World, *items: str) -> Generator[str]:
+    try:
+        for item in items:
+            world.note(f"asked for {item}")
+            yield item
+    finally:
+        world.note("closed")
+
+
+async def async_items(world: World, *items: str) -> AsyncGenerator[str]:
+    try:
+        for item in items:
+            world.note(f"asked for {item}")
+            yield item
+    finally:
+        world.note("closed")
+
+
+SOURCES: Final[list[Callable[..., Any]]] = [sync_items, async_items]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_add_stream_sends_each_item_as_one_message_and_returns_their_number(
+    world: World, source: Callable[..., Iterator[str]]
+) -> None:
+    async with world.opened(stay) as peer, world.at_once():
+        streaming = peer.server.start(world.ws.add_stream, source(world, "a", "b", "c"))
+        await peer.expect(said("a"), said("b"), said("c"))
+        assert await streaming.result() == 3
+        await peer.fence()
+    assert world.notes == ["asked for a", "asked for b", "asked for c", "closed"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_the_next_item_is_asked_for_only_when_there_is_room(
+    world: World, source: Callable[..., Iterator[str]]
+) -> None:
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        count = await filled(world, world.ws)
+        streaming = peer.server.start(world.ws.add_stream, source(world, "a"))
+        await world.rest()
+        assert world.notes == []
+        for _ in range(count):
+            await peer.expect(CHUNK_FRAME)
+        await peer.expect(said("a"))
+        assert await streaming.result() == 1
+
+
+async def test_while_it_runs_other_data_sends_raise_and_control_frames_pass(world: World) -> None:
+    async def stream(ws: WebSocket, request: Request) -> None:
+        async def items() -> AsyncGenerator[str]:
+            yield "first"
+            await world.held()
+            yield "second"
+
+        await ws.add_stream(items())
+
+    async with world.opened(stream) as peer, world.at_once():
+        await peer.expect(said("first"))
+        await world.noted("held")
+        with pytest.raises(WebSocketBusyError):
+            await peer.server.start(world.ws.send, "between").result()
+        with pytest.raises(WebSocketBusyError):
+            world.ws.add("between")
+        with pytest.raises(WebSocketBusyError):
+            await peer.server.start(world.ws.add_stream, ["between"]).result()
+        await peer.fence()
+        world.let_go()
+        await peer.expect(said("second"))
+
+
+async def test_exclusive_false_lets_whole_messages_interleave(world: World) -> None:
+    async def stream(ws: WebSocket, request: Request) -> None:
+        async def items() -> AsyncGenerator[str]:
+            yield "first"
+            await world.held()
+            yield "second"
+
+        await ws.add_stream(items(), exclusive=False)
+
+    async with world.opened(stream) as peer, world.at_once():
+        await peer.expect(said("first"))
+        await world.noted("held")
+        world.ws.add("added")
+        await peer.server.start(world.ws.send, "sent").result()
+        assert (
+            await peer.server.start(lambda: world.ws.add_stream(["streamed"], exclusive=False)).result() == 1
+        )
+        await peer.expect(said("added"), said("sent"), said("streamed"))
+        world.let_go()
+        await peer.expect(said("second"))
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_the_exception_of_the_source_comes_out_and_the_connection_stays_open(
+    world: World, is_async: bool
+) -> None:
+    async def failing_async() -> AsyncGenerator[str]:
+        yield "one"
+        raise KeyError("in the source")
+
+    def failing_sync() -> Generator[str]:
+        yield "one"
+        raise KeyError("in the source")
+
+    async with world.opened(stay) as peer, world.at_once():
+        streaming = peer.server.start(world.ws.add_stream, failing_async() if is_async else failing_sync())
+        await peer.expect(said("one"))
+        with pytest.raises(KeyError, match="in the source"):
+            await streaming.result()
+        await peer.fence()
+        world.ws.add("still open")
+        await peer.expect(said("still open"))
+
+
+async def test_if_the_connection_ends_first_the_source_is_closed_and_connection_closed_raised(
+    world: World,
+) -> None:
+    """Also while the source waits for something else."""
+
+    async def stream(ws: WebSocket, request: Request) -> None:
+        async def items() -> AsyncGenerator[str]:
+            try:
+                yield "one"
+                await sleep(3600)
+                yield "never"
+            finally:
+                world.note("source closed")
+
+        try:
+            await ws.add_stream(items())
+        except ConnectionClosed as error:
+            world.note(f"{type(error).__name__} {error.close_code}")
+
+    async with world.opened(stream) as peer, world.at_once():
+        await peer.expect(said("one"))
+        await peer.send(close(4000))
+        await peer.expect_end(closing(4000))
+        await world.noted("ConnectionClosed 4000")
+    assert world.notes == ["source closed", "ConnectionClosed 4000"]
+
+
+# ---------------------------------------------------------------------------------------------------- what is written
+
+
+async def test_messages_of_every_length_are_framed_as_short_as_possible(world: World) -> None:
+    """RFC 6455 §5.2."""
+
+    async def send(ws: WebSocket, request: Request) -> None:
+        for size in (0, 125, 126, 65535, 65536):
+            await ws.send("a" * size)
+
+    async with world.opened(send) as peer, world.at_once():
+        for size, head in (
+            (0, b"\x81\x00"),
+            (125, b"\x81\x7d"),
+            (126, b"\x81\x7e\x00\x7e"),
+            (65535, b"\x81\x7e\xff\xff"),
+            (65536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+        ):
+            await peer.expect(head, b"a" * size)
+
+
+async def test_what_was_sent_is_counted_in_the_close_info(world: World) -> None:
+    async def send(ws: WebSocket, request: Request) -> None:
+        await ws.send("grüße")
+        await ws.send(b"1234")
+        await ws.receive()
+        await ws.close()
+
+    async with world.opened(send) as peer, world.at_once():
+        await peer.expect(said("grüße"), server_frame(BINARY, b"1234"))
+        await peer.send(say("äh") + close(1000))
+        await peer.expect_end(closing(1000))
+        info = await world.end()
+    traffic = (info.messages_sent, info.bytes_sent, info.messages_received, info.bytes_received)
+    assert traffic == (2, 11, 1, 3)
+    assert tell(info) in (
+        "1000 by local, sent 1000, received 1000, clean",
+        "1000 by remote, sent 1000, received 1000, clean",
+    )
