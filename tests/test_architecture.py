@@ -57,7 +57,7 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.web": (
         ("application",),
-        ("dispatch",),
+        ("dispatch", "registration"),
         ("middleware", "upgrade"),
         ("filters", "websocket"),
         ("opening",),

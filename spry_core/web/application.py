@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from inspect import isasyncgenfunction
-from typing import Any, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, TypeAlias, TypeVar, Unpack, cast, overload
 
 from spry_core.errors import LocalProtocolError
-from spry_core.routing import BaseRouteBuilder, Pattern
+from spry_core.routing import Pattern
 from spry_core.web.calling import name_of
 from spry_core.web.dispatch import Dispatcher, Routes
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.middleware import Middleware, MiddlewareStack, handled_kinds
 from spry_core.web.options import WebSocketSettings, merge, resolve
+from spry_core.web.registration import Registration
 from spry_core.web.request import HttpHandler
 from spry_core.web.upgrade import WebSocketHandler
 
@@ -24,9 +25,10 @@ LifespanFunction: TypeAlias = Callable[["Application"], AsyncIterator[object]]
 """An async generator function that takes the application and yields once (`Application.lifespan`)."""
 
 L = TypeVar("L", bound=LifespanFunction)
+W = TypeVar("W", bound=WebSocketHandler)
 
 
-class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, "RouteGroup"]):
+class RouteRegistry(Registration["RouteGroup"]):
     """What an application and its groups have in common: `get` and its kin, `ws`, `group` and `register`."""
 
     def __init__(
@@ -40,21 +42,19 @@ class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, 
         self._ws_settings = merge(ws_defaults or {})
 
     @overload
-    def ws(
-        self, path: str, handler: WebSocketHandler, **options: Unpack[WebSocketSettings]
-    ) -> WebSocketHandler: ...
+    def ws(self, path: str, handler: W, **options: Unpack[WebSocketSettings]) -> W: ...
 
     @overload
     def ws(
         self, path: str, handler: None = None, **options: Unpack[WebSocketSettings]
-    ) -> Callable[[WebSocketHandler], WebSocketHandler]: ...
+    ) -> Callable[[W], W]: ...
 
     def ws(
-        self, path: str, handler: WebSocketHandler | None = None, **options: Unpack[WebSocketSettings]
-    ) -> WebSocketHandler | Callable[[WebSocketHandler], WebSocketHandler]:
+        self, path: str, handler: W | None = None, **options: Unpack[WebSocketSettings]
+    ) -> W | Callable[[W], W]:
         """Open a WebSocket here, for `handler(ws, request)`, sync or async; a decorator without a handler (RFC 6455 §4.2).
 
-        The handler runs when the 101 has been sent. A route of GET may have the same path.
+        The handler runs when the 101 has been sent, or with ``accept="manual"`` before. A route of GET may have the same path.
 
         Args:
             path: A pattern, as for `get`.
@@ -69,7 +69,7 @@ class RouteRegistry(BaseRouteBuilder[HttpHandler, WebSocketHandler, Middleware, 
         """
         settings = merge(self._ws_settings, options)
         resolve(settings)
-        return self._websocket(path, handler, settings)
+        return cast("W | Callable[[W], W]", self._websocket(path, handler, settings))
 
     def group(
         self,
