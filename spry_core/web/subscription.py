@@ -14,7 +14,7 @@ from inspect import isawaitable
 from typing import TypeAlias
 
 from spry_core.closing import CloseInfo, ConnectionClosed
-from spry_core.tasks import part, unwrap
+from spry_core.tasks import part
 from spry_core.wakeup import WakeUp
 from spry_core.web.failure import fail_handler
 from spry_core.web.link import Link
@@ -180,11 +180,18 @@ class Subscription:
         self._finish()
 
     def _call(self, callback: Callable[..., object], argument: object) -> object:
-        """Call back; an exception of it is one of the handler, never swallowed."""
+        """Call back; an exception of it is one of the handler, never swallowed.
+
+        Also what looks like a cancellation: who does not wait cannot have been cancelled by us.
+        """
         try:
             return self._context.run(callback, argument)
-        except Exception as error:
-            fail_handler(self._link, unwrap(error))
+        except BaseException as raised:
+            error, rest = part(raised, is_cancelling=False)
+            if error is not None:
+                fail_handler(self._link, error)
+            if rest is not None:
+                raise rest from None
             return None
 
     def _finish(self) -> None:

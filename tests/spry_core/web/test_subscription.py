@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from frames import CLOSE_FRAME, TEXT, Frame, close_payload, frame
+from frames import CLOSE_FRAME, CONTINUATION, TEXT, Frame, close_payload, frame
 from sockets import Opened, Peer, Running, client_of, close_frame, messages
 from spry_core import (
     CloseInfo,
@@ -168,6 +168,30 @@ def test_listening_excludes_every_other_consumer_and_makes_way_when_it_is_cancel
 # Backpressure
 
 
+def test_who_listens_gets_what_came_in_pieces_as_whole_messages() -> None:
+    """They came so for somebody who has left them."""
+    opened = Opened(limits=Limits(max_queue_size=6))
+    opened.start(anext, opened.ws.incoming()).cancel()
+    opened.stream.send(frame(TEXT, b"one ", fin=False) + frame(CONTINUATION, b"and mo", fin=False))
+    received = list[str | bytes]()
+    opened.ws.listen(received.append)
+    assert received == []
+    opened.driver.settle()
+    opened.stream.send(frame(CONTINUATION, b"re", fin=False))
+    opened.stream.send(frame(CONTINUATION) + messages("two"))
+    assert (received, opened.stream.unread) == (["one and more", "two"], 0)
+
+
+def test_half_a_message_is_not_called_back() -> None:
+    opened, ends = Opened(), Ends()
+    opened.start(anext, opened.ws.incoming()).cancel()
+    opened.stream.send(frame(TEXT, b"half", fin=False))
+    ends.listen(opened.ws)
+    opened.driver.settle()
+    opened.stream.send(frame(0x3))
+    assert ends.notes == [("error", ProtocolFailure), ("done", 1002)]
+
+
 def test_the_callback_waits_while_too_much_is_unsent() -> None:
     """``ws.listen(ws.add)`` is an echo whose buffer is bounded."""
     opened = Opened(limits=Limits(high_water=10, max_unsent=20))
@@ -270,6 +294,46 @@ def test_pausing_twice_and_resuming_twice_calls_back_once() -> None:
     subscription.pause()
     opened.peer.send("one")
     subscription.resume()
+    subscription.resume()
+    opened.driver.settle()
+    assert received == ["one"]
+
+
+def test_a_subscription_that_is_paused_during_an_async_callback_calls_nobody_back_behind_it() -> None:
+    opened = Opened()
+    gate = Gate(opened)
+    subscription = opened.ws.listen(gate)
+    opened.peer.send("one", "two")
+    subscription.pause()
+    gate.open_once()
+    assert (gate.begun, gate.done) == (["one"], ["one"])
+    subscription.resume()
+    assert gate.begun == ["one"]
+    opened.driver.settle()
+    assert gate.begun == ["one", "two"]
+
+
+def test_resuming_during_an_async_callback_changes_no_order() -> None:
+    opened = Opened()
+    gate = Gate(opened)
+    subscription = opened.ws.listen(gate)
+    opened.peer.send("one", "two")
+    subscription.pause()
+    subscription.resume()
+    opened.driver.settle()
+    assert gate.begun == ["one"]
+    gate.open_once()
+    assert gate.begun == ["one", "two"]
+
+
+def test_a_subscription_may_begin_paused() -> None:
+    opened = Opened()
+    opened.peer.send("one")
+    received = list[str | bytes]()
+    subscription = opened.ws.listen(received.append)
+    subscription.pause()
+    opened.driver.settle()
+    assert received == []
     subscription.resume()
     opened.driver.settle()
     assert received == ["one"]
@@ -625,6 +689,20 @@ def test_a_cancellation_in_a_callback_that_nobody_asked_for_is_an_error() -> Non
     opened.peer.send("one")
     assert opened.peer.frames() == [Frame(CLOSE_FRAME, close_payload(1011))]
     assert [type(error) for error in opened.errors] == [Cancelled]
+
+
+@pytest.mark.parametrize("raised", [Cancelled(), BaseExceptionGroup("tasks", [Cancelled()])])
+def test_what_looks_like_a_cancellation_in_a_sync_callback_is_an_error_of_it(raised: BaseException) -> None:
+    """It runs while the bytes are taken: nothing could have been cancelled there."""
+    opened = Opened()
+
+    def on_message(message: str | bytes) -> None:
+        raise raised
+
+    opened.ws.listen(on_message)
+    opened.peer.send("one", "dropped")
+    assert opened.peer.frames() == [Frame(CLOSE_FRAME, close_payload(1011))]
+    assert opened.errors == [raised]
 
 
 def test_an_error_in_a_last_callback_is_logged_and_the_other_is_called() -> None:
