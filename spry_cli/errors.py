@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from traceback import print_exception
 from types import TracebackType
+from typing import Final
+
+MACHINERY: Final = {"asyncio", "importlib", "spry_asyncio", "spry_cli", "spry_core", "spry_trio", "trio"}
 
 
 class CommandError(Exception):
@@ -22,7 +25,7 @@ def report(error: CommandError) -> None:
 
 
 def users_part(traceback: TracebackType | None) -> TracebackType | None:
-    """Leave out the frames of this package and of the import system, with which the way into the user's module begins."""
+    """Leave out the frames of ours, of the import system and of the loop, with which the way into the user's module begins."""
     while traceback is not None and is_machinery(traceback.tb_frame.f_globals.get("__name__")):
         traceback = traceback.tb_next
     return traceback
@@ -30,4 +33,4 @@ def users_part(traceback: TracebackType | None) -> TracebackType | None:
 
 def is_machinery(module: object) -> bool:
     """Tell by its module whether a frame only led to the user's code."""
-    return isinstance(module, str) and module.partition(".")[0] in {"spry_cli", "importlib"}
+    return isinstance(module, str) and module.partition(".")[0] in MACHINERY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,17 +12,18 @@ from spry_cli.errors import CommandError
 from spry_core import Application
 
 
-def load(target: str, app_dir: str = ".") -> Application:
+def load(target: str, app_dir: str = ".", *, is_factory: bool = False) -> Application:
     """Import the module of `target` and return its application.
 
     Args:
         target: Such as ``"app:app"`` or ``"package.module:container.app"``.
         app_dir: The folder that is searched first, before the rest of `sys.path`; it stays there, because the
             application may import more when it runs.
+        is_factory: True if the attribute is a function without parameters that makes the application.
 
     Raises:
-        CommandError: There is no such folder, module or attribute, or it is no `Application`. If the module was found
-            and its own code failed, that exception is the `__cause__`.
+        CommandError: There is no such folder, module or attribute, or it is no `Application` (no function that makes
+            one). If the module was found and its own code failed, that exception is the `__cause__`.
     """
     module_name, attribute = split(target)
     search_first(app_dir)
@@ -31,9 +33,26 @@ def load(target: str, app_dir: str = ".") -> Application:
             found = getattr(found, name)
         except AttributeError:
             raise CommandError(f"module {module_name!r} has no {attribute!r}") from None
+    what = repr(target)
+    if is_factory:
+        found, what = made_by(found, target), f"what {target!r} returns"
     if not isinstance(found, Application):
-        raise CommandError(f"{target!r} is no spry_core.Application but of type {type(found).__name__!r}")
+        hint = "; --factory calls it" if callable(found) and not is_factory else ""
+        raise CommandError(f"{what} is no spry_core.Application but of type {type(found).__name__!r}{hint}")
     return found
+
+
+def made_by(factory: object, target: str) -> object:
+    """Call the function that makes the application; whatever its code raises becomes the cause of a `CommandError`."""
+    if not callable(factory):
+        raise CommandError(f"{target!r} cannot be called, so it is no factory")
+    try:
+        made: object = factory()
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"{target!r} failed: {type(error).__name__}") from error
+    if inspect.iscoroutine(made):
+        made.close()  # or Python warns that nobody has awaited it
+    return made
 
 
 def split(target: str) -> tuple[str, str]:

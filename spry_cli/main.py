@@ -1,43 +1,28 @@
-"""The `spry` command: read the arguments, do it, and say in one line what went wrong."""
+"""The `spry` command: read what it was told, do it, and say in one line what went wrong."""
 
 from __future__ import annotations
 
-import argparse
+import os
 from collections.abc import Sequence
-from typing import Final, Literal, NoReturn
+from pathlib import Path
+from typing import Final
 
+from spry_cli.arguments import make_parser
 from spry_cli.errors import CommandError, report
 from spry_cli.loader import load
+from spry_cli.options import APP, APP_DIR, FACTORY, OF_ROUTES, OF_RUN
 from spry_cli.routes import show_routes
-from spry_cli.run import Backend, Loop, RunSettings, run
-from spry_core.version import VERSION
+from spry_cli.run import run
+from spry_cli.settings import make_settings
+from spry_cli.sources import PROJECT, Values, from_arguments, from_environment, from_project
+from spry_core import Application
+
+__all__ = ["main", "make_parser"]
 
 FAILED: Final = 2
-INTERRUPTED: Final = 130
 """The exit status of a command that cannot be done, as argparse has it for wrong arguments."""
 
-MAX_PORT: Final = 0xFFFF
-
-
-class Arguments(argparse.Namespace):
-    """The arguments of all commands, typed; those of `spry run` alone are unset under `spry routes`."""
-
-    command: Literal["run", "routes"]
-    target: str
-    app_dir: str
-    backend: Backend
-    loop: Loop
-    host: str
-    port: int
-    access_log: bool
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises its complaint, so that every failure is told in the same way and in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise `CommandError`."""
-        raise CommandError(f"{message} (see {self.prog} --help)")
+INTERRUPTED: Final = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `--help` and `--version` leave through `SystemExit`, as argparse does it.
     """
     try:
-        execute(make_parser().parse_args(argv, namespace=Arguments()))
+        execute(vars(make_parser().parse_args(argv)))
     except CommandError as error:
         report(error)
         return FAILED
@@ -57,71 +42,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def execute(arguments: Arguments) -> None:
-    """Do what the arguments say."""
-    app = load(arguments.target, arguments.app_dir)
-    if arguments.command == "routes":
-        show_routes(app)
+def execute(parsed: dict[str, object]) -> None:
+    """Do what the arguments say, with what the other places say."""
+    sources = (from_project(Path(PROJECT)), from_environment(os.environ), from_arguments(parsed))
+    if parsed["command"] == "routes":
+        show_routes(application(Values(OF_ROUTES, sources)))
         return
-    settings = RunSettings(
-        backend=arguments.backend,
-        loop=arguments.loop,
-        host=arguments.host,
-        port=arguments.port,
-        access_log=arguments.access_log,
-    )
-    run(app, settings)
+    values = Values(OF_RUN, sources)
+    settings = make_settings(values)  # first, because an import may take its time and say a lot
+    run(application(values), settings)
 
 
-def make_parser() -> Parser:
-    """Describe the command line."""
-    parser = Parser(
-        prog="spry", description="Serve a Spry application, or show what it serves.", allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=f"spry {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,routes}")
-
-    target = Parser(add_help=False)
-    target.add_argument("target", metavar="module:app", help="where the application is, such as app:app")
-    target.add_argument(
-        "--app-dir", metavar="FOLDER", default=".", help="where to look for the module first (%(default)s)"
-    )
-
-    serve = commands.add_parser("run", parents=[target], help="serve an application", allow_abbrev=False)
-    serve.add_argument(
-        "--backend", choices=("asyncio", "trio"), default="asyncio", help="who moves the bytes (%(default)s)"
-    )
-    serve.add_argument(
-        "--loop",
-        choices=("auto", "asyncio", "uvloop"),
-        default="auto",
-        help="the event loop below asyncio; auto is uvloop where it is installed",
-    )
-    serve.add_argument(
-        "--host", type=host, default="127.0.0.1", help="the address to listen on (%(default)s)"
-    )
-    serve.add_argument(
-        "--port", type=port, default=8000, help="the port to listen on; 0 is any free one (%(default)s)"
-    )
-    serve.add_argument(
-        "--no-access-log", dest="access_log", action="store_false", help="do not log each request"
-    )
-
-    commands.add_parser(
-        "routes", parents=[target], help="list the routes of an application", allow_abbrev=False
-    )
-    return parser
-
-
-def host(text: str) -> str:
-    """Refuse an empty host, which a socket would take for every address of the machine."""
-    if not text:
-        raise argparse.ArgumentTypeError("a host cannot be empty")
-    return text
-
-
-def port(text: str) -> int:
-    """Read a port."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MAX_PORT):
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}")
-    return int(text)
+def application(values: Values) -> Application:
+    """Load what is to be served."""
+    target = values[APP]
+    if target is None:
+        raise CommandError(
+            f'say what to serve, such as app:app, or app = "app:app" in [tool.spry] of {PROJECT}'
+        )
+    return load(target, values[APP_DIR], is_factory=values[FACTORY])

@@ -1,33 +1,27 @@
 """`spry run`: serve an application on the backend that was asked for.
 
-A backend is imported when it was chosen, so that the other one need not be installed. This is the one place that sets up
-logging: the core hands over finished records, the adapters pass them to `logging`, and neither decides where they go.
+A backend is imported when it was chosen, so that the other one need not be installed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from traceback import walk_tb
+from typing import Final, Protocol
 
 from spry_cli.errors import CommandError
+from spry_cli.inherited import inherited
+from spry_cli.log import announce, configure_logging, log_end
+from spry_cli.settings import RunSettings
 from spry_core import Application
 from spry_core.version import VERSION
 
-Backend = Literal["asyncio", "trio"]
-"""Who moves the bytes."""
-
-Loop = Literal["auto", "asyncio", "uvloop"]
-"""The event loop below asyncio; `auto` is uvloop where it is installed."""
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LIFESPAN: Final = "spry_core.serving.lifespan"
 
 
 class Listening(Protocol):
@@ -35,21 +29,13 @@ class Listening(Protocol):
 
     @property
     def addresses(self) -> Iterable[tuple[str, int]]:
-        """Host and port of each listening socket."""
+        """Host and port of each listening TCP socket."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """What `spry run` was asked for."""
-
-    backend: Backend = "asyncio"
-    loop: Loop = "auto"
-    host: str = "127.0.0.1"
-    port: int = 8000
-    """0 takes any free port; the line at the start says which."""
-    access_log: bool = True
-    """Whether each request is logged, to `spry.access`."""
+    @property
+    def paths(self) -> Iterable[str]:
+        """The path of each listening unix socket."""
+        ...
 
 
 def run(app: Application, settings: RunSettings) -> None:
@@ -58,33 +44,37 @@ def run(app: Application, settings: RunSettings) -> None:
     Raises:
         CommandError: The backend or the loop is not installed, or the address cannot be listened on.
     """
-    configure_logging()
+    configure_logging(settings.log_level, settings.log_format)
     serve = serve_on_trio if settings.backend == "trio" else serve_on_asyncio
     is_listening = False
 
     def started(server: Listening, backend: str) -> None:
         nonlocal is_listening
         is_listening = True
-        where = " and ".join(address(host, port) for host, port in server.addresses)
-        announce(f"spry {VERSION} on {where} ({backend})")
+        where = " and ".join(places(server, is_secure=settings.ssl_context is not None))
+        announce(f"spry {VERSION} on {where} ({backend})", settings.log_format)
 
-    try:
-        serve(app, settings, started)
-    except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be the name of one
-        if is_listening:
-            raise
-        raise CommandError(f"cannot listen on {settings.host}:{settings.port}: {reason(error)}") from None
-
-
-def announce(line: str) -> None:
-    """Print on standard error. Where that is closed, full or a pipe without a reader, the server is not worse for it."""
-    if sys.stderr is not None:  # `print` would take standard output instead
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)
+    with ExitStack() as stack:
+        sockets = [] if settings.fd is None else [stack.enter_context(inherited(settings.fd))]
+        try:
+            serve(app, settings, sockets, started)
+        except Exception as error:
+            if is_of_lifespan(error):
+                when, cause = ("end", None) if is_listening else ("start", error)
+                # What came after the start stands in the log already, with its traceback.
+                raise CommandError(f"the application failed at its {when}: {type(error).__name__}") from cause
+            # UnicodeError: the host cannot be the name of one
+            if is_listening or not isinstance(error, OSError | UnicodeError):
+                raise
+            raise CommandError(f"cannot listen on {place_of(settings)}: {reason(error)}") from None
+    log_end()
 
 
 def serve_on_asyncio(
-    app: Application, settings: RunSettings, started: Callable[[Listening, str], None]
+    app: Application,
+    settings: RunSettings,
+    sockets: Sequence[socket.socket],
+    started: Callable[[Listening, str], None],
 ) -> None:
     """Serve on asyncio, or on uvloop below it."""
     import spry_asyncio
@@ -98,14 +88,27 @@ def serve_on_asyncio(
         started(server, "asyncio" if loop == "asyncio" else f"asyncio, {loop}")
 
     spry_asyncio.run(
-        app, settings.host, settings.port, access_log=settings.access_log, loop=settings.loop, started=say
+        app,
+        settings.host,
+        settings.port,
+        uds=settings.uds,
+        sockets=sockets,
+        ssl_context=settings.ssl_context,
+        limits=settings.limits,
+        timeouts=settings.timeouts,
+        access_log=settings.access_log,
+        loop=settings.loop,
+        started=say,
     )
 
 
-def serve_on_trio(app: Application, settings: RunSettings, started: Callable[[Listening, str], None]) -> None:
+def serve_on_trio(
+    app: Application,
+    settings: RunSettings,
+    sockets: Sequence[socket.socket],
+    started: Callable[[Listening, str], None],
+) -> None:
     """Serve on trio."""
-    if settings.loop != "auto":
-        raise CommandError("--loop chooses a loop of asyncio; trio has its own")
     if find_spec("trio") is None:
         raise CommandError("trio is not installed: pip install 'spry[trio]'")
     import spry_trio
@@ -114,27 +117,41 @@ def serve_on_trio(app: Application, settings: RunSettings, started: Callable[[Li
         app,
         settings.host,
         settings.port,
+        uds=settings.uds,
+        sockets=sockets,
+        ssl_context=settings.ssl_context,
+        limits=settings.limits,
+        timeouts=settings.timeouts,
         access_log=settings.access_log,
         started=lambda server: started(server, "trio"),
     )
 
 
-def configure_logging() -> None:
-    """Send `spry.access` and `spry.error` to standard error, unless the application has said already where they go."""
-    logger = logging.getLogger("spry")
-    if logger.handlers:
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    # Or every line stands there twice where the application has a handler at the root.
-    logger.propagate = False
+def is_of_lifespan(error: Exception) -> bool:
+    """Tell whether the application raised this before the first connection or after the last.
+
+    The adapters raise it as it is, so that it may be an `OSError` as well as one of listening; its traceback tells them apart.
+    """
+    return any(frame.f_globals.get("__name__") == LIFESPAN for frame, _ in walk_tb(error.__traceback__))
 
 
-def address(host: str, port: int) -> str:
+def places(server: Listening, *, is_secure: bool) -> list[str]:
+    """Say where a server listens."""
+    scheme = "https" if is_secure else "http"
+    sites = [address(scheme, host, port) for host, port in server.addresses]
+    return [*sites, *(f"unix:{path}" for path in server.paths)]
+
+
+def address(scheme: str, host: str, port: int) -> str:
     """Write an address as a URI, with an IPv6 host in brackets (RFC 3986 §3.2.2)."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def place_of(settings: RunSettings) -> str:
+    """Say where it should have listened."""
+    if settings.fd is not None:
+        return f"descriptor {settings.fd}"
+    return f"{settings.host}:{settings.port}" if settings.uds is None else f"unix:{settings.uds}"
 
 
 def reason(error: OSError | UnicodeError) -> str:

@@ -21,10 +21,17 @@ PATIENCE: Final = 30.0
 class Served:
     """A running server and what it has written."""
 
-    def __init__(self, arguments: tuple[str, ...]) -> None:
-        command = [sys.executable, "-W", "error", "-m", "spry_cli", "run", *arguments, "--port", "0"]
+    def __init__(self, arguments: tuple[str, ...], pass_fds: tuple[int, ...] = ()) -> None:
+        is_elsewhere = {"--uds", "--fd"} & set(arguments)
+        place = () if is_elsewhere else ("--port", "0")
+        command = [sys.executable, "-W", "error", "-m", "spry_cli", "run", *arguments, *place]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            pass_fds=pass_fds,
         )
         self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.reader = threading.Thread(target=self.read_lines, daemon=True)
@@ -36,11 +43,11 @@ class Served:
             self.lines.put(line)
 
     def wait_for_address(self) -> None:
-        """Read the first line, `spry 0.1.0 on http://127.0.0.1:PORT (asyncio)`."""
+        """Read the first line, `spry 0.1.0 on http://127.0.0.1:PORT (asyncio)`; a unix socket has no port, and counts as 0."""
         self.first_line = self.lines.get(timeout=PATIENCE)
-        found = re.search(r" on (http://127\.0\.0\.1:(\d+)) ", self.first_line)
+        found = re.search(r" on (https?://127\.0\.0\.1:(\d+)|unix:\S+) ", self.first_line)
         assert found is not None, self.first_line
-        self.address, self.port = found[1], int(found[2])
+        self.address, self.port = found[1], int(found[2] or 0)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send one signal and return the exit status."""
@@ -56,6 +63,14 @@ class Served:
             lines.append(self.lines.get())
         return self.process.stdout.read(), lines
 
+    def messages(self) -> list[tuple[str, str]]:
+        """Return level and message of each line that the ended process has logged as text; it has printed nothing else."""
+        out, lines = self.rest()
+        assert out == ""
+        parts = [line.rstrip("\n").split(maxsplit=3) for line in lines]
+        assert [len(each) for each in parts] == [4] * len(parts), lines
+        return [(level, message) for _, _, level, message in parts]
+
     def end(self) -> None:
         """End the process, if it still runs, and give back its pipes."""
         self.process.kill()
@@ -67,9 +82,11 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str) -> Generator[Served]:
-    """Run `spry run ARGUMENTS` on a free port; it has ended when the block has, whatever happens in it."""
-    server = Served(arguments)
+def served(*arguments: str, pass_fds: tuple[int, ...] = ()) -> Generator[Served]:
+    """Run `spry run ARGUMENTS`, on a free port if they do not say where else; it has ended when the block has, whatever
+    happens in it.
+    """
+    server = Served(arguments, pass_fds)
     try:
         server.wait_for_address()
         yield server

@@ -191,4 +191,7 @@ def test_the_shutdown_of_the_server_is_shown_as_1001(page: Page, server: Served)
     assert server.stop() == 0
     for panel in (page.get_by_role("region", name="Echo"), chat):
         expect_ending(panel, "closed · 1001", "Closed with 1001 (going away), clean, by the server")
-    assert server.rest() == ("", [])
+    assert server.messages() == [
+        ("INFO", "shutting down, 2 connections, 10 s of grace"),
+        ("INFO", "stopped"),
+    ]

@@ -88,6 +88,41 @@ def test_an_attribute_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 def test_what_is_no_application_is_refused_with_its_type(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("def app(): ...\n")
-    assert (
-        str(refusal("shop:app", tmp_path)) == "'shop:app' is no spry_core.Application but of type 'function'"
-    )
+    (tmp_path / "mall.py").write_text("app = 1\n")
+    expected = "'mall:app' is no spry_core.Application but of type 'int'"
+    assert str(refusal("mall:app", tmp_path)) == expected
+    expected = "'shop:app' is no spry_core.Application but of type 'function'; --factory calls it"
+    assert str(refusal("shop:app", tmp_path)) == expected
+
+
+def test_a_factory_is_called_for_its_application(tmp_path: Path) -> None:
+    code = "def make():\n    global made\n    made = Application()\n    return made\n"
+    (tmp_path / "shop.py").write_text(APPLICATION + code)
+    assert load("shop:make", str(tmp_path), is_factory=True) is sys.modules["shop"].made
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("make = 1", "'shop:make' cannot be called, so it is no factory"),
+        ("def make(): ...", "what 'shop:make' returns is no spry_core.Application but of type 'NoneType'"),
+        (
+            "async def make(): ...",
+            "what 'shop:make' returns is no spry_core.Application but of type 'coroutine'",
+        ),
+    ],
+)
+def test_what_is_no_factory_is_refused(code: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(f"{code}\n")
+    with pytest.raises(CommandError) as caught:
+        load("shop:make", str(tmp_path), is_factory=True)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("error", ["LookupError", "SystemExit"])
+def test_what_a_factory_raises_is_the_cause(error: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(f"def make():\n    raise {error}\n")
+    with pytest.raises(CommandError) as caught:
+        load("shop:make", str(tmp_path), is_factory=True)
+    assert str(caught.value) == f"'shop:make' failed: {error}"
+    assert type(caught.value.__cause__).__name__ == error

@@ -5,9 +5,10 @@ import errno
 import logging
 import os
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 import uvloop
@@ -15,8 +16,10 @@ import uvloop
 import spry_asyncio
 import spry_trio
 from spry_cli.errors import CommandError
-from spry_cli.run import Loop, RunSettings, run
-from spry_core import Application
+from spry_cli.options import Loop
+from spry_cli.run import run
+from spry_cli.settings import RunSettings
+from spry_core import Application, Limits, Timeouts
 from spry_core.version import VERSION
 
 
@@ -25,17 +28,23 @@ class FakeServer:
     """What the command reads of a server."""
 
     addresses: list[tuple[str, int]]
+    paths: list[str] = field(default_factory=list[str])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Call:
     """One call of an adapter's `run`."""
 
     app: Application
-    host: str
-    port: int
-    access_log: bool
-    loop: Loop | None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    uds: str | None = None
+    sockets: list[int] = field(default_factory=list[int])
+    ssl_context: ssl.SSLContext | None = None
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    access_log: bool = True
+    loop: Loop | None = None
 
 
 class FakeAdapter:
@@ -53,11 +62,29 @@ class FakeAdapter:
         host: str,
         port: int,
         *,
+        uds: str | None,
+        sockets: Sequence[socket.socket],
+        ssl_context: ssl.SSLContext | None,
+        limits: Limits,
+        timeouts: Timeouts,
         access_log: bool,
         started: Callable[[FakeServer], None],
         loop: Loop | None = None,
     ) -> None:
-        self.calls.append(Call(app, host, port, access_log, loop))
+        self.calls.append(
+            Call(
+                app=app,
+                host=host,
+                port=port,
+                uds=uds,
+                sockets=[each.fileno() for each in sockets],
+                ssl_context=ssl_context,
+                limits=limits,
+                timeouts=timeouts,
+                access_log=access_log,
+                loop=loop,
+            )
+        )
 
         async def listen() -> None:
             started(self.server)
@@ -77,13 +104,12 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> FakeAdapter:
     return fake
 
 
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[logging.Logger]:
-    """Give the logger that the command sets up, and put it back as it was."""
-    logger = logging.getLogger("spry")
-    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
-    yield logger
-    logger.handlers, logger.level, logger.propagate = handlers, level, propagate
+def first_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the first of the two lines of a run; the other one says that it has stopped."""
+    out, err = capsys.readouterr()
+    first, last = err.splitlines()
+    assert (out, last.split(maxsplit=2)[2]) == ("", "INFO stopped")
+    return first
 
 
 @pytest.mark.parametrize(
@@ -98,56 +124,68 @@ def test_the_first_line_says_version_address_and_backend(
     settings: RunSettings, words: str, adapter: FakeAdapter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(Application(), settings)
-    assert capsys.readouterr() == ("", f"spry {VERSION} on http://127.0.0.1:8000 ({words})\n")
+    assert first_line(capsys) == f"spry {VERSION} on http://127.0.0.1:8000 ({words})"
 
 
 def test_the_first_line_names_every_address_as_a_uri(
     adapter: FakeAdapter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An IPv6 address in a URI stands in brackets (RFC 3986 §3.2.2)."""
-    adapter.server.addresses = [("127.0.0.1", 80), ("::1", 80)]
+    adapter.server = FakeServer([("127.0.0.1", 80), ("::1", 80)], ["spry.sock"])
     run(Application(), RunSettings(loop="asyncio"))
-    assert capsys.readouterr().err == f"spry {VERSION} on http://127.0.0.1:80 and http://[::1]:80 (asyncio)\n"
+    where = "http://127.0.0.1:80 and http://[::1]:80 and unix:spry.sock"
+    assert first_line(capsys) == f"spry {VERSION} on {where} (asyncio)"
 
 
-def test_where_standard_error_is_closed_standard_output_stays_empty(
-    adapter: FakeAdapter, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_first_line_says_https_where_tls_is_spoken(
+    adapter: FakeAdapter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "stderr", None)
-    run(Application(), RunSettings(loop="asyncio"))
-    assert len(adapter.calls) == 1
-    assert capsys.readouterr() == ("", "")
+    """RFC 9110 §4.2.2."""
+    run(Application(), RunSettings(loop="asyncio", ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)))
+    assert first_line(capsys) == f"spry {VERSION} on https://127.0.0.1:8000 (asyncio)"
 
 
-def test_a_first_line_that_nobody_can_read_does_not_stop_the_server(
-    adapter: FakeAdapter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w", buffering=1) as unread:
-        monkeypatch.setattr(sys, "stderr", unread)
-        run(Application(), RunSettings(loop="asyncio"))
-        assert len(adapter.calls) == 1
-        with pytest.raises(BrokenPipeError):
-            unread.close()
+def settings_of(backend: str) -> RunSettings:
+    """Return settings of which each differs from its default."""
+    return RunSettings(
+        backend="trio" if backend == "trio" else "asyncio",
+        loop="auto" if backend == "trio" else "uvloop",
+        host="::1",
+        port=81,
+        uds="spry.sock",
+        ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        limits=Limits(backlog=1),
+        timeouts=Timeouts(head=1.0),
+        access_log=False,
+    )
 
 
-def test_asyncio_gets_every_setting(adapter: FakeAdapter) -> None:
-    app = Application()
-    run(app, RunSettings(host="::1", port=81, access_log=False, loop="uvloop"))
-    assert adapter.calls == [Call(app, "::1", 81, False, "uvloop")]
+@pytest.mark.parametrize(("backend", "loop"), [("asyncio", "uvloop"), ("trio", None)])
+def test_the_adapter_gets_every_setting(backend: str, loop: Loop | None, adapter: FakeAdapter) -> None:
+    app, settings = Application(), settings_of(backend)
+    run(app, settings)
+    expected = Call(
+        app=app,
+        host="::1",
+        port=81,
+        uds="spry.sock",
+        ssl_context=settings.ssl_context,
+        limits=Limits(backlog=1),
+        timeouts=Timeouts(head=1.0),
+        access_log=False,
+        loop=loop,
+    )
+    assert adapter.calls == [expected]
 
 
-def test_trio_gets_every_setting_but_the_loop(adapter: FakeAdapter) -> None:
-    app = Application()
-    run(app, RunSettings(backend="trio", host="::1", port=81))
-    assert adapter.calls == [Call(app, "::1", 81, True, None)]
-
-
-def test_a_loop_for_trio_is_refused(adapter: FakeAdapter) -> None:
-    with pytest.raises(CommandError, match=r"^--loop chooses a loop of asyncio; trio has its own$"):
-        run(Application(), RunSettings(backend="trio", loop="uvloop"))
-    assert adapter.calls == []
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_adapter_gets_the_socket_that_was_inherited(backend: str, adapter: FakeAdapter) -> None:
+    own = socket.create_server(("127.0.0.1", 0))
+    number = own.detach()
+    run(Application(), RunSettings(backend="trio" if backend == "trio" else "asyncio", fd=number))
+    assert adapter.calls[0].sockets == [number]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
 
 
 @pytest.mark.parametrize(
@@ -189,32 +227,78 @@ def test_an_address_that_cannot_be_listened_on_is_named_with_the_reason(
     assert str(caught.value) == f"cannot listen on 127.0.0.1:8000: {words}"
 
 
-def test_an_error_after_listening_is_not_taken_for_a_bad_address(adapter: FakeAdapter) -> None:
-    adapter.error = OSError(errno.EIO, "disk")
-    with pytest.raises(OSError, match="disk"):
+def test_a_place_that_is_no_address_is_named_as_what_it_is(adapter: FakeAdapter) -> None:
+    adapter.listens, adapter.error = False, OSError(errno.EACCES, "")
+    with pytest.raises(CommandError, match=r"^cannot listen on unix:spry\.sock: permission denied$"):
+        run(Application(), RunSettings(uds="spry.sock"))
+    number = socket.create_server(("127.0.0.1", 0)).detach()
+    with pytest.raises(CommandError, match=rf"^cannot listen on descriptor {number}: permission denied$"):
+        run(Application(), RunSettings(fd=number))
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_an_error_that_is_none_of_listening_is_not_taken_for_one(
+    listens: bool, adapter: FakeAdapter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter.listens = listens
+    adapter.error = OSError(errno.EIO, "disk") if listens else ArithmeticError("disk")
+    with pytest.raises(type(adapter.error), match="disk"):
         run(Application(), RunSettings())
+    assert "stopped" not in capsys.readouterr().err
 
 
-def test_both_logs_go_to_standard_error(
+def failing(at: str) -> Application:
+    """Return an application that fails as if it could not listen, before or behind its yield."""
+    app = Application()
+
+    @app.lifespan
+    async def database(app: Application) -> AsyncGenerator[None]:
+        if at == "start":
+            raise ConnectionRefusedError("no database")
+        yield
+        raise ConnectionRefusedError("no database")
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "backend", [RunSettings(port=0, loop="asyncio"), RunSettings(port=0, backend="trio")]
+)
+def test_an_application_that_cannot_start_is_told_with_its_traceback(backend: RunSettings) -> None:
+    """Although its error is of the kind that listening has."""
+    with pytest.raises(CommandError) as caught:
+        run(failing("start"), backend)
+    assert str(caught.value) == "the application failed at its start: ConnectionRefusedError"
+    assert repr(caught.value.__cause__) == "ConnectionRefusedError('no database')"
+
+
+def test_an_application_that_fails_at_its_end_is_told_once_with_its_traceback(
+    adapter: FakeAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        run_lifespan(failing("end"))
+    except ConnectionRefusedError as error:
+        adapter.error = error
+    with pytest.raises(CommandError) as caught:
+        run(Application(), RunSettings())
+    assert str(caught.value) == "the application failed at its end: ConnectionRefusedError"
+    assert caught.value.__cause__ is None
+
+
+def run_lifespan(app: Application) -> None:
+    """Serve an application for a moment, and raise what its teardown raises."""
+
+    async def main() -> None:
+        async with spry_asyncio.serve(app, port=0):
+            pass
+
+    asyncio.run(main())
+
+
+def test_the_log_is_as_the_settings_say(
     adapter: FakeAdapter, own_logging: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own_logging.handlers = []
-    run(Application(), RunSettings(loop="asyncio"))
-    logging.getLogger("spry.access").info("a request")
-    logging.getLogger("spry.error").error("a fault")
-    logging.getLogger("spry.error").debug("a detail")
-    out, err = capsys.readouterr()
-    assert [line.split(maxsplit=2)[2] for line in err.splitlines()[1:]] == ["INFO a request", "ERROR a fault"]
-    assert out == ""
-    assert own_logging.propagate is False
-
-
-def test_a_log_that_the_application_has_set_up_is_left_alone(
-    adapter: FakeAdapter, own_logging: logging.Logger
-) -> None:
-    own = logging.NullHandler()
-    own_logging.handlers = [own]
-    own_logging.propagate = True
-    run(Application(), RunSettings())
-    assert own_logging.handlers == [own]
-    assert own_logging.propagate is True
+    run(Application(), RunSettings(log_level="warning", log_format="json"))
+    assert own_logging.level == logging.WARNING
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith('{"time": "')
