@@ -195,7 +195,8 @@ class Server:
         self._is_closing = True
         self._code, self._reason = code, reason
         grace = self.timeouts.grace if grace is None else grace
-        self.report(record_shutdown(len(self._sessions), grace))
+        if self.has_started:  # else nobody was told that it serves
+            self.report(record_shutdown(len(self._sessions), grace))
         self._limit(None if grace is None else now + grace)
         sessions = tuple(self._sessions)
         for session in sessions:

@@ -469,3 +469,16 @@ def test_no_tls_session_is_made_before_the_lifespan_has_started() -> None:
     server, driver = server_of(living(1.0))
     with pytest.raises(LocalProtocolError, match="before the lifespan has started"):
         secure(server, driver)
+
+
+def test_a_server_that_has_never_served_logs_no_shutdown() -> None:
+    unready = Application()
+
+    @unready.lifespan
+    async def prepare(app: Application) -> AsyncGenerator[None]:
+        yield
+
+    told = list[LogRecord]()
+    server = Server(unready, random=bytes, wall_clock=lambda: 0.0, report=told.append)
+    server.shutdown(0.0)
+    assert (server.closed, told) == (True, [])
