@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -23,7 +23,8 @@ from spry_core import (
     WebSocket,
     sleep,
 )
-from spry_core.protocol import ABORT, Accept, Connection, ConnectionEnded, Message, StreamEnd
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol import ABORT, HALF_CLOSE, Accept, Connection, ConnectionEnded, Message, StreamEnd
 from spry_core.testing import MemoryDriver, TestClient
 from spry_core.wakeup import WakeUp
 from spry_core.web.link import Link
@@ -239,6 +240,74 @@ def test_an_exception_says_how_the_connection_ended(
     assert error.__cause__ is linked.link.info.cause
 
 
+def refused(linked: Linked) -> Refused:
+    return Refused(linked, RemoteProtocolError("not text", close_code=1003, section="RFC 6455 §7.4.1"))
+
+
+class Refused:
+    """A task that refuses what has come, and what it gets for that."""
+
+    def __init__(self, linked: Linked, error: RemoteProtocolError) -> None:
+        self.error = error
+        self.raised: list[ConnectionClosed] = []
+        linked.host.driver.start(self._refuse, linked.link)
+        linked.host.driver.settle()
+
+    async def _refuse(self, link: Link) -> None:
+        try:
+            await link.refuse(self.error)
+        except ConnectionClosed as error:
+            self.raised.append(error)
+
+
+def test_what_came_may_be_refused_which_fails_the_connection_at_once() -> None:
+    """RFC 6455 §7.1.7, §7.4.1; nobody reads any more what was still to be answered."""
+    linked = Linked()
+    linked.receive(messages("taken", "unread"))
+    assert linked.link.inbox.take() == "taken"
+    refusal = refused(linked)
+    assert (linked.link.inbox.has_mail, linked.written()) == (False, [b"\x88\x02\x03\xeb", HALF_CLOSE])
+    linked.look()
+    linked.host.driver.settle()
+    (raised,) = refusal.raised
+    assert (type(raised), raised.close_code, raised.__cause__) == (ProtocolFailure, 1003, refusal.error)
+
+
+def test_what_came_may_be_refused_while_the_connection_fails_for_something_else() -> None:
+    linked = Linked()
+    linked.receive(messages("taken") + frame(TEXT, b"\xff"))
+    assert linked.link.inbox.take() == "taken"
+    refusal = refused(linked)
+    assert linked.written() == [b"\x88\x02\x03\xef", HALF_CLOSE]
+    linked.look()
+    linked.host.driver.settle()
+    assert [(type(raised), raised.close_code) for raised in refusal.raised] == [(ProtocolFailure, 1007)]
+
+
+def test_what_came_before_the_end_is_refused_in_vain() -> None:
+    linked = Linked()
+    linked.receive(messages("taken") + close_frame(4000))
+    assert linked.link.inbox.take() == "taken"
+    assert [(type(raised), raised.close_code) for raised in refused(linked).raised] == [
+        (ConnectionClosed, 4000)
+    ]
+
+
+def test_a_pong_answers_the_pings_of_the_application() -> None:
+    linked = Linked()
+    ping = linked.link.pings.add(b"ping", 1.0)
+    linked.link.take_pong(b"another", 2.0)
+    assert ping.round_trip_time is None
+    linked.link.take_pong(b"ping", 3.0)
+    assert ping.round_trip_time == 2.0
+
+
+def test_the_pump_learns_of_a_new_ping_interval() -> None:
+    linked = Linked()
+    linked.link.set_ping_interval(3.0)
+    assert (linked.connection.next_deadline(), linked.host.touches) == (3.0, [False])
+
+
 # The handler's end
 
 
@@ -376,6 +445,26 @@ def test_a_block_that_begins_after_the_end_ends_at_its_first_wait() -> None:
     linked.link.cancels_on_end = True
     linked.lose()
     assert Block(linked, linked.link.interrupted_by_end).look() == ["left"]
+
+
+@contextmanager
+def older(linked: Linked, *, is_spared: bool) -> Generator[None]:
+    """A block that began before the 101."""
+    with linked.host.driver.scope() as scope:
+        linked.link.interrupt_at_end(scope)
+        if is_spared:
+            linked.link.spare(scope)
+        yield
+
+
+def test_a_block_that_is_older_than_the_link_may_end_with_the_stream() -> None:
+    linked = Linked()
+    ended = Block(linked, lambda: older(linked, is_spared=False))
+    spared = Block(linked, lambda: older(linked, is_spared=True))
+    assert (ended.look(), spared.look()) == ([], [])
+    linked.lose()
+    assert (ended.look(), spared.look()) == (["left"], [])
+    assert Block(linked, lambda: older(linked, is_spared=False)).look() == ["left"]
 
 
 def test_a_block_that_was_left_is_not_interrupted_any_more() -> None:
