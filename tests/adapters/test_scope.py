@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import cast
 
 import anyio
@@ -260,3 +260,27 @@ async def test_at_the_end_of_the_grace_tasks_are_cancelled_with_their_handler() 
         ["the body is cancelled", "the task is cancelled"],
         ["over"],
     )
+
+
+async def test_a_task_that_fails_in_a_scope_of_the_lifespan_ends_the_server() -> None:
+    app, notes = Application(), Notes()
+
+    async def fail() -> None:
+        await sleep_natively(0.02)
+        raise KeyError("a task")
+
+    @app.lifespan
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        async with scope() as s:
+            s.start_soon(wait_natively, notes, "the other")
+            s.start_soon(fail)
+            yield
+
+    async def serve_until_it_ends() -> None:
+        async with serving(app) as server:
+            await notes.until("the other is cancelled")
+            await server.close()
+
+    with pytest.raises(KeyError, match="a task"):
+        await serve_until_it_ends()
+    assert notes == ["the other is cancelled"]

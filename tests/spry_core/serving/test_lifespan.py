@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from spry_core import Application, Request, sleep, timeout
+from spry_core import Application, Request, scope, sleep, timeout
 from spry_core.errors import LocalProtocolError
 from spry_core.serving import LogRecord, Server
 from spry_core.tasks import event, now
@@ -451,6 +451,48 @@ def test_what_ends_the_process_passes_through() -> None:
     with pytest.raises(SystemExit, match="3"):
         served.shutdown()
     assert (served.server.closed, served.server.failure) == (True, None)
+
+
+def test_an_error_of_a_task_of_a_scope_ends_it_and_the_server() -> None:
+    notes, error = list[str](), KeyError("a task")
+
+    async def fail() -> None:
+        await sleep(1.0)
+        raise error
+
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        async with scope() as s:
+            s.start_soon(fail)
+            yield
+            notes.append("never")
+
+    served = Served(noting(notes, "outer"), lifespan)
+    served.start()
+    assert served.state == (True, False)
+    served.driver.advance(1.0)
+    assert (notes, served.state, served.server.failure) == (
+        ["outer enters", "outer leaves"],
+        (True, True),
+        error,
+    )
+    assert served.faults == [("lifespan: KeyError in the application", error)]
+
+
+def test_aborting_cancels_the_tasks_of_its_scope() -> None:
+    notes = list[str]()
+
+    async def lifespan(app: Application) -> AsyncGenerator[None, None]:
+        async with scope() as s:
+            s.start_soon(event().wait)
+            yield
+        notes.append("never")
+
+    served = Served(noting(notes, "outer"), lifespan)
+    served.start()
+    served.shutdown()
+    assert served.state == (True, False)
+    served.abort()
+    assert (notes, served.state, served.faults) == (["outer enters", "outer leaves"], (True, True), [])
 
 
 def test_tasks_can_be_started_beside_it() -> None:
