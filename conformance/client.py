@@ -26,7 +26,10 @@ from spry_core.protocol import (
 )
 
 AGENT: Final = "spry"
-COMPRESSION: Final = Deflate(threshold=0)
+COMPRESSION: Final = Deflate(
+    server_max_window_bits=15, client_max_window_bits=15, client_no_context_takeover=True, threshold=0
+)
+"""An offer that leaves the suite's server every choice, since each group of cases makes another."""
 LIMITS: Final = Limits(max_message_size=LARGEST, max_fragments=LARGEST)
 TIMEOUTS: Final = Timeouts(ping_interval=None)
 READ_SIZE: Final = 64 * 1024
