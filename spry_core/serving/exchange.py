@@ -55,6 +55,8 @@ class HttpExchange:
         """The status of the final answer, once it is on its way."""
         self.subprotocol: str | None = None
         """The subprotocol, if it became a WebSocket that has one."""
+        self.extensions: tuple[str, ...] = ()
+        """The extensions of the WebSocket, with their parameters."""
         self.content_received = 0
         """Bytes of the request's content that have come."""
         self.content_sent = 0
@@ -118,7 +120,8 @@ class HttpExchange:
         except Exception:  # a field that the 101 cannot have: this stays HTTP
             self._connection.configure(limits=self._limits, timeouts=self._timeouts)
             raise
-        self.status_code, self.subprotocol = 101, accept.subprotocol
+        self.status_code = 101
+        self.subprotocol, self.extensions = accept.subprotocol, accept.extensions
         self._is_over = True
         link = Link(self._connection, self._owner)
         self._owner.connect(link)

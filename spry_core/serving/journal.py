@@ -77,6 +77,7 @@ def record_websocket(peer: str, exchange: HttpExchange, info: CloseInfo, seconds
         **_asked(peer, exchange.head),
         "status_code": exchange.status_code,
         "subprotocol": exchange.subprotocol,
+        "extensions": ", ".join(exchange.extensions) or None,
         "close_code": info.close_code,
         "close_reason": printable_text(info.close_reason, LONGEST_FAULT),
         "initiator": info.initiator,

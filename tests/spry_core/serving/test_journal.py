@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from spry_core import Application, Request, Timeouts, WebSocket, sleep
+from spry_core import Application, Deflate, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.events import RequestHead
 from spry_core.serving.journal import (
@@ -57,6 +57,11 @@ async def chat(ws: WebSocket, request: Request) -> None:
     async for message in ws:
         await ws.send(message)
         await ws.send("again")
+
+
+@app.ws("/compressed", compression=Deflate())
+async def compressed(ws: WebSocket, request: Request) -> None:
+    await ws.closed
 
 
 @app.ws("/failing")
@@ -158,6 +163,7 @@ def test_a_websocket_is_told_at_its_end_with_all_that_went_through_it() -> None:
         "target": "/chat",
         "status_code": 101,
         "subprotocol": "chat.v1",
+        "extensions": None,
         "close_code": 1000,
         "close_reason": "bye",
         "initiator": "remote",
@@ -169,6 +175,13 @@ def test_a_websocket_is_told_at_its_end_with_all_that_went_through_it() -> None:
         "messages_sent": 2,
         "bytes_sent": 10,
     }
+
+
+def test_a_websocket_says_what_compresses_it() -> None:
+    """RFC 7692 §7."""
+    client = TestClient(app)
+    client.ws("/compressed", extensions=["permessage-deflate"]).close()
+    assert the_record(client).fields["extensions"] == "permessage-deflate; server_max_window_bits=12"
 
 
 def test_a_close_reason_cannot_break_the_line() -> None:
