@@ -10,10 +10,8 @@ from spry_core.web.link import Link
 class Linked:
     """Has a link from the 101 on; before that every operation that needs one is refused."""
 
-    def __init__(self, link: Link | None) -> None:
+    def __init__(self) -> None:
         self._connected: tuple[Link, Checkpoints] | None = None
-        if link is not None:
-            self._connect(link)
 
     def _connect(self, link: Link) -> None:
         """The 101 is on its way."""

@@ -93,7 +93,7 @@ class WebSocket(Receiving, Streaming):
     """One WebSocket connection (RFC 6455), as its handler gets it."""
 
     def __init__(self, opening: Opening) -> None:
-        super().__init__(None)
+        super().__init__()
         self._opening = opening
 
     # Opening

@@ -23,7 +23,7 @@ def test_without_a_link_an_operation_is_refused_and_says_what_is_missing(
     with pytest.raises(
         WebSocketStateError, match=r"^the WebSocket is not accepted yet: `await ws\.accept\(\)`"
     ):
-        operation(Both(None))
+        operation(Both())
 
 
 def test_with_a_link_an_operation_reaches_the_connection() -> None:
