@@ -1073,3 +1073,32 @@ def test_the_errors_of_an_application_can_be_told_as_the_client_wants_them() -> 
     assert client.post("/", headers=wanted, content="no JSON").json() == {"error": 400}
     denied = client.get("/", headers=wanted)
     assert (denied.json(), denied.headers["allow"]) == ({"error": 405}, "OPTIONS, POST")
+
+
+def test_what_is_only_strange_is_a_warning_without_a_traceback() -> None:
+    async def handler(ws: WebSocket, request: Request) -> str:
+        return "nobody gets this"
+
+    app = Application()
+    app.ws("/", handler)
+    client = TestClient(app)
+    opened(client)
+    (report,) = [each for each in client.reports if each.logger == "spry.error"]
+    assert (report.level, report.exception) == (30, None)
+    assert report.text.startswith("what the WebSocket handler ")
+    assert report.text.endswith("returned (str) is ignored: the 101 was the answer")
+
+
+def test_a_message_can_be_taken_in_pieces() -> None:
+    pieces = list[str | bytes]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async for message in ws.incoming():
+            async for piece in message:
+                pieces.append(piece)
+
+    peer = opened(websocket(handler))
+    peer.send(b"\x01\x82\0\0\0\0ab")
+    assert pieces == ["ab"]
+    peer.send(b"\x80\x81\0\0\0\0c")
+    assert pieces == ["ab", "c"]

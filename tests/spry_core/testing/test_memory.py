@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from spry_core.errors import LocalProtocolError
-from spry_core.tasks import Timers, enter, event, now, sleep, timeout
+from spry_core.tasks import Timers, enter, event, now, scope, sleep, timeout
 from spry_core.testing import memory
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock, ForeignAwaitable
@@ -558,3 +558,22 @@ def test_the_deadlock_of_a_task_that_has_not_begun_says_so() -> None:
         with pytest.raises(Deadlock) as caught:
             driver.settle()
     assert re.fullmatch(r"still busy after 0 steps .*\n  task 1 at not begun", str(caught.value))
+
+
+def test_what_is_run_can_have_tasks_that_end_with_a_block() -> None:
+    async def program() -> float:
+        with pytest.raises(KeyError, match="a task"):
+            await block()
+        return now()
+
+    async def block() -> None:
+        async with scope() as s:
+            s.start_soon(fail)
+            await event().wait()
+
+    async def fail() -> None:
+        await sleep(1.0)
+        raise KeyError("a task")
+
+    driver = MemoryDriver()
+    assert (driver.run(program), driver.tasks(), driver.is_cancelling) == (1.0, [], False)
