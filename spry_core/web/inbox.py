@@ -98,6 +98,8 @@ class Inbox:
         """Take messages of `connection`, and call `touch` when what is consumed may have changed something there."""
         self.mail: WakeUp = WakeUp(driver)
         """Awaited by the receiver: something has come, or the end."""
+        self.is_boundless: Final = connection.limits.max_message_size is None
+        """True if messages may be of any size, and so never come whole."""
         self.is_closed = False
         """True when we have ended the connection: what comes is of no interest any more."""
         self.is_orphaned = False
@@ -116,11 +118,6 @@ class Inbox:
         self._is_taken_over = (
             False  # somebody has received since the handler returned, and may be back for more
         )
-
-    @property
-    def is_boundless(self) -> bool:
-        """True if messages may be of any size, and so never come whole."""
-        return self._connection.limits.max_message_size is None
 
     @property
     def has_mail(self) -> bool:
