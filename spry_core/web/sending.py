@@ -23,6 +23,8 @@ Sendable: TypeAlias = str | BytesLike
 BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 """The same as `BytesLike`, to ask an object for."""
 
+_SENDABLE: Final = (str, *BYTES_LIKE)
+
 _STREAMING = "a stream is being sent on this WebSocket"
 
 
@@ -162,7 +164,7 @@ class Sending(Linked):
 
 def check_message(data: object) -> None:
     """Raise `TypeError` unless this can be sent as a message."""
-    if not isinstance(data, (str, *BYTES_LIKE)):
+    if not isinstance(data, _SENDABLE):
         raise TypeError(f"a message is str or bytes, not {type(data).__name__}")
 
 

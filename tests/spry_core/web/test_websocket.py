@@ -220,6 +220,20 @@ def test_closing_is_safe_in_the_receiving_task() -> None:
     assert receiving.result.clean is True
 
 
+def test_closing_is_safe_in_a_callback_that_waits_for_the_end() -> None:
+    opened = Opened()
+    ends = list[CloseInfo]()
+
+    async def on_message(message: str | bytes) -> None:
+        assert message == "one"
+        ends.append(await opened.ws.close(4000))
+
+    opened.ws.listen(on_message)
+    opened.peer.send("one", "dropped")
+    opened.stream.send(close_frame(4000))
+    assert [(info.clean, info.close_code) for info in ends] == [(True, 4000)]
+
+
 def test_without_a_code_the_close_frame_is_empty_and_the_peer_sees_1005() -> None:
     """RFC 6455 §7.1.5."""
     opened = Opened()
