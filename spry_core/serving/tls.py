@@ -334,7 +334,9 @@ class TlsStage:
         if self._session is None:
             self._fail_handshake(str(error), now)
             return
-        if is_fault:
+        if (
+            is_fault and not self._has_said_close
+        ):  # behind the end of our side it changes nothing, and had its line perhaps
             self._report(f"TLS failed: {error}")
         self._lose(CLOSE, error, now)
 

@@ -488,6 +488,18 @@ def test_a_broken_record_is_a_loss_and_what_came_before_it_is_not(version: ssl.T
     assert world.counted == [world.session]
 
 
+def test_a_broken_record_behind_the_end_of_our_side_is_not_worth_a_line() -> None:
+    """Whoever sent nonsense before has had one, and one is enough."""
+    world = connected()
+    world.session.outbox.append(HALF_CLOSE)
+    world.carry()
+    broken = bytearray(world.client.write(b"broken"))
+    broken[-1] ^= 1
+    world.send(bytes(broken))
+    assert world.session.heard[0][0] == "lost"
+    assert world.lines == []
+
+
 def test_what_came_before_a_broken_record_in_the_same_read_is_delivered() -> None:
     world = connected()
     whole, broken = world.client.write(b"whole"), bytearray(world.client.write(b"broken"))
