@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
 from typing import Final, TypeAlias
 
 import pytest
@@ -39,6 +40,13 @@ def test_the_defaults_are_those_of_the_documents() -> None:
         mem_level=5,
         threshold=64,
     )
+
+
+@pytest.mark.parametrize("value", [Deflate(), Agreement()])
+def test_settings_and_agreements_never_change(value: Deflate | Agreement) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, "server_max_window_bits", 9)  # noqa: B010 - a checker would refuse the plain form
+    assert hash(value) == hash(replace(value))
 
 
 def test_a_setting_takes_the_ends_of_its_range() -> None:
