@@ -342,7 +342,6 @@ class TlsStage:
 
     def _fail_handshake(self, why: str, now: float) -> None:
         """Give up before there is a session. Who said nothing at all has done nothing wrong: clients connect ahead of need."""
-        self._handshake_until = None
         if self._has_received:
             self._report(f"TLS handshake failed: {why}")
         self._advance(CLOSE)
@@ -397,6 +396,7 @@ class TlsStage:
             self._advance(end)
 
     def _advance(self, end: StreamEnd) -> None:
+        self._handshake_until = None
         if self._end is not ABORT:
             self._end = end
 

@@ -699,6 +699,8 @@ def test_a_shutdown_ends_a_handshake_at_once() -> None:
     world.stage.shutdown(1.0)
     assert world.driver.looks == 1
     world.fetch()
+    world.stage.handle_deadline(10.0)
+    world.fetch()
     assert world.ends == [CLOSE]
     assert world.lines == []
 
