@@ -205,19 +205,25 @@ class Inbox:
         del self._items[0]
         return first.take_joined()
 
-    def join(self, arrival: Arrival) -> bool:
-        """Put together what has come of an arrival; tell whether that is all.
+    def join(self, arrival: Arrival, max_size: int | None = None) -> bool:
+        """Put together what has come of an arrival, until that is more than `max_size` bytes; tell whether it is all.
 
         What came in pieces is released by this, all but its end: else a message bigger than the account could not come.
         """
-        while sizes := arrival.join():
+        while max_size is None or arrival.joined_size <= max_size:
+            sizes = arrival.join()
+            if not sizes:
+                break
             if arrival.has_end:
-                self._release(sizes)  # more may come by this
+                self._release(
+                    sizes
+                )  # more may come by this: a compressed message goes on as far as there is room
             else:
                 self._unreleased = sum(sizes)
-        if arrival.is_complete:
-            self.finish(arrival)
-        return arrival.is_complete
+        if not arrival.is_complete or arrival.pieces:
+            return False
+        self.finish(arrival)
+        return True
 
     def begin(self) -> Arrival | None:
         """Take the oldest message, as far as it has come, to read it piece by piece."""

@@ -101,7 +101,7 @@ class IncomingMessage(Generic[AnyStr]):
         with inbox.consuming(_WHAT, arrival, pieces=True):
             inbox.come_back()
             await self._checkpoints.pass_one()
-            while not inbox.join(arrival):
+            while not inbox.join(arrival, max_size):
                 await self._check_size(max_size)
                 await self._wait()
             await self._check_size(max_size)

@@ -300,6 +300,21 @@ def test_joining_goes_on_where_it_was_left() -> None:
     assert (kept.inbox.join(arrival), arrival.is_over, arrival.take_joined()) == (True, True, b"abc")
 
 
+def test_joining_goes_no_further_than_its_bound() -> None:
+    """What waits compressed could be inflated to a thousand times its size."""
+    kept = Kept()
+    kept.account.is_reading = False
+    kept.at_touch = [
+        lambda: kept.pieces(b"de", ends=False, begins=False),
+        lambda: kept.pieces(b"f", begins=False),
+    ]
+    kept.pieces(b"abc", ends=False)
+    arrival = kept.begin()
+    assert [kept.inbox.join(arrival, 4), arrival.joined_size, kept.paid()] == [False, 5, [3, 2]]
+    assert [kept.inbox.join(arrival, 4), list(arrival.pieces), arrival.is_complete] == [False, [b"f"], True]
+    assert [kept.inbox.join(arrival, 5), arrival.take_joined()] == [True, b"abcdef"]
+
+
 def test_a_message_that_came_whole_is_still_its_consumers_when_it_is_joined() -> None:
     kept = Kept()
     kept.inbox.deliver("whole")

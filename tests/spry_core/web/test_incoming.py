@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frames import BINARY, CLOSE_FRAME, CONTINUATION, TEXT, Frame, close_payload, frame
-from sockets import Opened, Peer, Running, client_of, close_frame, messages
+from sockets import UPGRADE, Opened, Peer, Running, client_of, close_frame, messages
 from spry_core import (
     Close,
     ConnectionClosed,
@@ -27,6 +28,8 @@ from spry_core import (
 from spry_core.errors import RemoteProtocolError
 from spry_core.testing import TestClient
 from spry_core.web.incoming import AnyIncoming, Incoming, IncomingBinary, IncomingMessage, IncomingText
+
+T = TypeVar("T")
 
 
 def first(payload: bytes, opcode: int = TEXT) -> bytes:
@@ -751,3 +754,89 @@ def test_a_message_that_the_handler_left_in_the_middle_is_dropped_when_it_return
     waiting = Running(client.driver, anext, ws.incoming())
     peer.send("kept")
     assert client.driver.run(waiting.result.read) == "kept"
+
+
+# Compressed messages
+
+
+OFFER = UPGRADE[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+
+
+class Compressed:
+    """A WebSocket with permessage-deflate, in the hands of the test (RFC 7692)."""
+
+    def __init__(self, *, limits: Limits) -> None:
+        self.sockets: list[WebSocket] = []
+        self.client = client_of(self._handle, limits=limits, compression=True)
+        self.stream = self.client.connect()
+        self.stream.send(OFFER)
+        (self.ws,) = self.sockets
+        assert self.ws.extensions != ()
+        self.stream.take()
+
+    async def _handle(self, ws: WebSocket, request: Request) -> None:
+        self.sockets.append(ws)
+        await ws.closed
+
+    def start(self, function: Callable[[], Awaitable[T]]) -> Running[T]:
+        return Running(self.client.driver, function)
+
+    def run(self, function: Callable[[], Awaitable[T]]) -> T:
+        return self.client.driver.run(function)
+
+
+def deflated(payload: bytes, opcode: int = BINARY) -> bytes:
+    """Return the frame of one compressed message (RFC 7692 §7.2.1)."""
+    compressor = zlib.compressobj(wbits=-12)
+    data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return frame(opcode, data[:-4], rsv=4)
+
+
+def test_a_compressed_message_is_inflated_no_further_than_its_reader_is() -> None:
+    """RFC 7692 §6.2; what waits, waits compressed."""
+    compressed = Compressed(limits=Limits(max_queue_size=10_000, max_message_size=None))
+    incoming = compressed.ws.incoming()
+    compressed.stream.send(deflated(bytes(1_000_000)) + deflated("grün".encode(), TEXT))
+    message = compressed.run(incoming.__anext__)
+    pieces = compressed.run(lambda: pieces_of(message))
+    assert (len(b"".join(each for each in pieces if isinstance(each, bytes))), max(map(len, pieces))) == (
+        1_000_000,
+        10_000,
+    )
+    text = compressed.run(incoming.__anext__)
+    assert compressed.run(lambda: text.read(5)) == "grün"
+
+
+def test_a_compressed_message_is_too_big_before_it_is_inflated_whole() -> None:
+    compressed = Compressed(limits=Limits(max_queue_size=1000, max_message_size=None))
+    compressed.stream.send(deflated(bytes(1_000_000)))
+    message = compressed.run(compressed.ws.incoming().__anext__)
+    reading = compressed.start(lambda: message.read(5000))
+    assert isinstance(reading.error, ProtocolFailure)
+    assert compressed.stream.take() == b"\x88\x02\x03\xf1"
+    assert compressed.ws.close_info is not None
+    assert compressed.ws.close_info.bytes_received <= 7000
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_rest_of_a_compressed_message_is_dropped_like_any_other(whole: bool) -> None:
+    compressed = Compressed(limits=Limits(max_queue_size=1000))
+    incoming = compressed.ws.incoming()
+    compressed.start(incoming.__anext__).cancel()  # pieces from here on
+    compressed.stream.send(deflated(bytes(100_000)) + messages("next"))
+    message = compressed.run(incoming.__anext__)
+    assert compressed.run(message.__anext__) == bytes(1000)
+    if whole:
+        assert compressed.run(compressed.ws.receive) == "next"
+    else:
+        following = compressed.run(incoming.__anext__)
+        assert compressed.run(following.read) == "next"
+
+
+def test_a_compressed_message_that_waits_is_dropped_when_we_close() -> None:
+    compressed = Compressed(limits=Limits(max_queue_size=1000, max_message_size=None))
+    compressed.stream.send(deflated(bytes(100_000)) + close_frame(1000))
+    message = compressed.run(compressed.ws.incoming().__anext__)
+    compressed.ws.close(4000)
+    error = compressed.start(message.__anext__).error
+    assert (type(error), compressed.ws.close_code) == (ConnectionClosed, 1000)
