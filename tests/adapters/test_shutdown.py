@@ -12,8 +12,12 @@ import pytest
 from adapters.leaks import nothing_left
 from adapters.peer import PATIENCE, Peer, connect
 from adapters.serving import App, connected, dateless, serving, upgraded
+from adapters.world import World, answer, request, tell
+from adapters.world import close as client_close
+from adapters.world import closing as server_close
 from frames import CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
-from spry_core import Timeouts
+from spry_core import Request, Timeouts, WebSocket
+from spry_core.web.options import OnDisconnect
 
 pytestmark = pytest.mark.anyio
 
@@ -278,3 +282,152 @@ async def test_an_error_in_the_block_comes_out_as_it_is(error: Exception) -> Non
             await fail_while_serving(error)
         assert caught.value is error
         assert error.__context__ is None
+
+
+# --------------------------------------------------------------------------------------------------- in every world
+
+
+async def echo(ws: WebSocket, request: Request) -> None:
+    async for message in ws:
+        await ws.send(message)
+
+
+async def hello(request: Request) -> str:
+    return "hello"
+
+
+async def test_a_shutdown_accepts_no_more_and_closes_what_is_idle_at_once(world: World) -> None:
+    app = world.app()
+    app.get("/", hello)
+    async with world.serving(app) as server, world.at_once():
+        idle, fresh = await server.connected(), await server.connected()
+        await idle.send(request("/"))
+        assert await idle.receive_answer() == answer("200 OK", "hello")
+        await world.rest()
+        server.shutdown()
+        await idle.expect_end()
+        await fresh.expect_end()
+        with pytest.raises(ConnectionRefusedError):
+            await server.connected()
+        await server.closed()
+
+
+async def test_http_requests_in_flight_finish_and_say_connection_close(world: World) -> None:
+    """RFC 9112 §9.6; a request pipelined behind it is not served any more."""
+    app = world.app()
+
+    @app.get("/")
+    async def slow(request: Request) -> str:
+        await world.held()
+        return "slow"
+
+    async with world.serving(app) as server, world.at_once():
+        peer = await server.connected()
+        await peer.send(request("/") + request("/"))
+        await world.noted("held")
+        server.shutdown()
+        await world.rest()
+        world.let_go()
+        await peer.expect_end_of(answer("200 OK", "slow", ends=True))
+        await server.closed()
+    assert world.notes == ["held"]
+
+
+@pytest.mark.parametrize("on_disconnect", ["raise", "cancel"])
+async def test_handlers_see_a_clean_end_or_are_cancelled_as_their_route_says(
+    world: World, on_disconnect: OnDisconnect
+) -> None:
+    """Either way middleware sees the `CloseInfo`."""
+
+    async def receive(ws: WebSocket, request: Request) -> None:
+        try:
+            async for _ in ws:
+                pass
+            world.note("ended")
+        finally:
+            world.note("left")
+
+    async with world.opened(receive, on_disconnect=on_disconnect) as peer, world.at_once():
+        peer.server.shutdown(1012, "back soon")
+        await peer.expect(server_close(1012, "back soon"))
+        await peer.send(client_close(1012))
+        await peer.expect_end()
+        await peer.server.closed()
+        expected = "1012 by shutdown, sent 1012 back soon, received 1012, clean"
+        assert tell(await world.end()) == expected
+    assert "left" in world.notes
+
+
+async def test_sockets_get_their_close_in_batches_if_asked(world: World) -> None:
+    """The next batch after the interval; each with a closing handshake of its own."""
+    app = world.app()
+    app.ws("/", echo)
+    async with world.serving(app) as server:
+        peers = [await server.upgraded("/") for _ in range(5)]
+        begun = world.now()
+        server.shutdown(batch=2, interval=0.03)
+        moments: list[float] = []
+        for peer in peers:
+            await peer.expect(server_close(1001))
+            moments.append(world.now() - begun)
+            await peer.send(client_close(1001))
+            await peer.expect_end()
+        await server.closed()
+    assert all(
+        moment >= least - 0.002 for moment, least in zip(moments, (0, 0, 0.03, 0.03, 0.06), strict=True)
+    )
+    assert moments[1] <= world.precision
+    assert 0.06 - 0.002 <= moments[4] <= 0.06 + world.precision
+    assert [tell(info) for info in world.ends] == ["1001 by shutdown, sent 1001, received 1001, clean"] * 5
+
+
+async def test_at_the_grace_handlers_of_http_are_cancelled_and_their_requests_answered_503(
+    world: World,
+) -> None:
+    """And no later than the close timeout after it everything is gone."""
+    app = world.app()
+
+    @app.get("/")
+    async def never(request: Request) -> str:
+        try:
+            await world.held()
+            return "never"
+        finally:
+            world.note("cancelled")
+
+    async with world.serving(app) as server:
+        peer = await server.connected()
+        await peer.send(request("/"))
+        await world.noted("held")
+        begun = world.now()
+        server.shutdown(grace=0.03)
+        await peer.expect_end_of(answer("503 Service Unavailable", "Service Unavailable", ends=True))
+        await server.closed()
+        assert 0.03 - 0.002 <= world.now() - begun <= 0.03 + world.precision
+    assert world.notes == ["held", "cancelled"]
+
+
+async def test_a_websocket_peer_that_is_silent_is_cut_at_the_close_timeout_whatever_the_grace(
+    world: World,
+) -> None:
+    async with world.opened(echo, timeouts=Timeouts(close_timeout=0.04)) as peer:
+        begun = world.now()
+        peer.server.shutdown(grace=3600.0)
+        await peer.expect_reset(server_close(1001))
+        await peer.server.closed()
+        assert 0.04 - 0.002 <= world.now() - begun <= 0.04 + world.precision
+        expected = "1001 by timeout, sent 1001, received nothing, unclean, ConnectionLost"
+        assert tell(await world.end()) == expected
+
+
+async def test_an_abort_of_the_server_cuts_every_kind_of_connection(world: World) -> None:
+    app = world.app()
+    app.ws("/", echo)
+    async with world.serving(app) as server, world.at_once():
+        peer, idle = await server.upgraded("/"), await server.connected()
+        await idle.send(b"GET")
+        await world.rest()
+        server.abort()
+        await peer.expect_reset()
+        await idle.expect_reset()
+        await server.closed()

@@ -329,6 +329,11 @@ class Peer(ABC):
         assert await self.receive_all() == b"".join(frames)
         self.close()
 
+    async def expect_end_of(self, expected: bytes) -> None:
+        """See that exactly this answer comes next, its Date aside, then the end of the stream; and close."""
+        assert await self.receive_answer() == expected
+        await self.expect_end()
+
     async def expect_reset(self, *frames: bytes) -> None:
         """See that exactly these bytes come next, then a reset."""
         await self.expect(*frames)
