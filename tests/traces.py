@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import (
     Accept,
+    Agreement,
     BodyData,
     BodyEnd,
     Connection,
@@ -23,6 +24,8 @@ from spry_core.protocol import (
     Failure,
     Limits,
     Message,
+    MessageData,
+    MessageEnd,
     Offer,
     Refusal,
     RequestHead,
@@ -44,6 +47,8 @@ SWITCH: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+DEFLATE_OFFER: Final = "permessage-deflate; client_max_window_bits"
+"""An offer that asks for nothing and allows everything (RFC 7692 §7.1.2.2)."""
 GET: Final = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 DATE: Final = b"Thu, 01 Jan 1970 00:00:00 GMT"
 
@@ -84,18 +89,23 @@ def open_websocket(
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     can_half_close: bool = True,
+    agreement: Agreement | None = None,
 ) -> Connection:
-    """Make a connection that has become a WebSocket, with nothing left to fetch."""
+    """Make a connection that has become a WebSocket, with nothing left to fetch; `agreement` is about compression."""
     conn = connection(role, now=now, limits=limits, timeouts=timeouts, can_half_close=can_half_close)
+    offers = () if agreement is None else (DEFLATE_OFFER,)
+    extensions = () if agreement is None else (str(agreement),)
     if role == "server":
-        conn.receive_data(HANDSHAKE, now)
-        conn.send(Accept(), now)
+        field = b"".join(b"Sec-WebSocket-Extensions: %s\r\n" % each.encode() for each in offers)
+        conn.receive_data(HANDSHAKE.removesuffix(b"\r\n") + field + b"\r\n", now)
+        conn.send(Accept(extensions=extensions), now)
     else:
-        head = request(host="a", target="/", random=counted)
+        head = request(host="a", target="/", random=counted, extensions=offers)
         conn.send(head, now)
         conn.send(BodyEnd(), now)
         assert isinstance(head.websocket, Offer)
-        fields = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        field = b"".join(b"\r\nSec-WebSocket-Extensions: %s" % each.encode() for each in extensions)
+        fields = b"Upgrade: websocket\r\nConnection: Upgrade" + field + b"\r\nSec-WebSocket-Accept: "
         key = accept_key(head.websocket.key)
         conn.receive_data(b"HTTP/1.1 101 Switching Protocols\r\n" + fields + key + b"\r\n\r\n", now)
     assert conn.is_open
@@ -181,13 +191,17 @@ class Owner:
                 self._answer(self._head, now)
             case Message():
                 self._take_message(event, now)
+            case MessageData():
+                self.conn.release(size_of(event.data), now)
+            case MessageEnd():
+                self.conn.release(0, now)
             case _:
                 pass
 
     def _take_message(self, event: Message, now: float) -> None:
         if self.echoes and self.conn.is_open:
             self.conn.send(event, now)
-        self.conn.release(len(event.data.encode() if isinstance(event.data, str) else event.data), now)
+        self.conn.release(size_of(event.data), now)
 
     def _answer(self, head: RequestHead, now: float) -> None:
         match head.websocket:
@@ -204,6 +218,11 @@ class Owner:
         if content:
             self.conn.send(BodyData(data=content), now)
         self.conn.send(BodyEnd(), now)
+
+
+def size_of(data: str | bytes) -> int:
+    """Return the bytes of a payload."""
+    return len(data.encode() if isinstance(data, str) else data)
 
 
 class Trace(NamedTuple):
@@ -233,12 +252,14 @@ def trace(conn: Connection, pieces: Iterable[bytes], *, eof: bool = True) -> Tra
 
 
 def comparable(events: Iterable[Event]) -> list[object]:
-    """Join neighbouring content, and make values of the errors, which are equal only to themselves."""
+    """Join neighbouring content and pieces, and make values of the errors, which are equal only to themselves."""
     joined: list[object] = []
     for event in events:
         last = joined[-1] if joined else None
         if isinstance(event, BodyData) and isinstance(last, BodyData):
             joined[-1] = BodyData(data=last.data + event.data)
+        elif isinstance(event, MessageData) and isinstance(last, MessageData):
+            joined[-1] = MessageData(data=join(last.data, event.data))
         elif isinstance(event, Failure):
             joined.append(("Failure", *error_values(event.error)))
         elif isinstance(event, ConnectionEnded):
@@ -246,6 +267,15 @@ def comparable(events: Iterable[Event]) -> list[object]:
         else:
             joined.append(event)
     return joined
+
+
+def join(first: str | bytes, second: str | bytes) -> str | bytes:
+    """Put two pieces of one message together."""
+    if isinstance(first, str):
+        assert isinstance(second, str)
+        return first + second
+    assert isinstance(second, bytes)
+    return first + second
 
 
 def error_values(error: RemoteProtocolError) -> tuple[str, int | None, int | None, str]:

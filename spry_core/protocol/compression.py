@@ -17,6 +17,7 @@ and would cost every peer that keeps its word what the agreement has saved.
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left
 from typing import Final, Protocol, Self
 
 from spry_core.errors import RemoteProtocolError
@@ -154,6 +155,9 @@ class Decompressor:
         self._held = bytearray()  # compressed, in the order in which it came
         self._is_ending = False  # the end of the message is in `_held` or behind it
         self._has_more = False
+        self._fault: RemoteProtocolError | None = (
+            None  # found, and to be told when what stands before it is out
+        )
 
     @property
     def has_more(self) -> bool:
@@ -172,7 +176,8 @@ class Decompressor:
         False; only then may data of another one come.
 
         Raises:
-            RemoteProtocolError: The data are not DEFLATE, or do not end where a message can: Close 1007.
+            RemoteProtocolError: The data are not DEFLATE, or do not end where a message can: Close 1007. What
+                comes out before the fault is returned first.
 
         RFC 7692 §7.2.2.
         """
@@ -183,10 +188,14 @@ class Decompressor:
         self._has_more = True
         pieces, room = list[bytes](), max_length
         while self._has_more and room > 0:
+            if self._fault is not None:
+                if room == max_length:
+                    raise self._fault
+                break
             piece = self._inflate(room)
             pieces.append(piece)
             room -= len(piece)
-            if room and not self._held:
+            if room and not self._held and self._fault is None:
                 self._end_input()
         return b"".join(pieces)
 
@@ -196,10 +205,13 @@ class Decompressor:
         if context is None:
             context = self._context = zlib.decompressobj(-self._bits)
         taken = bytes(self._held[:_AT_ONCE])
+        before = context.copy()
         try:
             piece = context.decompress(taken, room)
         except zlib.error as error:
-            raise _corrupt("the compressed message is not DEFLATE") from error
+            self._fault = _corrupt("the compressed message is not DEFLATE")
+            self._fault.__cause__ = error
+            return _before_fault(before, taken, room)
         left = context.unused_data if context.eof else context.unconsumed_tail
         del self._held[: len(taken) - len(left)]
         if context.eof:
@@ -210,14 +222,43 @@ class Decompressor:
 
     def _end_input(self) -> None:
         """All that was put in has come out. If that was a message, it must be complete; then begin anew."""
-        self._has_more = False
-        if not self._is_ending:
+        if self._is_ending and self._context is not None and not _is_between_blocks(self._context):
+            self._fault = _corrupt("the compressed message is incomplete")
             return
-        self._is_ending = False
-        if self._context is not None and not _is_between_blocks(self._context):
-            raise _corrupt("the compressed message is incomplete")
-        if self._forgets:
+        self._has_more = False
+        if self._is_ending and self._forgets:
             self._context = None
+        self._is_ending = False
+
+
+def _before_fault(context: _Inflating, data: bytes, room: int) -> bytes:
+    """Return what comes out before the fault in `data`, at most `room` bytes.
+
+    zlib drops that when it meets the fault. So the byte with the fault is looked for, and at that byte the output
+    that it still gives: it is the same then wherever the bytes were cut.
+    """
+
+    def fails(n: int) -> bool:
+        try:
+            context.copy().decompress(data[:n], room)
+        except zlib.error:
+            return True
+        return False
+
+    pieces, left = list[bytes](), b""
+    if not fails(0):  # else zlib has the byte with the fault already
+        fault = bisect_left(range(1, len(data)), True, key=fails)
+        pieces.append(context.decompress(data[:fault], room))
+        room, left = room - len(pieces[0]), context.unconsumed_tail + data[fault : fault + 1]
+    while room:
+        trial = context.copy()
+        try:
+            pieces.append(trial.decompress(left, room))
+        except zlib.error:
+            room //= 2
+        else:
+            context, left = trial, trial.unconsumed_tail
+    return b"".join(pieces)
 
 
 def _is_between_blocks(context: _Inflating) -> bool:

@@ -7,14 +7,28 @@ The limits are small, so that what breaks them is short enough to be cut everywh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, close_payload, frame
-from spry_core.protocol import BodyData, BodyEnd, Connection, Limits, RequestHead
-from traces import GET, HANDSHAKE, Trace, connection, cut_at, cuts, open_websocket, trace, two_way_cuts
+from spry_core.protocol import (
+    Agreement,
+    BodyData,
+    BodyEnd,
+    Connection,
+    Deflate,
+    Limits,
+    Message,
+    MessageData,
+    MessageEnd,
+    MessageStart,
+    RequestHead,
+)
+from spry_core.protocol.compression import Compressor
+from traces import GET, HANDSHAKE, Trace, connection, cut_at, cuts, join, open_websocket, trace, two_way_cuts
 
 LIMITS = Limits(
     max_request_line=60,
@@ -249,23 +263,119 @@ STREAMS = {
 }
 
 
+def compressed(*fragments: bytes) -> bytes:
+    """Make one text of these fragments, compressed as a client would (RFC 7692 §7.2.1)."""
+    compressor = Compressor(Agreement(), "client", Deflate(client_max_window_bits=15, level=9))
+    frames = b""
+    for i, each in enumerate(fragments):
+        is_last = i == len(fragments) - 1
+        payload = compressor.compress(each, ends_message=is_last)
+        frames += frame(CONTINUATION if i else TEXT, payload, fin=is_last, rsv=0 if i else 4)
+    return frames
+
+
+NOT_DEFLATE = bytes.fromhex("f248cdc9c90700")[:4] + b"\xff" * 9
+COMPRESSED = {
+    "compressed": compressed("é€😀".encode()) + compressed(b"") + frame(BINARY, b"plain"),
+    "compressed fragments": compressed(b"a\xe2", b"\x82\xac", b"b") + frame(PING, b"p"),
+    "ping inside compressed fragments": compressed(b"a" * 20, b"a" * 20)[:-11] + frame(PING, b"p"),
+    "as many bytes as allowed, compressed": compressed(b"a" * 40) + frame(TEXT, b"b"),
+    "a byte too many, compressed": compressed(b"a" * 41) + frame(TEXT, b"b"),
+    "a bomb": compressed(b"a" * 100_000),
+    "too many bytes in compressed fragments": compressed(b"a" * 30, b"b" * 11),
+    "bad text, compressed": compressed(b"ab\xed\xa0\x80cd"),
+    "half a character, compressed": compressed(b"ab\xe2\x82"),
+    "no deflate": frame(TEXT, b"ok") + frame(TEXT, NOT_DEFLATE, rsv=4) + frame(TEXT, b"never"),
+    "no deflate, later": frame(TEXT, compressed(b"abcdefgh")[6:] + b"\xff" * 3, rsv=4),
+    "half a deflate": frame(TEXT, bytes.fromhex("f248cdc9"), rsv=4) + frame(TEXT, b"never"),
+    "a deflate that ends in the middle of a byte": frame(TEXT, bytes.fromhex("f348cdc9c907"), rsv=4),
+    "a last block": frame(TEXT, bytes.fromhex("f348cdc9c9070000"), rsv=4) + compressed(b"again"),
+    "reserved bit in a continuation": frame(TEXT, b"", fin=False, rsv=4) + frame(CONTINUATION, rsv=4),
+    "reserved bit in a ping": frame(PING, rsv=4),
+    "two reserved bits": frame(TEXT, b"", rsv=6),
+    "compressed, then close": compressed(b"a" * 30) + frame(CLOSE_FRAME, close_payload(1000)),
+}
+NARROW = Limits(max_message_size=40, max_fragments=3, max_queue_size=7)
+
+
 def websocket() -> Connection:
     return open_websocket(limits=LIMITS)
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_every_cut_of_frames_gives_the_same(name: str) -> None:
-    assert check_every_cut(websocket, STREAMS[name]).events
+def in_pieces() -> Connection:
+    """Make one that gets messages in pieces, and has room for little."""
+    conn = open_websocket(limits=NARROW)
+    conn.receive_in_pieces(True, 0.0)
+    return conn
+
+
+def deflating() -> Connection:
+    limits = Limits(max_message_size=40, max_fragments=3)
+    return open_websocket(limits=limits, agreement=Agreement())
+
+
+def deflating_in_pieces() -> Connection:
+    conn = open_websocket(limits=NARROW, agreement=Agreement())
+    conn.receive_in_pieces(True, 0.0)
+    return conn
+
+
+def boundless() -> Connection:
+    """Make one for messages of any size."""
+    limits = replace(NARROW, max_message_size=None, max_fragments=None)
+    return open_websocket(limits=limits, agreement=Agreement())
+
+
+KINDS = [websocket, in_pieces, deflating, deflating_in_pieces, boundless]
+
+
+@pytest.mark.parametrize("make", KINDS)
+@pytest.mark.parametrize("name", STREAMS | COMPRESSED)
+def test_every_cut_of_frames_gives_the_same(make: Callable[[], Connection], name: str) -> None:
+    assert check_every_cut(make, (STREAMS | COMPRESSED)[name]).events
+
+
+@pytest.mark.parametrize(("whole", "pieces"), [(websocket, in_pieces), (deflating, deflating_in_pieces)])
+@pytest.mark.parametrize("name", STREAMS | COMPRESSED)
+def test_pieces_are_the_messages(
+    whole: Callable[[], Connection], pieces: Callable[[], Connection], name: str
+) -> None:
+    """Each message, put together, and everything else is the same; so is the answer."""
+    data = (STREAMS | COMPRESSED)[name]
+    expected, found = trace(whole(), [data]), trace(pieces(), [data])
+    events = put_together(found.events)
+    assert events[:-1] == expected.events[:-1]
+    assert (found.sent, found.end) == (expected.sent, expected.end)
+
+
+def put_together(events: list[object]) -> list[object]:
+    """Make messages of pieces; those of which the end never came are left out."""
+    joined: list[object] = []
+    message: str | bytes | None = None
+    for event in events:
+        match event:
+            case MessageStart():
+                message = "" if event.kind == "text" else b""
+            case MessageData():
+                assert message is not None
+                message = join(message, event.data)
+            case MessageEnd():
+                assert message is not None
+                joined.append(Message(data=message))
+            case _:
+                joined.append(event)
+    return joined
 
 
 @settings(max_examples=500)
 @given(
-    st.lists(st.sampled_from(list(STREAMS.values())), min_size=1, max_size=3).map(b"".join),
+    st.sampled_from(KINDS),
+    st.lists(st.sampled_from(list((STREAMS | COMPRESSED).values())), min_size=1, max_size=3).map(b"".join),
     changes,
     st.lists(st.integers(0, 200), max_size=10),
 )
 def test_any_cut_of_any_change_of_frames_gives_the_same(
-    data: bytes, places: list[tuple[int, int, bytes]], edges: list[int]
+    make: Callable[[], Connection], data: bytes, places: list[tuple[int, int, bytes]], edges: list[int]
 ) -> None:
     data = changed(data, places) or b"x"
-    assert trace(websocket(), cut_at(data, edges)) == trace(websocket(), [data])
+    assert trace(make(), cut_at(data, edges)) == trace(make(), [data])
