@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.driver import Driver, Scope
@@ -170,6 +170,8 @@ class HttpExchange:
                     self.content_sent += len(event.data)
                 case BodyEnd():
                     self._is_over = self._is_complete = True
+                case _:
+                    assert_never(event)
         self._owner.touch()
 
     async def wait_for_room(self) -> None:
