@@ -313,24 +313,33 @@ async def test_a_renegotiation_is_refused_and_a_key_update_answered(
     async with serving(App(), ssl_context=server_context(version)) as server:
         client = ["openssl", "s_client", "-crlf", "-connect", f"127.0.0.1:{server.addresses[0][1]}"]
         async with await anyio.open_process(client, stderr=subprocess.STDOUT) as process:
-            await talk(process, b"", b"Verify return code")
-            await talk(process, command, b"RENEGOTIATING\n" if version == TLS12 else b"KEYUPDATE\n")
-            await talk(
-                process, b"" if version == TLS12 else b"GET /hello/you HTTP/1.1\nHost: test\n\n", answer
-            )
+            terminal = Terminal(process)
+            await terminal.until(b"Verify return code")
+            await terminal.type(command)
+            if version == TLS13:
+                await terminal.until(b"KEYUPDATE\n")
+                await terminal.type(b"GET /hello/you HTTP/1.1\nHost: test\n\n")
+            await terminal.until(answer)
             with suppress(ProcessLookupError):  # it ends by itself when it is refused
                 process.kill()
         async with secured(server) as healthy:
             await ask(healthy)
 
 
-async def talk(process: Process, text: bytes, answer: bytes) -> None:
-    """Type this, and read until that comes."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with anyio.fail_after(PATIENCE):
-        if text:
-            await process.stdin.send(text)
-        output = b""
-        while answer not in output:
-            output += await process.stdout.receive()
+class Terminal:
+    """What a process reads and writes."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._output = b""
+
+    async def type(self, text: bytes) -> None:
+        assert self._process.stdin is not None
+        await self._process.stdin.send(text)
+
+    async def until(self, answer: bytes) -> None:
+        """Read until that has come."""
+        assert self._process.stdout is not None
+        with anyio.fail_after(PATIENCE):
+            while answer not in self._output:
+                self._output += await self._process.stdout.receive()
