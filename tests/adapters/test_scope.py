@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import cast
 
 import anyio
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.peer import connect
 from adapters.serving import KEY, SWITCHED, Notes, serving
+from blocks import Block, Program, blocks, leaves
 from spry_core import Application, Request, WebSocket, scope, sleep, timeout
 from spry_core.tasks import TaskScope, event
 
@@ -207,14 +209,6 @@ async def test_an_error_in_a_task_group_of_the_body_comes_out_beside_one_of_a_ta
     assert await answer_of(program) == (NO_CONTENT, ["'of the group' 'of the scope'"])
 
 
-def leaves(error: BaseException) -> list[BaseException]:
-    """List what is in a group, however deep."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    members = cast("BaseExceptionGroup[BaseException]", error).exceptions
-    return [leaf for member in members for leaf in leaves(member)]
-
-
 async def test_tasks_of_a_connection_end_with_it() -> None:
     app, notes = Application(), Notes()
 
@@ -284,3 +278,35 @@ async def test_a_task_that_fails_in_a_scope_of_the_lifespan_ends_the_server() ->
     with pytest.raises(KeyError, match="a task"):
         await serve_until_it_ends()
     assert notes == ["the other is cancelled"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(blocks(), st.booleans())
+def test_no_task_outlives_its_block_and_no_error_is_lost_or_told_twice_on_asyncio(
+    block: Block, is_native: bool
+) -> None:
+    assert asyncio.run(verdict(block, is_native)) == "kept"
+
+
+@settings(max_examples=30, deadline=None)
+@given(blocks(), st.booleans())
+def test_no_task_outlives_its_block_and_no_error_is_lost_or_told_twice_on_trio(
+    block: Block, is_native: bool
+) -> None:
+    assert trio.run(verdict, block, is_native) == "kept"
+
+
+async def verdict(block: Block, is_native: bool) -> str:
+    """Run a random program in a handler, with waits of either kind."""
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> str:
+        verdict = await Program(sleep_natively if is_native else sleep, 0.001).verdict(block)
+        await sleep(0.001)  # nothing is left of any cancellation
+        await sleep_natively(0.001)
+        return verdict
+
+    async with serving(app) as server, await connect(server.addresses[0]) as peer:
+        await peer.send(GET)
+        return (await peer.receive_all()).partition(b"\r\n\r\n")[2].decode()
