@@ -334,6 +334,15 @@ class Peer(ABC):
         assert await self.receive_answer() == expected
         await self.expect_end()
 
+    async def receive_until_reset(self) -> bytes:
+        """Wait for everything until the stream is cut; its end would be a fault."""
+        try:
+            while some := await self.receive_some():
+                self._received += some
+        except ConnectionResetError:
+            return self._take(len(self._received))
+        raise AssertionError("the stream has ended as if that were right")
+
     async def expect_reset(self, *frames: bytes) -> None:
         """See that exactly these bytes come next, then a reset."""
         await self.expect(*frames)
