@@ -38,6 +38,8 @@ class Opened:
 class Opening:
     """One opening handshake that waits for its answer."""
 
+    __slots__ = ("_offer", "_options", "_scope", "is_denied", "opened", "request")
+
     def __init__(self, request: Request, options: WebSocketOptions) -> None:
         self.request: Request = request
         self.opened: Opened | None = None

@@ -27,6 +27,8 @@ class PingInFlight:
 class Pings:
     """The Pings of one WebSocket that are in flight, in the order in which they were sent."""
 
+    __slots__ = ("_count", "_in_flight", "answers")
+
     def __init__(self, driver: Driver) -> None:
         self.answers: WakeUp = WakeUp(driver)
         """Awaited by those who have sent one: a Pong has come, or the end."""
