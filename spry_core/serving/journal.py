@@ -26,7 +26,6 @@ from spry_core.serving.record import (
     cut,
     method_of,
     printable_text,
-    request_line,
     target_of,
 )
 
@@ -49,16 +48,15 @@ def record_request(peer: str, exchange: HttpExchange, seconds: float) -> LogReco
         f" {exchange.content_sent} B" if exchange.content_sent else "",
         f" {_milliseconds(seconds)}",
     ]
-    fields = {
-        "kind": "http",
-        **_asked(peer, exchange.head),
+    where, fields = _begin("http", peer, exchange.head)
+    fields |= {
         "status_code": exchange.status_code,
         "complete": exchange.is_complete,
         "duration": round(seconds, 6),
         "bytes_received": exchange.content_received,
         "bytes_sent": exchange.content_sent,
     }
-    return _access(peer, exchange, "".join(parts), fields)
+    return LogRecord(logger=ACCESS, level=INFO, text=f"{where} {''.join(parts)}", fields=fields)
 
 
 def record_websocket(peer: str, exchange: HttpExchange, info: CloseInfo, seconds: float) -> LogRecord:
@@ -72,9 +70,8 @@ def record_websocket(peer: str, exchange: HttpExchange, info: CloseInfo, seconds
         "" if exchange.subprotocol is None else f", {printable_text(exchange.subprotocol, _LONGEST_REASON)}",
         f", {_milliseconds(seconds)}",
     ]
-    fields = {
-        "kind": "websocket",
-        **_asked(peer, exchange.head),
+    where, fields = _begin("websocket", peer, exchange.head)
+    fields |= {
         "status_code": exchange.status_code,
         "subprotocol": exchange.subprotocol,
         "extensions": ", ".join(exchange.extensions) or None,
@@ -89,23 +86,16 @@ def record_websocket(peer: str, exchange: HttpExchange, info: CloseInfo, seconds
         "messages_sent": info.messages_sent,
         "bytes_sent": info.bytes_sent,
     }
-    return _access(peer, exchange, "".join(parts), fields)
-
-
-def _access(peer: str, exchange: HttpExchange, outcome: str, fields: Fields) -> LogRecord:
-    text = f"{_where(peer, exchange.head)} {outcome}"
-    return LogRecord(logger=ACCESS, level=INFO, text=text, fields=fields)
+    return LogRecord(logger=ACCESS, level=INFO, text=f"{where} {''.join(parts)}", fields=fields)
 
 
 def record_peer_fault(peer: str, head: RequestHead | None, error: RemoteProtocolError) -> LogRecord:
     """Record what a peer did wrong, in one line of at most `LONGEST_FAULT` bytes; `head` says in which request, if in any."""
-    where = _where(peer, head, _LONGEST_TARGET_OF_FAULT)
+    where, fields = _begin("peer fault", peer, head, _LONGEST_TARGET_OF_FAULT)
     fault = printable_text(str(error), _LONGEST_ERROR)
     text = f"{where}: {fault} ({error.section})"
     longest = LONGEST_FAULT - text.count("§")  # the one sign in it that takes two bytes
-    fields = {
-        "kind": "peer fault",
-        **_asked(peer, head),
+    fields |= {
         "fault": fault,
         "section": error.section,
         "status_code": error.status_code,
@@ -118,15 +108,14 @@ def record_application_fault(
     peer: str, head: RequestHead | None, error: BaseException, what: str
 ) -> LogRecord:
     """Record an exception that an application raised, or that is our own fault, with its traceback."""
-    fields = {"kind": "application fault", **_asked(peer, head), "fault": type(error).__name__}
-    return LogRecord(
-        logger=ERROR, level=FAULT, text=f"{_where(peer, head)}: {what}", fields=fields, exception=error
-    )
+    where, fields = _begin("application fault", peer, head)
+    fields["fault"] = type(error).__name__
+    return LogRecord(logger=ERROR, level=FAULT, text=f"{where}: {what}", fields=fields, exception=error)
 
 
 def record_warning(peer: str, head: RequestHead | None, text: str) -> LogRecord:
     """Record what an application did that is no error, and not what it meant either."""
-    fields = {"kind": "application warning", **_asked(peer, head)}
+    _, fields = _begin("application warning", peer, head)
     return LogRecord(logger=ERROR, level=WARNING, text=printable_text(text, LONGEST_FAULT), fields=fields)
 
 
@@ -138,18 +127,22 @@ def record_shutdown(connections: int, grace: float | None) -> LogRecord:
     return LogRecord(logger=SERVER, level=INFO, text=text, fields=fields)
 
 
-def _asked(peer: str, head: RequestHead | None) -> dict[str, str | int | float | bool | None]:
-    """Say who asked for what."""
-    return {
+def _begin(
+    kind: str, peer: str, head: RequestHead | None, longest: int = LONGEST_TARGET
+) -> tuple[str, dict[str, str | int | float | bool | None]]:
+    """Return the beginning of a line, and that of the fields: who asked for what, with the target within bounds."""
+    who = peer or "peer"
+    if head is None:
+        return who, {"kind": kind, "peer": peer or None, "method": None, "target": None}
+    method, target = method_of(head), target_of(head, longest)
+    query = "?..." if b"?" in head.target else ""
+    fields: dict[str, str | int | float | bool | None] = {
+        "kind": kind,
         "peer": peer or None,
-        "method": None if head is None else method_of(head),
-        "target": None if head is None else target_of(head),
+        "method": method,
+        "target": target,
     }
-
-
-def _where(peer: str, head: RequestHead | None, longest: int = LONGEST_TARGET) -> str:
-    name = peer or "peer"
-    return name if head is None else f"{name} {request_line(head, longest)}"
+    return f'{who} "{method} {target}{query}"', fields
 
 
 def _milliseconds(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -29,6 +30,7 @@ LONGEST_TARGET: Final = 100
 
 _LONGEST_METHOD: Final = 10
 _ESCAPED: Final = b'"\\'
+_PLAIN: Final = re.compile(rb"[!#-\[\]-~]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ def printable(data: bytes, longest: int) -> str:
     """Write bytes of a peer so that they fit into one line of a log: printable ASCII, the rest escaped, and
     three dots where that would be more than `longest` characters.
     """
+    if len(data) <= longest and _PLAIN.fullmatch(data):  # nearly always, and for every request
+        return data.decode("ascii")
     text = "".join(
         chr(each) if 0x20 < each < 0x7F and each not in _ESCAPED else f"\\x{each:02x}"
         for each in data[: longest + 1]
@@ -82,9 +86,3 @@ def target_of(head: RequestHead, longest: int = LONGEST_TARGET) -> str:
     which can give a WebSocket no field.
     """
     return printable(head.target.partition(b"?")[0], longest)
-
-
-def request_line(head: RequestHead, longest: int = LONGEST_TARGET) -> str:
-    """Write what was asked for, in quotes and within bounds; ``?...`` stands for the query."""
-    query = "?..." if b"?" in head.target else ""
-    return f'"{method_of(head)} {target_of(head, longest)}{query}"'

@@ -110,6 +110,12 @@ def test_a_query_stays_out_of_the_log() -> None:
     assert "secret" not in repr(record)
 
 
+def test_what_was_asked_for_is_quoted_and_bounded() -> None:
+    head = RequestHead(method=b"PROPPATCHES", target=b'/"' + b"x" * 200 + b"?")
+    record = record_application_fault("10.0.0.1:1", head, KeyError(), "what")
+    assert record.text == '10.0.0.1:1 "PROPPAT... /\\x22' + "x" * 92 + '...?...": what'
+
+
 def test_an_answer_that_was_cut_is_told_as_incomplete() -> None:
     client = TestClient(app)
     peer = client.connect()
