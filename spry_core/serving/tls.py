@@ -332,12 +332,12 @@ class TlsStage:
     def _fail(self, error: Exception, now: float, *, is_fault: bool) -> None:
         """Close after an error of TLS: the alert is written already, the session is told that its stream is lost."""
         if self._session is None:
-            self._fail_handshake(str(error), now)
+            self._fail_handshake(_why(error), now)
             return
         if (
             is_fault and not self._has_said_close
         ):  # behind the end of our side it changes nothing, and had its line perhaps
-            self._report(f"TLS failed: {error}")
+            self._report(f"TLS failed: {_why(error)}")
         self._lose(CLOSE, error, now)
 
     def _fail_handshake(self, why: str, now: float) -> None:
@@ -433,6 +433,11 @@ class _Written:
         left = min(self._plaintext, self.size)
         gone, self._plaintext = self._plaintext - left, left
         return gone
+
+
+def _why(error: Exception) -> str:
+    """Say what an error says, without the line of Python's source in which it was made."""
+    return str(error).partition(" (_ssl.c:")[0]
 
 
 def _after(now: float, seconds: float | None) -> float | None:

@@ -16,7 +16,7 @@ from adapters.leaks import nothing_left
 from adapters.peer import Peer, connect
 from adapters.serving import App, Running, dateless, handshake, serving
 from frames import TEXT, frame
-from spry_core import Request, Timeouts
+from spry_core import Limits, Request, Timeouts
 
 pytestmark = pytest.mark.anyio
 
@@ -349,6 +349,20 @@ async def test_the_kernel_keeps_as_many_clients_waiting_as_the_backlog_says(
     given.bind(("127.0.0.1", 0))
     async with serving(App(), sockets=[given]):
         assert seen == [2048]
+
+
+async def test_the_backlog_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    create_server = socket.create_server
+
+    def note(address: tuple[str, int], *, family: int, backlog: int) -> socket.socket:
+        seen.append(backlog)
+        return create_server(address, family=family, backlog=backlog)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "create_server", note)
+        async with serving(App(), limits=Limits(backlog=7)):
+            assert seen == [7]
 
 
 async def test_closing_in_the_block_removes_the_file_at_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from adapters.secure_peer import SecurePeer, secured, upgrade
 from adapters.serving import App, connected, dateless, serving
 from frames import BINARY, CLOSE_FRAME, TEXT, close_payload, frame
 from secure import TLS12, TLS13, VERSIONS, client_context, server_context
-from spry_core import Limits, Request, Timeouts
+from spry_core import CloseInfo, Limits, Request, Timeouts, WebSocket
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +93,29 @@ async def test_a_close_of_the_server_is_read_and_answered() -> None:
         assert peer.client.has_end
         await peer.end_politely()
         await app.ends.until("4000 by local")
+
+
+@by_version
+async def test_a_closing_handshake_is_clean_also_without_the_clients_close_notify(
+    version: ssl.TLSVersion,
+) -> None:
+    """RFC 9112 §9.8: who expects nothing more may leave at once, and browsers do."""
+    app, infos = App(), list[CloseInfo]()
+
+    @app.ws("/note")
+    async def note(ws: WebSocket, request: Request) -> None:
+        infos.append(await ws.closed)
+        app.notes.note("closed")
+
+    async with serving(app, ssl_context=server_context(version)) as server, secured(server) as peer:
+        await upgrade(peer, "/note")
+        await peer.send(frame(CLOSE_FRAME, close_payload(1000)))
+        assert await peer.receive_all() == frame(CLOSE_FRAME, close_payload(1000), mask=None)
+        assert peer.client.has_end
+        peer.end()
+        await app.notes.until("closed")
+    [info] = infos
+    assert (info.close_code, info.initiator, info.clean, info.cause) == (1000, "remote", True, None)
 
 
 @by_version
