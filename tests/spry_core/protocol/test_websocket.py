@@ -26,8 +26,10 @@ from spry_core.protocol import (
     ABORT,
     CLOSE,
     HALF_CLOSE,
+    Agreement,
     Connection,
     ConnectionEnded,
+    Deflate,
     Event,
     Failure,
     Kind,
@@ -43,7 +45,18 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
-from traces import COUNTED_MASK, comparable, counted, ended, error_values, fetched, open_websocket, said
+from spry_core.protocol.compression import Compressor
+from traces import (
+    COUNTED_MASK,
+    comparable,
+    counted,
+    ended,
+    error_values,
+    fetched,
+    open_websocket,
+    said,
+    size_of,
+)
 
 T0 = 100.0
 """When each of these WebSockets was opened."""
@@ -1080,3 +1093,294 @@ def test_traffic_is_counted_both_ways() -> None:
     info = ended(conn).info
     assert (info.messages_received, info.bytes_received) == (2, 5)
     assert (info.messages_sent, info.bytes_sent, info.duration) == (1, 3, 2.5)
+
+
+# --------------------------------------------------------------------------------------------------------------- in pieces
+
+
+def in_pieces(
+    *, limits: Limits | None = None, timeouts: Timeouts | None = None, agreement: Agreement | None = None
+) -> Connection:
+    conn = open_websocket(now=T0, limits=limits, timeouts=timeouts, agreement=agreement)
+    conn.receive_in_pieces(True, T0)
+    return conn
+
+
+def deflated(data: bytes, *, fin: bool = True) -> bytes:
+    """Make one compressed frame of a client (RFC 7692 §7.2.1)."""
+    compressor = Compressor(Agreement(), "client", Deflate(client_max_window_bits=15))
+    return frame(BINARY, compressor.compress(data, ends_message=fin), rsv=4, fin=fin)
+
+
+def test_a_message_in_pieces_comes_as_its_bytes_come() -> None:
+    """RFC 6455 §5.4; control frames stand between them, and the traffic is counted as it comes."""
+    conn = in_pieces()
+    conn.receive_data(frame(TEXT, "a€".encode(), fin=False)[:-1], T0)
+    assert list(conn) == [MessageStart(kind="text"), MessageData(data="a")]
+    conn.receive_data(frame(TEXT, "a€".encode())[-1:] + frame(PING, b"p") + frame(CONTINUATION), T0)
+    assert list(conn) == [MessageData(data="€"), Ping(payload=b"p"), MessageEnd()]
+    conn.receive_data(frame(BINARY, b"b", fin=False), T0)
+    conn.connection_lost(None, T0)
+    info = ended(conn).info
+    assert (info.messages_received, info.bytes_received) == (1, 5)
+
+
+def test_reading_pauses_below_the_size_of_a_frame() -> None:
+    """Ten mebibytes in one frame are read as they are consumed."""
+    size, step = 10 << 20, 1 << 14
+    conn = in_pieces(limits=Limits(max_message_size=size))
+    data, taken, out = memoryview(frame(BINARY, b"x" * size)), 0, 0
+    while taken < len(data):
+        while conn.wants_read and taken < len(data):
+            conn.receive_data(bytes(data[taken : taken + step]), T0)
+            taken += step
+        pieces = [event for event in conn if isinstance(event, MessageData)]
+        held = sum(len(piece.data) for piece in pieces)
+        assert 0 < held < (64 << 10) + step
+        conn.release(held, T0)
+        out += held
+    assert out == size
+
+
+@pytest.mark.parametrize(("n", "wants_read"), [(9, True), (10, False), (11, False)])
+def test_pieces_count_as_unreleased_bytes(n: int, wants_read: bool) -> None:
+    conn = in_pieces(limits=Limits(max_queue_size=10))
+    conn.receive_data(frame(BINARY, b"x" * 100)[: 6 + n], T0)
+    assert conn.wants_read is wants_read
+    conn.release(n, T0)
+    assert conn.wants_read
+
+
+def test_the_end_of_a_message_in_pieces_is_released_by_nothing() -> None:
+    conn = in_pieces(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"ab"), T0)
+    assert not conn.wants_read
+    conn.release(2, T0)
+    assert not conn.wants_read
+    conn.release(0, T0)
+    assert conn.wants_read
+
+
+def test_pieces_may_be_wanted_in_the_middle_of_a_message() -> None:
+    """What has come of it is out at once, and in the account."""
+    conn = server(limits=Limits(max_queue_size=3))
+    conn.receive_data(frame(TEXT, b"abc", fin=False), T0)
+    assert (list(conn), conn.wants_read) == ([], True)
+    conn.receive_in_pieces(True, T0)
+    assert (list(conn), conn.wants_read) == ([MessageStart(kind="text"), MessageData(data="abc")], False)
+    conn.release(3, T0)
+    conn.receive_in_pieces(False, T0)
+    conn.receive_data(frame(CONTINUATION, b"d") + frame(TEXT, b"e"), T0)
+    assert list(conn) == [MessageData(data="d"), MessageEnd(), Message(data="e")]
+
+
+def test_pieces_that_fill_the_account_stop_the_clock_of_the_peers_silence() -> None:
+    conn = server(limits=Limits(max_queue_size=3))
+    conn.receive_data(frame(TEXT, b"abc", fin=False), T0)
+    pinged(conn, T0 + 20)
+    conn.receive_in_pieces(True, T0 + 30)
+    assert conn.next_deadline() is None
+    conn.release(3, T0 + 50)
+    assert conn.next_deadline() == T0 + 60
+
+
+def test_messages_of_any_size_come_in_pieces_and_in_no_other_way() -> None:
+    conn = server(limits=Limits(max_message_size=None, max_fragments=None))
+    with pytest.raises(LocalProtocolError, match=r"^messages of any size come in pieces$"):
+        conn.receive_in_pieces(False, T0)
+    conn.receive_in_pieces(True, T0)
+    conn.receive_data(frame(TEXT, b"a", fin=False) + frame(CONTINUATION, fin=False) * 2000, T0)
+    assert list(conn) == [MessageStart(kind="text"), MessageData(data="a")]
+
+
+def test_a_fault_in_the_middle_of_a_message_comes_behind_its_pieces() -> None:
+    """RFC 6455 §7.1.7: the Close frame waits until they are released."""
+    conn = in_pieces()
+    conn.receive_data(frame(TEXT, b"ab\xffcd") + frame(TEXT, b"never"), T0 + 1)
+    assert list(conn) == [MessageStart(kind="text"), MessageData(data="ab")]
+    assert (fetched(conn), conn.next_deadline()) == ((b"", None), T0 + 6)
+    conn.send(Message(data="still here"), T0 + 2)
+    said(conn)
+    conn.release(2, T0 + 3)
+    assert fetched(conn) == (close_of_server(1007), HALF_CLOSE)
+    assert error_of(conn).close_code == 1007
+
+
+def test_a_close_frame_waits_for_the_release_of_pieces_until_its_time() -> None:
+    conn = in_pieces()
+    conn.receive_data(frame(TEXT, b"ab\xff"), T0)
+    list(conn)
+    conn.handle_deadline(T0 + 5)
+    assert fetched(conn) == (close_of_server(1007), HALF_CLOSE)
+
+
+def test_a_frame_that_is_too_big_gives_no_piece() -> None:
+    """Its header is enough to know."""
+    conn = in_pieces(limits=FEW)
+    conn.receive_data(frame(TEXT, b"x" * 200, fin=False), T0)
+    conn.release(200, T0)
+    list(conn)
+    conn.receive_data(frame(CONTINUATION, b"y")[:2], T0)
+    assert fetched(conn) == (close_of_server(1009), HALF_CLOSE)
+    assert error_of(conn).close_code == 1009
+
+
+def test_after_our_close_no_more_pieces_come() -> None:
+    conn = in_pieces()
+    conn.receive_data(frame(TEXT, b"ab", fin=False), T0)
+    list(conn)
+    conn.send(Close(code=1000), T0)
+    conn.receive_data(frame(CONTINUATION, b"\xff") + frame(TEXT, b"c") + close_of_client(1000), T0)
+    assert list(conn) == [Close(code=1000)]
+    info = conn.close_info
+    assert info is not None
+    assert (info.clean, info.messages_received, info.bytes_received) == (True, 0, 2)
+
+
+def test_a_close_may_interrupt_a_message_in_pieces() -> None:
+    """RFC 6455 §5.4, §5.5.1: control frames may stand between fragments, and nothing follows this one."""
+    conn = in_pieces()
+    conn.receive_data(frame(TEXT, b"ab", fin=False) + close_of_client(1000), T0)
+    assert list(conn) == [MessageStart(kind="text"), MessageData(data="ab"), Close(code=1000)]
+    assert conn.close_info is not None
+    assert conn.close_info.clean
+
+
+@pytest.mark.parametrize("end", [Connection.shutdown, Connection.abort, Connection.receive_eof])
+def test_pieces_that_are_wanted_too_late_bring_nothing(end: Callable[[Connection, float], None]) -> None:
+    conn = server()
+    conn.receive_data(frame(TEXT, b"ab", fin=False), T0)
+    end(conn, T0)
+    conn.receive_in_pieces(True, T0)
+    assert list(conn) == []
+
+
+# ----------------------------------------------------------------------------------------------------- what waits for room
+
+
+def waiting(size: int = 25) -> Connection:
+    """Make a server that has room for ten bytes and got a compressed message of `size` bytes, and more behind it."""
+    conn = in_pieces(limits=Limits(max_queue_size=10), agreement=Agreement())
+    conn.receive_data(deflated(b"x" * size) + frame(PING, b"p") + close_of_client(1000), T0)
+    assert list(conn) == [MessageStart(kind="binary"), MessageData(data=b"x" * 10)]
+    assert not conn.wants_read
+    return conn
+
+
+def test_what_is_inflated_waits_for_room_and_what_stands_behind_it_too() -> None:
+    """RFC 7692 §6.2: release brings events."""
+    conn = waiting()
+    conn.release(10, T0 + 1)
+    assert list(conn) == [MessageData(data=b"x" * 10)]
+    conn.release(6, T0 + 1)
+    assert list(conn) == [MessageData(data=b"x" * 5), MessageEnd(), Ping(payload=b"p"), Close(code=1000)]
+    assert fetched(conn) == (frame(PONG, b"p", mask=None) + close_of_server(1000), HALF_CLOSE)
+    info = conn.close_info
+    assert info is not None
+    assert (info.messages_received, info.bytes_received, info.clean) == (1, 25, True)
+
+
+def test_the_end_of_the_stream_comes_behind_what_waits() -> None:
+    """Nothing of what was received before it is lost."""
+    conn = waiting()
+    conn.receive_eof(T0)
+    assert (conn.close_info, fetched(conn)) == (None, (b"", None))
+    conn.release(10, T0)
+    conn.release(10, T0)
+    assert list(conn)[1:] == [
+        *(MessageData(data=b"x" * 5), MessageEnd(), Ping(payload=b"p"), Close(code=1000)),
+    ]
+    assert fetched(conn) == (frame(PONG, b"p", mask=None) + close_of_server(1000), CLOSE)
+
+
+def test_the_end_of_the_stream_without_a_close_is_abnormal_when_it_comes_behind_what_waited() -> None:
+    conn = in_pieces(limits=Limits(max_queue_size=10), agreement=Agreement())
+    conn.receive_data(deflated(b"x" * 15), T0)
+    conn.receive_eof(T0)
+    conn.release(10, T0)
+    assert list(conn)[-2:] == [MessageData(data=b"x" * 5), MessageEnd()]
+    assert fetched(conn) == (b"", CLOSE)
+    assert conn.close_info is not None
+    assert conn.close_info.close_code == 1006
+
+
+def test_our_close_drops_what_waits_and_finds_the_peers_behind_it() -> None:
+    """RFC 6455 §1.4."""
+    conn = waiting()
+    conn.send(Close(code=1001), T0)
+    assert list(conn) == [Ping(payload=b"p"), Close(code=1000)]
+    assert fetched(conn) == (close_of_server(1001), HALF_CLOSE)
+    conn.release(10, T0)
+    assert list(conn) == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_when_the_stream_is_cut_what_waits_is_lost(is_lost: bool) -> None:
+    conn = waiting()
+    if is_lost:
+        conn.connection_lost(None, T0)
+    else:
+        conn.abort(T0)
+    list(conn)
+    conn.release(10, T0)
+    assert list(conn) == []
+    assert conn.close_info is not None
+    assert conn.close_info.close_code == 1006
+
+
+def test_what_waits_is_bounded_by_the_limit_too() -> None:
+    """1009 when it is inflated so far, and not before it is consumed so far."""
+    conn = in_pieces(limits=Limits(max_queue_size=10, max_message_size=25), agreement=Agreement())
+    conn.receive_data(deflated(b"x" * (1 << 20)), T0)
+    sizes: list[int] = []
+    while fetched(conn) == (b"", None):
+        sizes += [size_of(event.data) for event in conn if isinstance(event, MessageData)]
+        conn.release(sizes[-1], T0)
+    assert sizes == [10, 10, 5]
+    assert error_values(error_of(conn)) == ("the message is too big", None, 1009, "RFC 6455 §7.4.1")
+
+
+# ----------------------------------------------------------------------------------------------------- interval and latency
+
+
+def test_another_ping_interval_counts_from_now() -> None:
+    conn = server()
+    conn.set_ping_interval(3.0, T0 + 5)
+    assert conn.timeouts.ping_interval == 3.0
+    pinged(conn, T0 + 8)
+    conn.set_ping_interval(None, T0 + 9)
+    assert conn.next_deadline() is None
+    conn.set_ping_interval(1.0, T0 + 10)
+    pinged(conn, T0 + 11)
+
+
+def test_a_negative_ping_interval_is_refused() -> None:
+    conn = server()
+    with pytest.raises(ValueError, match=r"^Timeouts\.ping_interval is negative"):
+        conn.set_ping_interval(-1.0, T0)
+    assert conn.next_deadline() == T0 + 20
+
+
+def test_nothing_is_pinged_that_is_closing_or_failing() -> None:
+    closing = server()
+    closing.send(Close(), T0)
+    closing.set_ping_interval(1.0, T0)
+    assert closing.next_deadline() == T0 + 5
+    broken = failing()
+    broken.set_ping_interval(1.0, T0 + 1)
+    assert broken.next_deadline() == T0 + 6
+
+
+def test_the_latency_is_that_of_pings_from_whoever_sent_them() -> None:
+    """And it is known until when Pings are answered."""
+    conn = server()
+    assert (conn.latency, conn.answered_until) == (None, None)
+    conn.send(Ping(payload=b"mine"), T0 + 1)
+    conn.receive_data(frame(PONG, b"mine"), T0 + 1.5)
+    assert (conn.latency, conn.answered_until) == (0.5, T0 + 1)
+    assert said(conn) == frame(PING, b"mine", mask=None)
+    pinged(conn, T0 + 20)
+    conn.receive_data(frame(PONG, b"unsolicited"), T0 + 21)
+    assert conn.latency == 0.5
+    conn.receive_data(frame(PONG, counted(4)), T0 + 22)
+    assert (conn.latency, conn.answered_until) == (2.0, T0 + 20)
