@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from spry_core.closing import Close
 from spry_core.protocol import (
     Accept,
+    Agreement,
     BodyData,
     BodyEnd,
     ConnectionEnded,
+    Event,
     Failure,
+    Limits,
     Message,
     MessageData,
     MessageEnd,
@@ -31,7 +34,7 @@ from spry_core.protocol import (
     SentEvent,
 )
 from spry_core.protocol.handshake import request
-from traces import comparable, connection, counted, open_websocket
+from traces import comparable, connection, counted, join, open_websocket
 from wire import CoreEnd, Cut, HttpPeer, WebSocketPeer, carry, cutters
 
 HOST = (b"Host", b"a")
@@ -81,21 +84,58 @@ said_and_heard = st.one_of(
 )
 
 
-@given(st.booleans(), st.lists(said_and_heard, max_size=8), closes, cutters)
+agreements = st.none() | st.builds(
+    Agreement, server_no_context_takeover=st.booleans(), client_no_context_takeover=st.booleans()
+)
+
+
+def put_together(heard: list[Event]) -> list[Event]:
+    """Make messages of pieces."""
+    whole: list[Event] = []
+    data: str | bytes = ""
+    for event in heard:
+        match event:
+            case MessageStart():
+                data = "" if event.kind == "text" else b""
+            case MessageData():
+                data = join(data, event.data)
+            case MessageEnd():
+                whole.append(Message(data=data))
+            case _:
+                whole.append(event)
+    return whole
+
+
+@given(
+    st.booleans(),
+    st.lists(said_and_heard, max_size=8),
+    closes,
+    cutters,
+    agreements,
+    st.none() | st.integers(1, 50),
+)
 def test_what_is_said_over_a_websocket_is_heard(
     from_client: bool,
     said: list[tuple[list[SentEvent], Message | Ping | Pong]],
     close: Close,
     cut: Cut,
+    agreement: Agreement | None,
+    room: int | None,
 ) -> None:
-    """RFC 6455 §5, §7: messages, fragments, control frames between them, the Close and its answer."""
-    client, server = CoreEnd(open_websocket("client")), CoreEnd(open_websocket())
+    """RFC 6455 §5, §7, RFC 7692: messages, fragments, control frames between them, the Close and its answer; plain or
+    compressed, heard whole or in pieces.
+    """
+    limits = Limits(max_queue_size=room or 1 << 16)
+    client = CoreEnd(open_websocket("client", agreement=agreement, limits=limits))
+    server = CoreEnd(open_websocket(agreement=agreement, limits=limits))
     sender, receiver = (client, server) if from_client else (server, client)
+    if room is not None:
+        receiver.conn.receive_in_pieces(True, 0.0)
     for events, _ in said:
         sender.send(*events)
     sender.send(close)
     carry(client, server, cut)
-    *heard, ended = receiver.heard
+    *heard, ended = put_together(receiver.heard)
     assert heard == [*(event for _, event in said), close]
     answers = [Pong(payload=event.payload) for _, event in said if isinstance(event, Ping)]
     assert sender.heard[:-1] == [*answers, Close(code=close.code)]

@@ -4,6 +4,8 @@ event of all (`design.md`, section 4).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,11 +17,13 @@ from spry_core.protocol import (
     ABORT,
     CLOSE,
     Accept,
+    Agreement,
     BodyData,
     BodyEnd,
     Close,
     Connection,
     ConnectionEnded,
+    Deflate,
     Event,
     Failure,
     Limits,
@@ -36,6 +40,7 @@ from spry_core.protocol import (
     StreamEnd,
     Timeouts,
 )
+from spry_core.protocol.compression import Compressor
 from spry_core.protocol.handshake import request
 from traces import GET, HANDSHAKE, SWITCH, connection, counted, open_websocket
 
@@ -60,6 +65,7 @@ TIMEOUTS = Timeouts(
     ping_timeout=2.0,
     close_timeout=2.0,
 )
+AGREEMENT = Agreement(client_no_context_takeover=True)
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
@@ -82,6 +88,14 @@ RESPONSES = [
     ),
     *(b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"),
 ]
+
+
+def compressed(data: bytes) -> bytes:
+    """Make a text that a client has compressed, with no window before it (RFC 7692 §7.2.1)."""
+    compressor = Compressor(AGREEMENT, "client", Deflate(client_max_window_bits=15))
+    return frame(TEXT, compressor.compress(data, ends_message=True), rsv=4)
+
+
 FRAMES = [
     *(frame(TEXT, b"abc"), frame(BINARY, b"x" * 12), frame(TEXT), frame(TEXT, b"a", fin=False)),
     *(
@@ -97,6 +111,8 @@ FRAMES = [
         frame(BINARY, b"x" * 21),
     ),
     *(frame(3), frame(TEXT, b"abc")[:3], frame(PING, b"p") * 5),
+    *(compressed(b"abc"), compressed(b"x" * 20), compressed(b"x" * 1000), compressed(b"\xff")),
+    *(frame(TEXT, b"\xff", rsv=4), compressed(b"x" * 18)[:-2] + frame(PING, b"p")),
 ]
 SAID: list[SentEvent] = [
     RequestHead(method=b"GET", target=b"/", headers=((b"Host", b"a"),)),
@@ -116,7 +132,9 @@ SAID: list[SentEvent] = [
     Message(data="abc"),
     Message(data=b"x" * 40),
     Message(data="\ud800"),
+    Message(data="abc", compress=True),
     MessageStart(kind="text"),
+    MessageStart(kind="binary", compress=False),
     MessageData(data="a"),
     MessageData(data=b"a"),
     MessageEnd(),
@@ -135,16 +153,33 @@ class Interleaving(RuleBasedStateMachine):
     conn: Connection
 
     @initialize(
-        start=st.sampled_from(["server", "client", "websocket", "websocket of a client"]),
+        start=st.sampled_from(
+            [
+                *("server", "client", "websocket", "websocket of a client"),
+                *("websocket that deflates", "websocket of a client that deflates"),
+            ]
+        ),
         can_half_close=st.booleans(),
+        size=st.sampled_from([20, None]),
     )
-    def begin(self, start: str, can_half_close: bool) -> None:
+    def begin(self, start: str, can_half_close: bool, size: int | None) -> None:
         role: Role = "client" if "client" in start else "server"
-        make = open_websocket if "websocket" in start else connection
-        self.conn = make(role, limits=LIMITS, timeouts=TIMEOUTS, can_half_close=can_half_close)
+        limits = replace(LIMITS, max_message_size=size)
+        if "websocket" in start:
+            self.conn = open_websocket(
+                role,
+                limits=limits,
+                timeouts=TIMEOUTS,
+                can_half_close=can_half_close,
+                agreement=AGREEMENT if "deflates" in start else None,
+            )
+        else:
+            self.conn = connection(role, limits=limits, timeouts=TIMEOUTS, can_half_close=can_half_close)
         self.now = 0.0
         self.is_masked = role == "server"
         self.heard: list[Event] = []
+        self.is_in_pieces = False
+        """True while a message in pieces is being heard."""
         self.unwritten = 0
         """Bytes that were handed over and not yet taken."""
         self.end: StreamEnd | None = None
@@ -268,7 +303,32 @@ class Interleaving(RuleBasedStateMachine):
     def listen(self, n: int) -> None:
         for _ in range(n):
             if (event := self.conn.next_event()) is not None:
-                self.heard.append(event)
+                self.hear(event)
+
+    def hear(self, event: Event) -> None:
+        """A message in pieces begins, goes on and ends, and no other message comes between."""
+        self.heard.append(event)
+        match event:
+            case MessageStart() | Message():
+                assert not self.is_in_pieces
+                self.is_in_pieces = isinstance(event, MessageStart)
+            case MessageData() | MessageEnd():
+                assert self.is_in_pieces
+                self.is_in_pieces = isinstance(event, MessageData)
+            case _:
+                pass
+
+    @rule(wanted=st.booleans())
+    def receive_in_pieces(self, wanted: bool) -> None:
+        try:
+            self.conn.receive_in_pieces(wanted, self.now)
+        except LocalProtocolError:
+            assert not self.conn.is_websocket or self.conn.limits.max_message_size is None
+
+    @rule(seconds=st.sampled_from([None, 0.5, 3.0]))
+    @precondition(lambda self: self.conn.is_websocket)
+    def set_ping_interval(self, seconds: float | None) -> None:
+        self.conn.set_ping_interval(seconds, self.now)
 
     @rule()
     def ignore_offer(self) -> None:
