@@ -155,9 +155,8 @@ class Decompressor:
         self._held = bytearray()  # compressed, in the order in which it came
         self._is_ending = False  # the end of the message is in `_held` or behind it
         self._has_more = False
-        self._fault: RemoteProtocolError | None = (
-            None  # found, and to be told when what stands before it is out
-        )
+        # Found, and to be told when what stands before it is out.
+        self._fault: RemoteProtocolError | None = None
 
     @property
     def has_more(self) -> bool:

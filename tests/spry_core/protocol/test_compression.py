@@ -227,6 +227,7 @@ def test_a_message_that_ends_wrongly_is_found_out_when_it_has_room_to_end() -> N
 
 def test_what_has_no_room_waits() -> None:
     decompressor = reader()
+    assert not decompressor.has_more
     steps = [
         (decompressor.decompress(HELLO[:4], 0), decompressor.has_more),
         (decompressor.decompress(HELLO[4:], 2, ends_message=True), decompressor.has_more),
