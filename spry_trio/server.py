@@ -24,7 +24,7 @@ import trio
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import ACCESS, ERROR, LogRecord, Served, Server, StreamInfo
+from spry_core.serving import ERROR, LogRecord, Served, Server, StreamInfo
 from spry_trio.driver import Driver
 from spry_trio.listeners import (
     INTERNET,
@@ -318,7 +318,6 @@ async def serve(
     """
     limits = limits or Limits()
     timeouts = timeouts or Timeouts()
-    report = log if access_log else log_errors
     app.locals["backend"] = "trio"
     core = Server(
         app,
@@ -327,7 +326,8 @@ async def serve(
         engine=engine,
         random=secrets.token_bytes,
         wall_clock=time.time,
-        report=report,
+        report=log,
+        access_log=access_log,
     )
     if ssl_context is not None:
         make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
@@ -335,9 +335,7 @@ async def serve(
     failure: Exception | None = None
     with raising_bare():
         async with trio.open_nursery() as nursery:
-            server = RunningServer(
-                core, listeners, ssl_context, timeouts.accept_pause or 0.0, report, nursery
-            )
+            server = RunningServer(core, listeners, ssl_context, timeouts.accept_pause or 0.0, log, nursery)
             try:
                 await server.start()
                 yield server
@@ -372,9 +370,3 @@ def log(record: LogRecord) -> None:
     # The fields under one name: as attributes of their own they could not be told from those of `logging`.
     extra = {"spry": record.fields}
     logger.log(record.level, "%s", record.text, exc_info=record.exception, extra=extra)
-
-
-def log_errors(record: LogRecord) -> None:
-    """Do the same but for the record of each request."""
-    if record.logger != ACCESS:
-        log(record)

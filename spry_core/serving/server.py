@@ -37,6 +37,7 @@ class Server:
         random: Gives so many random bytes; it must be fit for cryptography (RFC 6455 §10.3).
         wall_clock: Seconds since the epoch, for the Date field.
         report: Takes finished records for the log.
+        access_log: False makes no records of requests and WebSockets.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Server:
         random: Callable[[int], bytes],
         wall_clock: Callable[[], float],
         report: Callable[[LogRecord], None],
+        access_log: bool = True,
     ) -> None:
         check_engine(engine)
         self.dispatcher: Final[Dispatcher] = app.compile()
@@ -58,6 +60,7 @@ class Server:
         self._random = random
         self._wall_clock = wall_clock
         self._report = report
+        self.logs_access: Final = access_log
         self._timers = Timers()
         self.lifespan: Final = Lifespan(app, self)
         """The host of what the application does around all connections."""

@@ -64,6 +64,11 @@ class Owner(Protocol):
         """The compiled application."""
         ...
 
+    @property
+    def logs_access(self) -> bool:
+        """Whether each request and each WebSocket is recorded."""
+        ...
+
     def report(self, record: LogRecord) -> None:
         """Take a record for the log."""
         ...
@@ -264,7 +269,7 @@ class Session:
             if isinstance(outcome, Response) and not exchange.is_upgraded:
                 await self._answer(exchange, outcome)
         finally:
-            if not exchange.is_upgraded:
+            if not exchange.is_upgraded and self._owner.logs_access:
                 seconds = self.driver.now() - exchange.started
                 self._owner.report(record_request(self.stream.peer, exchange, seconds))
             # An idle connection need not hold what its last request sent.
@@ -402,8 +407,9 @@ class Session:
             self._link.end()
             info = self._link.info
             assert info is not None
-            seconds = self.driver.now() - self._exchange.started
-            self._owner.report(record_websocket(self.stream.peer, self._exchange, info, seconds))
+            if self._owner.logs_access:
+                seconds = self.driver.now() - self._exchange.started
+                self._owner.report(record_websocket(self.stream.peer, self._exchange, info, seconds))
         self._finish_if_over()
 
     def _finish_if_over(self) -> None:

@@ -25,9 +25,17 @@ from spry_core import (
     sleep,
 )
 from spry_core.errors import HandshakeRejected, RemoteProtocolError
-from spry_core.serving import Session
+from spry_core.serving import LogRecord, Server, Session
 from spry_core.tasks import event, timeout
-from spry_core.testing import Cancelled, ClientResponse, MemoryPeer, MemoryPump, TestClient, stream
+from spry_core.testing import (
+    Cancelled,
+    ClientResponse,
+    MemoryDriver,
+    MemoryPeer,
+    MemoryPump,
+    TestClient,
+    stream,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 UPGRADE = (
@@ -555,6 +563,33 @@ def test_each_websocket_is_one_access_line_at_its_end() -> None:
     assert lines(client) == [
         '127.0.0.1:50000 "GET /" websocket 1000 by remote, 0 in (0 B), 0 out (0 B), 1500.0 ms'
     ]
+
+
+def test_without_the_access_log_only_faults_are_recorded() -> None:
+    told = list[LogRecord]()
+
+    app = Application()
+
+    @app.get("/")
+    async def fail(request: Request) -> None:
+        raise LookupError
+
+    @app.ws("/ws")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        raise LookupError
+
+    driver = MemoryDriver()
+    server = Server(app, random=bytes, wall_clock=lambda: 0.0, report=told.append, access_log=False)
+    for request in (GET, UPGRADE.replace(b"/", b"/ws", 1)):
+        ours, theirs = stream()
+        pump = MemoryPump(driver, theirs, "connection")
+        session = server.session(pump.driver)
+        pump.start(session, session)
+        peer = MemoryPeer(driver, ours)
+        peer.send(request)
+        peer.close()
+    assert server.session_count == 0
+    assert [(each.logger, each.level) for each in told] == [("spry.error", 40), ("spry.error", 40)]
 
 
 def test_what_a_peer_sends_is_escaped_and_cut_in_the_log() -> None:
