@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from itertools import count
 from random import Random
-from typing import Final, TypeVar, TypeVarTuple
+from typing import Final, Protocol, TypeVar, TypeVarTuple
 
 from spry_core.errors import LocalProtocolError, SpryError
-from spry_core.tasks import Host, Timer, Timers, enter
+from spry_core.tasks import Timer, Timers, enter
 from spry_core.testing.parked import Deadlock, ForeignAwaitable, foreign_call
 from spry_core.testing.task import Job, MemoryEvent, MemoryScope, MemoryTask, let_others
 
@@ -38,6 +38,15 @@ MAX_FAILURES: Final = 10
 
 MAX_STALLED: Final = 1_000
 """Deadlines in a row that are due already, after which a run is given up: some pump does not handle its own."""
+
+
+class HasTimers(Protocol):
+    """Who runs tasks, as far as a wait has to know: a session, or the lifespan."""
+
+    @property
+    def timers(self) -> Timers:
+        """What its tasks wait for."""
+        ...
 
 
 class MemoryDriver:
@@ -65,7 +74,7 @@ class MemoryDriver:
         self._failures: list[SpryError] = []
         self._alarms = Timers()
         self._timers = Timers()
-        self._hosts: dict[Host, None] = {self: None}
+        self._hosts: dict[HasTimers, None] = {self: None}
 
     # ------------------------------------------------------------------------------------------------ the six verbs
 
@@ -138,11 +147,11 @@ class MemoryDriver:
         """Call `callback` when the clock has reached `when`: the deadline of a connection."""
         return self._alarms.add(when, callback)
 
-    def add_host(self, host: Host) -> None:
+    def add_host(self, host: HasTimers) -> None:
         """Let waits go over the timers that tasks of `host` have set."""
         self._hosts[host] = None
 
-    def remove_host(self, host: Host) -> None:
+    def remove_host(self, host: HasTimers) -> None:
         """Forget `host`."""
         self._hosts.pop(host, None)
 

@@ -12,8 +12,8 @@ from typing import Final
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 from spry_core.serving.face import Clocked, Pumped
-from spry_core.tasks import Host, Timer
-from spry_core.testing.memory import MemoryDriver
+from spry_core.tasks import Timer
+from spry_core.testing.memory import HasTimers, MemoryDriver
 from spry_core.testing.pipe import End
 from spry_core.testing.task import Job
 
@@ -80,7 +80,7 @@ class MemoryPump:
         self._window = window
         self._alarm = Alarm(driver, self)
         self._face: Pumped | None = None
-        self._host: Host | None = None
+        self._host: HasTimers | None = None
         self._unsent: deque[bytes | StreamEnd] = deque()
         self._has_stream = True
         self._got_end = False
@@ -90,7 +90,7 @@ class MemoryPump:
         end.incoming.wake_reader = self.look
         end.outgoing.wake_writer = self.look
 
-    def start(self, face: Pumped, host: Host | None = None) -> None:
+    def start(self, face: Pumped, host: HasTimers | None = None) -> None:
         """Drive `face` from now on; `host` runs its tasks, if it has any."""
         self._face, self._host = face, host
         if host is not None:
