@@ -53,7 +53,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("server",),
         ("lifespan", "session", "tls"),
         ("answer", "journal"),
-        ("exchange", "face", "record"),
+        ("ciphertext", "exchange", "face", "record"),
     ),
     "spry_core.web": (
         ("application",),

@@ -20,7 +20,6 @@ the same for every backend. What it decides:
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -30,6 +29,7 @@ from spry_core.driver import Driver
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.limits import Timeouts
 from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, StreamEnd
+from spry_core.serving.ciphertext import Ciphertext
 from spry_core.serving.face import Served
 from spry_core.serving.journal import record_peer_fault
 from spry_core.serving.record import LogRecord
@@ -143,21 +143,17 @@ class TlsStage:
         self._tls = tls
         self._driver = driver
         self._peer = peer
-        self._timeouts = timeouts
         self._open_session = open_session
         self._session: Served | None = None
-        self._handshake_until = _after(driver.now(), timeouts.tls_handshake)
-        self._write_until: float | None = None
+        seconds = timeouts.tls_handshake
+        self._handshake_until = None if seconds is None else driver.now() + seconds
         self._has_received = False
         self._is_at_end = False  # the peer has said close_notify
         self._has_said_close = False  # and we have
         self._end: StreamEnd | None = None
         self._fetched_end: StreamEnd | None = None
         self._is_lost = False
-        self._ready: list[bytes] = []  # ciphertext that the pump has not fetched yet
-        self._unsent: deque[_Written] = deque()
-        self._unsent_size = 0  # ciphertext that the transport has not taken yet, and of it
-        self._unsent_own = 0  # what carries nothing of the session's
+        self._ciphertext = Ciphertext(timeouts.write)
 
     # The pump's half
 
@@ -186,36 +182,22 @@ class TlsStage:
         if self._is_lost:
             return
         self._is_lost = True
-        self._handshake_until = self._write_until = None
-        self._ready.clear()
+        self._handshake_until = None
+        self._ciphertext.give_up()
         self._owner.forget(self)
         if self._session is not None:
             self._session.connection_lost(error, now)
 
     def bytes_written(self, n: int, now: float) -> None:
         """Take note that the transport took `n` bytes of ciphertext, and tell the session what that was of its own."""
-        self._unsent_size -= n
-        self._write_until = _after(now, self._timeouts.write) if self._unsent_size else None
-        credit = 0
-        while n:
-            written = self._unsent[0]
-            taken = min(n, written.size)
-            n -= taken
-            credit += written.take(taken)
-            if not written.is_of_session:
-                self._unsent_own -= taken
-            if not written.size:
-                self._unsent.popleft()
+        credit = self._ciphertext.take(n, now)
         if credit and self._session is not None:
             self._session.bytes_written(credit, now)
 
     def data_to_send(self) -> list[bytes | StreamEnd]:
         """Hand over the ciphertext of what the session has to say, and of what TLS has."""
         self._take_from_session()
-        if self._end is ABORT:
-            self._ready.clear()
-        data: list[bytes | StreamEnd] = list(self._ready)
-        self._ready.clear()
+        data: list[bytes | StreamEnd] = list(self._ciphertext.fetch())
         if self._end is not self._fetched_end:
             assert self._end is not None
             self._fetched_end = self._end
@@ -225,14 +207,14 @@ class TlsStage:
     @property
     def wants_read(self) -> bool:
         """False: do not read the stream now; one more read is still taken."""
-        if self._end is not None or self._is_lost or self._unsent_own > MAX_OWN:
+        if self._end is not None or self._is_lost or self._ciphertext.own > MAX_OWN:
             return False
         return self._session is None or self._session.wants_read
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
         of_session = None if self._session is None else self._session.next_deadline()
-        moments = (of_session, self._handshake_until, self._write_until)
+        moments = (of_session, self._handshake_until, self._ciphertext.deadline)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def handle_deadline(self, now: float) -> None:
@@ -242,8 +224,9 @@ class TlsStage:
             self._take_from_session()
         if self._handshake_until is not None and now >= self._handshake_until:
             self._fail_handshake("it took too long", now)
-        if self._write_until is not None and now >= self._write_until:
-            self._cut(now)
+        write_until = self._ciphertext.deadline
+        if write_until is not None and now >= write_until:
+            self._lose(ABORT, ConnectionLost(None, "the peer does not read"), now)
 
     @property
     def closed(self) -> bool:
@@ -346,12 +329,6 @@ class TlsStage:
             self._report(f"TLS handshake failed: {why}")
         self._advance(CLOSE)
 
-    def _cut(self, now: float) -> None:
-        """Reset the stream of a peer that does not read, unless the session has done so."""
-        self._write_until = None
-        if self._end is not ABORT:
-            self._lose(ABORT, ConnectionLost(None, "the peer does not read"), now)
-
     def _lose(self, end: StreamEnd, error: Exception, now: float) -> None:
         """End the stream and tell the session that it is lost; until it is gone the stage counts in its place."""
         self._advance(end)
@@ -367,7 +344,7 @@ class TlsStage:
 
     def _take_from_session(self) -> None:
         """Encrypt what the session has to say, and end as it wants to."""
-        if self._session is None:
+        if self._session is None or self._end is ABORT:
             return
         batch = self._session.data_to_send()
         try:
@@ -399,46 +376,14 @@ class TlsStage:
         self._handshake_until = None
         if self._end is not ABORT:
             self._end = end
+        if end is ABORT:
+            self._ciphertext.give_up()
 
     def _collect(self, of_session: int = 0) -> None:
         """Take the ciphertext that has been made, which carries so many bytes of the session's."""
-        data = self._tls.outgoing.read()
-        if not data:
-            return
-        if not self._unsent_size:
-            self._write_until = _after(self._driver.now(), self._timeouts.write)
-        self._ready.append(data)
-        self._unsent.append(_Written(len(data), of_session))
-        self._unsent_size += len(data)
-        if not of_session:
-            self._unsent_own += len(data)
-
-
-class _Written:
-    """Ciphertext that was made in one go, and what it carries."""
-
-    __slots__ = ("_plaintext", "is_of_session", "size")
-
-    def __init__(self, size: int, plaintext: int) -> None:
-        self.size = size
-        self.is_of_session = plaintext > 0
-        self._plaintext = plaintext
-
-    def take(self, n: int) -> int:
-        """Take away `n` bytes that have gone; return how much plaintext has surely gone with them.
-
-        What TLS has added counts as standing in front, so this is never too much, and every byte counts as progress.
-        """
-        self.size -= n
-        left = min(self._plaintext, self.size)
-        gone, self._plaintext = self._plaintext - left, left
-        return gone
+        self._ciphertext.add(self._tls.outgoing.read(), of_session, self._driver.now())
 
 
 def _why(error: Exception) -> str:
     """Say what an error says, without the line of Python's source in which it was made."""
     return str(error).partition(" (_ssl.c:")[0]
-
-
-def _after(now: float, seconds: float | None) -> float | None:
-    return None if seconds is None else now + seconds
