@@ -21,6 +21,7 @@ from spry_core.protocol import (
     Close,
     Connection,
     ConnectionEnded,
+    Deflate,
     EngineName,
     Event,
     Failure,
@@ -568,6 +569,46 @@ def test_a_fragmented_message_of_the_peer_does_not_hinder_ours() -> None:
     conn.receive_data(frame(CONTINUATION, b"c"), 0.0)
     assert said(conn) == frame(TEXT, b"b", mask=None)
     assert list(conn) == [Message(data="ac")]
+
+
+def test_only_a_websocket_gets_messages_in_pieces_and_is_pinged() -> None:
+    conn = server()
+    with pytest.raises(LocalProtocolError, match=r"^the stream is no WebSocket$"):
+        conn.receive_in_pieces(True, 0.0)
+    with pytest.raises(LocalProtocolError, match=r"^the stream is no WebSocket$"):
+        conn.set_ping_interval(1.0, 0.0)
+    assert conn.latency is None
+    conn = open_websocket()
+    conn.receive_in_pieces(True, 0.0)
+    conn.set_ping_interval(1.0, 0.5)
+    assert conn.next_deadline() == 1.5
+    conn.receive_data(frame(TEXT, b"a"), 0.5)
+    assert list(conn) == [MessageStart(kind="text"), MessageData(data="a"), MessageEnd()]
+
+
+@pytest.mark.parametrize(
+    ("deflate", "sizes"),
+    [(None, [64]), (Deflate(threshold=65), []), (Deflate(threshold=3), [3, 64]), (Deflate(level=0), [64])],
+)
+def test_an_agreement_is_what_the_accept_said_and_the_rest_is_configured(
+    deflate: Deflate | None, sizes: list[int]
+) -> None:
+    """RFC 7692 §7.1; the threshold is ours alone."""
+    conn = connection()
+    conn.configure(limits=Limits(), timeouts=Timeouts(), deflate=deflate)
+    field = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    conn.receive_data(HANDSHAKE.removesuffix(b"\r\n") + field, 0.0)
+    with pytest.raises(ValueError, match=r"^permessage-deflate with these parameters was not offered"):
+        conn.send(Accept(extensions=("permessage-deflate; client_max_window_bits=9",)), 0.0)
+    assert said(conn) == b""
+    conn.send(Accept(extensions=("permessage-deflate",)), 0.0)
+    said(conn)
+    compressed: list[int] = []
+    for size in (2, 3, 64):
+        conn.send(Message(data=b"a" * size), 0.0)
+        if said(conn)[0] & 0x40:
+            compressed.append(size)
+    assert compressed == sizes
 
 
 def test_its_owner_may_draw_from_its_source_of_random_bytes() -> None:
