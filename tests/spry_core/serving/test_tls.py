@@ -709,7 +709,9 @@ def test_an_abort_ends_a_handshake_with_a_reset() -> None:
     world.send(world.client.say())
     world.stage.abort(1.0)
     assert world.driver.looks == 1
+    world.stage.shutdown(2.0)
     assert world.stage.data_to_send() == [ABORT]
+    assert world.stage.data_to_send() == []
 
 
 def test_shutdown_and_abort_are_the_sessions_when_there_is_one() -> None:
