@@ -57,9 +57,9 @@ class HttpExchange:
         """The subprotocol, if it became a WebSocket that has one."""
         self.extensions: tuple[str, ...] = ()
         """The extensions of the WebSocket, with their parameters."""
-        self.content_received = 0
+        self.content_received: int = 0
         """Bytes of the request's content that have come."""
-        self.content_sent = 0
+        self.content_sent: int = 0
         """Bytes of the answer's content that are on their way."""
         self.room: WakeUp = WakeUp(owner.driver)
         """Awaited by a stream of content: there is room again, or the end has come."""
