@@ -20,7 +20,7 @@ class StreamInfo:
     """What is known of an accepted stream."""
 
     peer: str = ""
-    """The peer's address for logs, such as ``"127.0.0.1:50312"``; empty if it has none."""
+    """The peer's address for logs, such as ``"127.0.0.1:50312"``, or ``"unix"``; empty if nothing is known."""
 
     local: str = ""
     """Our own address, in the same form."""

@@ -231,16 +231,38 @@ def test_cuts_do_not_matter(version: ssl.TLSVersion) -> None:
     assert world.session.all("eof") == [None]
 
 
-def test_every_two_way_cut_gives_the_same() -> None:
-    reference = connected(server_context(TLS12))
-    size = len(reference.client.write(b"hello") + reference.client.write(b"!") + reference.client.end())
-    for cut in range(1, size):
-        world = connected(server_context(TLS12))
+@by_version
+def test_every_two_way_cut_gives_the_same(version: ssl.TLSVersion) -> None:
+    """Also in the middle of a record's head, and between an end and what comes before it."""
+    context = server_context(version)
+    sizes: set[int] = set()
+    cut = 0
+    while cut < max(sizes, default=1):
+        world = connected(context)
         data = world.client.write(b"hello") + world.client.write(b"!") + world.client.end()
+        sizes.add(len(data))
         world.send(data[:cut])
         world.send(data[cut:])
         assert b"".join(each for each in world.session.all("data") if isinstance(each, bytes)) == b"hello!"
         assert world.session.heard[-1] == ("eof", None)
+        cut += 1
+
+
+@by_version
+def test_every_cut_of_a_client_hello_gives_the_same(version: ssl.TLSVersion) -> None:
+    """RFC 8446 §4: handshake messages may be cut anywhere."""
+    context, client, cut, size = server_context(version), client_context(), 1, 2
+    while cut < size:
+        world = World(context, client=client)
+        hello = world.client.say()
+        size = len(hello)
+        world.send(hello[:cut])
+        assert world.fetch() == b""
+        world.send(hello[cut:])
+        world.client.hear(world.fetch())
+        assert world.client.error is None
+        assert world.client.is_connected or version == TLS12
+        cut += 1
 
 
 def test_what_one_read_brings_is_one_piece() -> None:
