@@ -153,7 +153,7 @@ class Decompressor:
         self._forgets = forgets
         self._context: _Inflating | None = None
         self._held = bytearray()  # compressed, in the order in which it came
-        self._is_ending = False  # the end of the message is in `_held` or behind it
+        self._is_ending = False  # all of the message is in `_held`, or has been
         self._has_more = False
         # Found, and to be told when what stands before it is out.
         self._fault: RemoteProtocolError | None = None
@@ -181,9 +181,7 @@ class Decompressor:
         RFC 7692 §7.2.2.
         """
         self._held += data
-        if ends_message and not self._is_ending:
-            self._held += _TAIL
-            self._is_ending = True
+        self._is_ending = self._is_ending or ends_message
         self._has_more = True
         pieces, room = list[bytes](), max_length
         while self._has_more and room > 0:
@@ -221,13 +219,28 @@ class Decompressor:
 
     def _end_input(self) -> None:
         """All that was put in has come out. If that was a message, it must be complete; then begin anew."""
-        if self._is_ending and self._context is not None and not _is_between_blocks(self._context):
+        if self._is_ending and not self._take_tail():
             self._fault = _corrupt("the compressed message is incomplete")
             return
         self._has_more = False
         if self._is_ending and self._forgets:
             self._context = None
         self._is_ending = False
+
+    def _take_tail(self) -> bool:
+        """Put back what the sender left out; tell whether it completes the message, with nothing of its own."""
+        context = self._context or zlib.decompressobj(-self._bits)
+        try:
+            has_output = bool(context.decompress(_TAIL, 1))
+        except zlib.error:
+            return False
+        if has_output:
+            return False
+        if context.eof:
+            self._context = None
+            return not context.unused_data
+        self._context = context
+        return _is_between_blocks(context)
 
 
 def _before_fault(context: _Inflating, data: bytes, room: int) -> bytes:

@@ -609,8 +609,9 @@ MORE: Final = HELLO + bytes.fromhex("0000ffff")
         (MORE + b"\xff", b"Hello", NOT_DEFLATE),
         (MORE + MORE + b"\x07" + b"never" * 9, b"HelloHello", NOT_DEFLATE),
         # A literal and a distance that is too far, of which the last bits stand in one byte.
-        (b"\x12\x00\x05", b"\x10", NOT_DEFLATE),
-        (b"\x00\x14\x00\xeb\xffHello", b"Hello\x00\x00\xff\xff", INCOMPLETE),
+        (b"\x12\x00\x05" + bytes(4), b"\x10", NOT_DEFLATE),
+        # A block of 20 bytes that has 5.
+        (b"\x00\x14\x00\xeb\xffHello", b"Hello", INCOMPLETE),
         (b"\xff", b"", NOT_DEFLATE),
     ],
 )
