@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from inspect import isawaitable
+from typing import Any, Final
 
 import pytest
 
@@ -36,6 +37,7 @@ from spry_core import (
     Timeouts,
     WebSocket,
     WebSocketClose,
+    WebSocketStateError,
     sleep,
 )
 
@@ -549,3 +551,130 @@ async def test_what_a_cancelled_handler_still_awaits_does_not_hold_the_end_for_e
         assert world.ws.close_info is not None
         expected = "1001 by timeout, sent 1001, received nothing, unclean, ConnectionLost"
         assert tell(world.ws.close_info) == expected
+
+
+# ------------------------------------------------------------------------------------------------ accepting by hand
+
+BEFORE_ACCEPT: Final[dict[str, Callable[[WebSocket], Any]]] = {
+    "receive": lambda ws: ws.receive(),
+    "receive_text": lambda ws: ws.receive_text(),
+    "receive_bytes": lambda ws: ws.receive_bytes(),
+    "receive_json": lambda ws: ws.receive_json(),
+    "iteration": lambda ws: ws.__anext__(),
+    "incoming": lambda ws: ws.incoming(),
+    "discard_incoming": lambda ws: ws.discard_incoming(),
+    "listen": lambda ws: ws.listen(print),
+    "send": lambda ws: ws.send("x"),
+    "send_text": lambda ws: ws.send_text("x"),
+    "send_bytes": lambda ws: ws.send_bytes(b"x"),
+    "send_json": lambda ws: ws.send_json("x"),
+    "send_nowait": lambda ws: ws.send_nowait("x"),
+    "add_stream": lambda ws: ws.add_stream(["x"]),
+    "send_fragments": lambda ws: ws.send_fragments(["x"], "text"),
+    "drained": lambda ws: ws.drained(),
+    "ping": lambda ws: ws.ping(),
+    "pong": lambda ws: ws.pong(),
+    "close": lambda ws: ws.close(),
+    "abort": lambda ws: ws.abort(),
+    "closed": lambda ws: ws.closed,
+    "scope": lambda ws: ws.scope(),
+    "ping_interval": lambda ws: ws.ping_interval,
+    "async with": lambda ws: ws.__aenter__(),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE_ACCEPT)
+async def test_before_accept_any_other_operation_raises_websocket_state_error(
+    world: World, name: str
+) -> None:
+    """Nothing is sent by it, and it can be accepted afterwards."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        try:
+            result = BEFORE_ACCEPT[name](ws)
+            if isawaitable(result):
+                await result
+        except WebSocketStateError:
+            world.note("refused")
+        await ws.accept()
+        await ws.send("accepted")
+
+    app = world.app()
+    app.ws("/", handler, accept="manual")
+    async with world.serving(app) as server, world.at_once():
+        peer = await server.connected()
+        await peer.send(shake())
+        await peer.expect(SWITCHED, said("accepted"))
+        await peer.fence()
+    assert world.notes == ["refused"]
+
+
+async def test_returning_nothing_without_accepting_is_a_500_and_a_log_line(world: World) -> None:
+    app = world.app()
+    app.ws("/", give_up, accept="manual")
+    async with world.serving(app) as server, world.at_once():
+        peer = await server.connected()
+        await peer.send(shake() + request("/"))
+        assert await peer.receive_answer() == answer(
+            "500 Internal Server Error", "Internal Server Error", ends=True
+        )
+        assert type(await server.error()) is WebSocketStateError
+    assert world.ends == []
+
+
+@pytest.mark.parametrize("is_filtered", [True, False])
+async def test_what_a_handler_raises_before_it_accepts_goes_to_the_filters(
+    world: World, is_filtered: bool
+) -> None:
+    """Else it is a 500; after accepting it closes with 1011 and no filter runs."""
+    app = world.app()
+
+    async def explain(error: KeyError, request: Request) -> Response:
+        world.note("filtered")
+        return Response("explained", status_code=404)
+
+    if is_filtered:
+        app.exceptions.filter(KeyError, explain)
+
+    @app.ws("/:when", accept="manual")
+    async def handler(ws: WebSocket, request: Request) -> None:
+        if request.params["when"] == "after":
+            await ws.accept()
+        raise KeyError("why")
+
+    async with world.serving(app) as server, world.at_once():
+        peer = await server.connected()
+        await peer.send(shake(path="/before"))
+        assert await peer.receive_answer() == (
+            answer("404 Not Found", "explained") if is_filtered else ERROR_500
+        )
+        await peer.send(shake(path="/after"))
+        await peer.expect(SWITCHED, closing(1011))
+        await world.rest()
+        assert len(server.take_errors()) == (1 if is_filtered else 2)
+    assert world.notes == (["filtered"] if is_filtered else [])
+
+
+async def test_accept_takes_a_protocol_that_was_offered_and_fields_and_only_once(world: World) -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        for wrong in ("soap", ""):
+            try:
+                await ws.accept(wrong)
+            except ValueError:
+                world.note("not offered")
+        assert ws.ready_state is ReadyState.CONNECTING
+        await ws.accept("chat.v2", {"x-room": "7"})
+        try:
+            await ws.accept()
+        except WebSocketStateError:
+            world.note("twice")
+        await ws.send(str(ws.protocol))
+
+    app = world.app()
+    app.ws("/", handler, accept="manual")
+    async with world.serving(app) as server, world.at_once():
+        peer = await server.connected()
+        await peer.send(shake("Sec-WebSocket-Protocol: chat, chat.v2"))
+        fields = b"Sec-WebSocket-Protocol: chat.v2\r\nX-Room: 7\r\n\r\n"
+        await peer.expect(SWITCHED[:-2], fields, said("chat.v2"))
+    assert world.notes == ["not offered", "not offered", "twice"]

@@ -8,7 +8,8 @@ from typing import Any, Final
 import pytest
 
 from adapters.world import World, close, closing, said, say, server_frame, tell
-from frames import BINARY
+from adapters.world import request as get
+from frames import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 from spry_core import (
     BufferFull,
     ConnectionClosed,
@@ -20,6 +21,7 @@ from spry_core import (
     WebSocket,
     WebSocketBusyError,
     sleep,
+    timeout,
 )
 
 pytestmark = pytest.mark.anyio
@@ -432,3 +434,247 @@ async def test_what_was_sent_is_counted_in_the_close_info(world: World) -> None:
         "1000 by local, sent 1000, received 1000, clean",
         "1000 by remote, sent 1000, received 1000, clean",
     )
+
+
+# ----------------------------------------------------------------------------------------------------- kinds of data
+
+
+async def test_send_text_takes_str_or_bytes_that_are_checked_to_be_utf_8(world: World) -> None:
+    """And sends nothing that is none."""
+    async with world.opened(stay) as peer, world.at_once():
+        start = peer.server.start
+        for data in ("grüße", "grüße".encode(), bytearray("grüße".encode())):
+            await start(world.ws.send_text, data).result()
+            await peer.expect(said("grüße"))
+        for wrong in (b"\xff", b"\xed\xa0\x80"):
+            with pytest.raises(UnicodeDecodeError):
+                await start(world.ws.send_text, wrong).result()
+        with pytest.raises(UnicodeEncodeError):
+            await start(world.ws.send_text, "\ud800").result()
+        await peer.fence()
+
+
+async def test_send_bytes_takes_bytes_like_only(world: World) -> None:
+    async with world.opened(stay) as peer, world.at_once():
+        start = peer.server.start
+        for data in (b"12", bytearray(b"12"), memoryview(b"12")):
+            await start(world.ws.send_bytes, data).result()
+            await peer.expect(server_frame(BINARY, b"12"))
+        wrong: Any = "12"
+        with pytest.raises(TypeError):
+            await start(world.ws.send_bytes, wrong).result()
+        await peer.fence()
+
+
+async def test_send_json_and_receive_json_are_text_messages_through_json(world: World) -> None:
+    """RFC 8259."""
+
+    async def mirror(ws: WebSocket, request: Request) -> None:
+        while True:
+            await ws.send_json(await ws.receive_json())
+
+    async with world.opened(mirror) as peer, world.at_once():
+        await peer.send(say('{ "a": [1, 2.5, null, "\\u00fc"] }', "3"))
+        await peer.expect(said('{"a":[1,2.5,null,"ü"]}'), said("3"))
+        for wrong in (float("nan"), {1, 2}, object()):
+            with pytest.raises((TypeError, ValueError)):
+                await peer.server.start(world.ws.send_json, wrong).result()
+        await peer.fence()
+
+
+# ------------------------------------------------------------------------------------------------------ drained
+
+
+async def test_drained_waits_until_there_is_room(world: World) -> None:
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        count = await filled(world, world.ws)
+        waiting = peer.server.start(world.ws.drained)
+        await world.rest()
+        assert not waiting.is_done
+        for _ in range(count):
+            await peer.expect(CHUNK_FRAME)
+        await waiting.result()
+        assert world.ws.send_nowait("room") is SendResult.OK
+        await peer.server.start(world.ws.drained).result()
+
+
+async def test_drained_raises_if_the_connection_ends_while_it_waits(world: World) -> None:
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        await filled(world, world.ws)
+        waiting = peer.server.start(world.ws.drained)
+        await world.rest()
+        peer.reset()
+        with pytest.raises(ConnectionLost):
+            await waiting.result()
+
+
+# ------------------------------------------------------------------------------------------------- send_fragments
+
+
+async def test_send_fragments_sends_one_frame_per_chunk_with_backpressure(world: World) -> None:
+    """One message for the peer (RFC 6455 §5.4)."""
+    asked: list[int] = []
+
+    def chunks() -> Generator[bytes]:
+        for number in range(400):
+            asked.append(number)
+            yield CHUNK
+
+    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+        sending = peer.server.start(lambda: world.ws.send_fragments(chunks(), "binary"))
+        await world.rest()
+        assert len(asked) < 400
+        assert world.ws.buffered_amount <= 65536 + len(CHUNK_FRAME)
+        await peer.expect(server_frame(BINARY, CHUNK, fin=False))
+        for _ in range(399):
+            await peer.expect(server_frame(CONTINUATION, CHUNK, fin=False))
+        await peer.expect(server_frame(CONTINUATION))
+        await sending.result()
+        await peer.fence()
+
+
+async def test_while_fragments_are_sent_other_data_sends_raise_busy_and_close_still_passes(
+    world: World,
+) -> None:
+    async def send(ws: WebSocket, request: Request) -> None:
+        async def chunks() -> AsyncGenerator[str]:
+            yield "one"
+            await world.held()
+            yield "two"
+
+        try:
+            await ws.send_fragments(chunks(), "text")
+        except ConnectionClosed:
+            world.note("ended")
+
+    async with world.opened(send) as peer, world.at_once():
+        await peer.expect(server_frame(TEXT, b"one", fin=False))
+        await world.noted("held")
+        for data in ("x", b"x"):
+            with pytest.raises(WebSocketBusyError):
+                world.ws.send_nowait(data)
+        with pytest.raises(WebSocketBusyError):
+            await peer.server.start(lambda: world.ws.send_fragments(["x"], "text")).result()
+        world.ws.close(4000)
+        await peer.expect(closing(4000))
+        await peer.send(close(4000))
+        await world.noted("ended")
+        await peer.expect_end()
+
+
+async def test_cancelled_halfway_the_connection_is_closed_with_1011(world: World) -> None:
+    """The message cannot be finished; cancelled before its first frame, nothing has happened."""
+
+    async def send(ws: WebSocket, request: Request) -> None:
+        async def chunks() -> AsyncGenerator[str]:
+            yield "one"
+            await sleep(3600)
+            yield "two"
+
+        async def silence() -> AsyncGenerator[str]:
+            await sleep(3600)
+            yield "never"
+
+        for source in (silence, chunks):
+            try:
+                with timeout(0.01):
+                    await ws.send_fragments(source(), "text")
+            except TimeoutError:
+                world.note(f"cancelled {source.__name__} {ws.ready_state.name}")
+
+    async with world.opened(send) as peer:
+        await peer.expect(server_frame(TEXT, b"one", fin=False), closing(1011))
+        await world.noted("cancelled chunks CLOSING")
+    assert world.notes == ["cancelled silence OPEN", "cancelled chunks CLOSING"]
+
+
+# ---------------------------------------------------------------------------------------------------- ping and pong
+
+
+async def test_a_pong_answers_its_ping_and_all_earlier_ones_by_payload(world: World) -> None:
+    """RFC 6455 §5.5.3; several may be in flight, an unknown Pong answers none."""
+    async with world.opened(stay) as peer, world.at_once():
+        pings = [peer.server.start(world.ws.ping, payload) for payload in (b"1", b"2", b"3")]
+        frames = await peer.receive(9)
+        # Which of the tasks is the first to run is the backend's.
+        order = [frames[2:3], frames[5:6], frames[8:9]]
+        assert sorted(order) == [b"1", b"2", b"3"]
+        await peer.send(frame(PONG, b"4") + frame(PONG, b""))
+        await peer.fence()
+        assert not any(each.is_done for each in pings)
+        await peer.send(frame(PONG, order[1]))
+        done = [pings[int(each) - 1] for each in order]
+        assert [await each.result() >= 0 for each in done[:2]] == [True, True]
+        await peer.fence()
+        assert not done[2].is_done
+        await peer.send(frame(PONG, order[2]))
+        assert await done[2].result() >= 0
+
+
+async def test_the_payload_of_a_ping_is_random_when_none_is_given(world: World) -> None:
+    async with world.opened(stay) as peer, world.at_once():
+        payloads: list[bytes] = []
+        for _ in range(3):
+            pinging = peer.server.start(world.ws.ping)
+            head = await peer.receive(2)
+            assert head[0] == 0x80 | PING
+            payloads.append(await peer.receive(head[1]))
+            await peer.send(frame(PONG, payloads[-1]))
+            await pinging.result()
+    assert len(set(payloads)) == 3
+    assert min(map(len, payloads)) >= 4
+
+
+async def test_the_round_trip_time_is_that_of_the_clock_and_latency_remembers_it(world: World) -> None:
+    async def measure(ws: WebSocket, request: Request) -> None:
+        before = ws.latency
+        rtt = await ws.ping(b"how long?")
+        assert before is None
+        assert ws.latency is not None
+        world.note(f"{0.03 - 0.002 <= rtt <= 0.03 + world.precision}")
+        world.note(f"latency {abs(rtt - ws.latency) <= world.precision}")
+
+    app = world.app()
+    app.ws("/", measure)
+
+    @app.get("/wait")
+    async def wait(request: Request) -> str:
+        await sleep(0.03)
+        return "waited"
+
+    async with world.serving(app) as server:
+        peer, clock = await server.upgraded("/"), await server.connected()
+        await peer.expect(server_frame(PING, b"how long?"))
+        await clock.send(get("/wait"))
+        await clock.receive_answer()
+        await peer.send(frame(PONG, b"how long?"))
+        await world.noted("True", "latency True")
+
+
+async def test_a_ping_raises_if_the_connection_ends_first(world: World) -> None:
+    async with world.opened(stay) as peer, world.at_once():
+        pinging = peer.server.start(world.ws.ping, b"?")
+        await peer.expect(server_frame(PING, b"?"))
+        await peer.send(close(4000))
+        with pytest.raises(ConnectionClosed) as caught:
+            await pinging.result()
+        assert caught.value.close_code == 4000
+
+
+@pytest.mark.parametrize("payload", [bytes(126), "text"])
+async def test_a_control_frame_carries_at_most_125_bytes(world: World, payload: Any) -> None:  # noqa: ANN401 - wrong too
+    """RFC 6455 §5.5; nothing is sent."""
+    async with world.opened(stay) as peer, world.at_once():
+        with pytest.raises((TypeError, ValueError)):
+            await peer.server.start(world.ws.ping, payload).result()
+        with pytest.raises((TypeError, ValueError)):
+            world.ws.pong(payload)
+        await peer.fence()
+
+
+async def test_pong_sends_an_unsolicited_pong_at_once(world: World) -> None:
+    """RFC 6455 §5.5.3."""
+    async with world.opened(stay) as peer, world.at_once():
+        world.ws.pong(b"alive")
+        world.ws.pong()
+        await peer.expect(server_frame(PONG, b"alive"), server_frame(PONG))
