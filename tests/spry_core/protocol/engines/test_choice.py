@@ -12,7 +12,7 @@ from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 from traces import counted
 
 
-def admit(opcode: Opcode, length: int) -> None:
+def admit(opcode: Opcode, length: int, rsv1: bool) -> None:
     pass
 
 
