@@ -42,13 +42,13 @@ class Arrival:
         self.kind: Kind = kind
         self.pieces: deque[str | bytes] = deque()
         """What has come, of at least one byte each."""
-        self.is_complete = False
+        self.is_complete: bool = False
         """True when no more pieces will come."""
-        self.is_over = False
+        self.is_over: bool = False
         """True when its end was taken too."""
-        self.is_dropped = False
+        self.is_dropped: bool = False
         """True when nobody will get the rest of it."""
-        self.has_end = True
+        self.has_end: bool = True
         """True if its end is an entry of its own in the connection's account."""
         self._joined = bytearray()
 
@@ -98,11 +98,11 @@ class Inbox:
         """Take messages of `connection`, and call `touch` when what is consumed may have changed something there."""
         self.mail: WakeUp = WakeUp(driver)
         """Awaited by the receiver: something has come, or the end."""
-        self.is_boundless: Final = connection.limits.max_message_size is None
+        self.is_boundless: Final[bool] = connection.limits.max_message_size is None
         """True if messages may be of any size, and so never come whole."""
-        self.is_closed = False
+        self.is_closed: bool = False
         """True when we have ended the connection: what comes is of no interest any more."""
-        self.is_orphaned = False
+        self.is_orphaned: bool = False
         """True when the handler has returned."""
         self._connection = connection
         self._driver = driver

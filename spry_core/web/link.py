@@ -73,7 +73,7 @@ class Link:
     """The state of one accepted WebSocket, as far as it is not the connection's."""
 
     def __init__(self, connection: Connection, host: Host) -> None:
-        self.connection = connection
+        self.connection: Connection = connection
         self.driver: Driver = host.driver
         self.room: WakeUp = WakeUp(host.driver)
         """Awaited by senders: there is room again, or the end has come."""
@@ -85,13 +85,13 @@ class Link:
         """Awaited by those who want the end of the stream, and of the tasks."""
         self.pings: Pings = Pings(host.driver)
         """The Pings of the application that wait for their Pongs."""
-        self.streams = 0
+        self.streams: int = 0
         """Streams of messages that are being sent."""
-        self.has_exclusive_sender = False
+        self.has_exclusive_sender: bool = False
         """True while one of them allows no other message in between."""
-        self.background = 0
+        self.background: int = 0
         """Subscriptions and streams that keep the connection busy when the handler has returned."""
-        self.cancels_on_end = False
+        self.cancels_on_end: bool = False
         """True if the end of the stream is to cancel the handler, or a callback in progress."""
         self._host = host
         self._closes_on_return = False
