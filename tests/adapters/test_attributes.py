@@ -8,7 +8,7 @@ import pytest
 
 from adapters.world import World, close, closing, ping, said, say, server_frame, shake, tell
 from frames import PING, PONG, TEXT, frame
-from spry_core import CloseInfo, ConnectionClosed, ReadyState, Request, Timeouts, WebSocket, sleep
+from spry_core import CloseInfo, ConnectionClosed, Limits, ReadyState, Request, Timeouts, WebSocket, sleep
 from spry_core.web.options import WebSocketSettings
 
 pytestmark = pytest.mark.anyio
@@ -279,3 +279,163 @@ async def test_on_disconnect_cancel_lets_a_handler_that_is_done_with_it_return(w
         await peer.expect_end()
         assert tell(await world.end()) == "1000 by local, sent 1000, received 1000, clean"
     assert world.notes == ["returned"]
+
+
+# ---------------------------------------------------------------------------------------- ping_interval, pausing
+
+
+async def test_ping_interval_is_settable_none_turns_it_off_and_it_takes_effect_from_now(world: World) -> None:
+    async with world.opened(stay, ping_interval=0.02, ping_timeout=5.0) as peer:
+        ws = world.ws
+        head = await peer.receive(6)
+        assert head[:2] == bytes((0x80 | PING, 4))
+        ws.ping_interval = None
+        assert ws.ping_interval is None
+        await peer.send(frame(PONG, head[2:]))
+        await peer.fence()
+        begun = world.now()
+        ws.ping_interval = 0.03
+        assert ws.ping_interval == 0.03
+        assert (await peer.receive(6))[:2] == bytes((0x80 | PING, 4))
+        assert world.now() - begun >= 0.03 - 0.002
+        with pytest.raises(ValueError):
+            ws.ping_interval = -1.0
+        assert ws.ping_interval == 0.03
+
+
+async def test_the_ping_timeout_stands_still_while_we_paused_reading(world: World) -> None:
+    """A peer whose Pong stands behind messages that our handler does not take is not dead."""
+
+    async def be_slow(ws: WebSocket, request: Request) -> None:
+        await ws.receive()
+        await sleep(0.15)
+        async for message in ws:
+            if message == "last":
+                await ws.send("all taken")
+
+    times = Timeouts(ping_interval=0.03, ping_timeout=0.04)
+    limits = Limits(max_queue=1)
+    async with world.opened(be_slow, timeouts=times, limits=limits) as peer:
+        peer.flood(frame(TEXT, bytes(1 << 16), mask=bytes(4)) * 100 + say("last"))
+        answer = await peer.receive_until(said("all taken"))
+    assert answer.endswith(said("all taken"))
+    assert answer[:2] == bytes((0x80 | PING, 4))
+    assert closing(1011, "keepalive timeout") not in answer
+
+
+# ------------------------------------------------------------------------------------------------------------ scope
+
+
+async def test_tasks_of_a_scope_are_cancelled_when_the_connection_ends_and_leaving_the_block_waits_for_them(
+    world: World,
+) -> None:
+    async def tick(name: str) -> None:
+        try:
+            world.note(f"{name} begun")
+            await sleep(3600)
+        finally:
+            world.note(f"{name} cancelled")
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async with ws.scope() as scope:
+            scope.start_soon(tick, "a")
+            scope.start_soon(tick, "b")
+            async for _ in ws:
+                pass
+            world.note("body done")
+        world.note("left")
+
+    async with world.opened(handler) as peer, world.at_once():
+        await world.noted("a begun", "b begun")
+        await peer.send(close(1000))
+        await peer.expect_end(closing(1000))
+        await world.noted("left")
+        assert tell(await world.end()) == "1000 by remote, sent 1000, received 1000, clean"
+    assert world.notes[-1] == "left"
+    assert sorted(world.notes[2:5]) == ["a cancelled", "b cancelled", "body done"]
+
+
+async def test_leaving_the_block_waits_for_tasks_that_end_by_themselves(world: World) -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async def work() -> None:
+            await world.held()
+            await ws.send("worked")
+
+        async with ws.scope() as scope:
+            scope.start_soon(work)
+        await ws.send("left")
+
+    async with world.opened(handler) as peer, world.at_once():
+        await world.noted("held")
+        await peer.fence()
+        world.let_go()
+        await peer.expect(said("worked"), said("left"))
+
+
+async def test_a_task_that_raises_cancels_the_rest_of_the_block_and_its_exception_comes_out_as_itself(
+    world: World,
+) -> None:
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async def stay_on() -> None:
+            try:
+                await sleep(3600)
+            finally:
+                world.note("sibling cancelled")
+
+        async def fail() -> None:
+            raise KeyError("in a task")
+
+        try:
+            async with ws.scope() as scope:
+                scope.start_soon(stay_on)
+                scope.start_soon(fail)
+                try:
+                    await sleep(3600)
+                finally:
+                    world.note("body cancelled")
+        except KeyError as error:
+            world.note(repr(error))
+            raise
+
+    async with world.opened(handler) as peer, world.at_once():
+        await peer.expect(closing(1011))
+        await peer.send(close(1011))
+        await peer.expect_end()
+        assert tell(await world.end()) == "1011 by local, sent 1011, received 1011, clean, KeyError"
+        assert [repr(error) for error in peer.server.take_errors()] == ["KeyError('in a task')"]
+    # A task that had not begun when the other failed has nothing to cancel.
+    assert world.notes[-1] == "KeyError('in a task')"
+    assert set(world.notes[:-1]) <= {"sibling cancelled", "body cancelled"}
+    assert "body cancelled" in world.notes
+
+
+async def test_a_receive_that_is_left_behind_in_a_scope_is_cancelled_with_it_and_loses_nothing(
+    world: World,
+) -> None:
+    """What two tasks of one handler wish for: one receives, the other sends (`field.md`, 4.5)."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async def receive() -> None:
+            async for message in ws:
+                world.note(f"got {message!r}")
+
+        async def push() -> None:
+            while True:
+                await ws.send("tick")
+                await world.held("pushed")
+
+        async with ws.scope() as scope:
+            scope.start_soon(receive)
+            scope.start_soon(push)
+        world.note("left")
+
+    async with world.opened(handler) as peer, world.at_once():
+        await peer.expect(said("tick"))
+        await peer.send(say("hello"))
+        await world.noted("got 'hello'")
+        world.let_go()
+        await peer.expect(said("tick"))
+        await peer.send(close(1000))
+        await peer.expect_end(closing(1000))
+        await world.noted("left")
+        assert tell(await world.end()) == "1000 by remote, sent 1000, received 1000, clean"
