@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from spry_core.driver import Driver, Event, Task
 from spry_core.errors import LocalProtocolError
-from spry_core.serving.record import ERROR, FAULT, LogRecord
+from spry_core.serving.record import ERROR, FAULT, WARNING, LogRecord
 from spry_core.tasks import Timers, enter, part, unwrap
 from spry_core.web.application import Application
 from spry_core.web.calling import name_of
@@ -73,6 +73,11 @@ class Lifespan:
         """True when nothing of it runs."""
         return self._stage in (_Stage.NEW, _Stage.ENDED)
 
+    @property
+    def is_ending(self) -> bool:
+        """True since there is nothing more to serve, until it is over."""
+        return not self.is_over and self._no_session_is_left is not None and self._no_session_is_left.is_set()
+
     def begin(self, driver: Driver) -> None:
         """Run all of it as one task; without any lifespan function there is nothing to run.
 
@@ -94,8 +99,8 @@ class Lifespan:
 
     def end(self) -> None:
         """Go on behind the yields: the last session is over, and there will be no other."""
-        if self._no_session_is_left is not None:
-            self._no_session_is_left.set()
+        assert self._no_session_is_left is not None
+        self._no_session_is_left.set()
 
     def cancel(self) -> None:
         """Cancel what it waits for: now in startup and teardown, and at the first wait behind a `yield` otherwise."""
@@ -106,6 +111,14 @@ class Lifespan:
     def give_up_starting(self) -> None:
         """Cancel it if it still has not started."""
         if self._stage is _Stage.STARTING:
+            self.cancel()
+
+    def give_up_ending(self) -> None:
+        """Cancel it if it still has not come to its end, and say so: what it was about to close may be open now."""
+        if self.is_ending and not self.is_cancelling:
+            text = "lifespan: cancelled, it took too long to end"
+            fields = {"kind": "application warning", "peer": None, "method": None, "target": None}
+            self._owner.report(LogRecord(logger=ERROR, level=WARNING, text=text, fields=fields))
             self.cancel()
 
     def _cancel_task(self) -> None:

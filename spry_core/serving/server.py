@@ -174,8 +174,8 @@ class Server:
         """End every connection politely: answers are finished, idle connections closed, WebSockets get this
         Close. A second call may shorten the grace, which also ends all batches at once, and changes nothing else.
 
-        When the last connection is over the lifespan goes on behind its `yield`, for as long as it takes. If it has not
-        started yet, it may do so until the grace is over.
+        When the last connection is over the lifespan goes on behind its `yield`. It has what is left of the grace and
+        `Timeouts.close_timeout` for that, then it is cancelled. If it has not started yet, it may do so until the grace is over.
 
         Args:
             now: The clock of all deadlines.
@@ -213,10 +213,18 @@ class Server:
         self._until = until
         if until is not None and not self.lifespan.has_started:
             self._timers.add(until, self.lifespan.give_up_starting)
+        self._limit_teardown()
 
     def _end_lifespan_if_last(self) -> None:
-        if self._is_closing and not self._sessions:
+        if self._is_closing and not self._sessions and not self.lifespan.is_over:
             self.lifespan.end()
+            self._limit_teardown()
+
+    def _limit_teardown(self) -> None:
+        """What has begun when the grace was used up already has the closing time all the same."""
+        if self._until is not None and self.lifespan.is_ending:
+            begin = max(self._until, self.lifespan.driver.now())
+            self._timers.add(begin + (self.timeouts.close_timeout or 0.0), self.lifespan.give_up_ending)
 
     def _end_some(self, waiting: deque[Served], batch: int, interval: float, now: float) -> None:
         """End the next batch, and see to the one after it."""

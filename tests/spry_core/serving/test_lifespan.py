@@ -508,3 +508,18 @@ def test_tasks_can_be_started_beside_it() -> None:
     served = Served(lifespan)
     served.start()
     assert notes == ["runs at 0.0"]
+
+
+@pytest.mark.parametrize("ends_in_time", [False, True])
+def test_one_that_takes_too_long_to_end_is_cancelled_and_that_is_said(ends_in_time: bool) -> None:
+    async def slow(app: Application) -> AsyncGenerator[None, None]:
+        yield
+        await sleep(14.0 if ends_in_time else 16.0)
+
+    served = Served(slow)
+    served.start()
+    served.shutdown(grace=10.0)
+    served.driver.advance(15.0)
+    assert served.state == (True, True)
+    served.server.handle_deadline(15.0)
+    assert served.faults == ([] if ends_in_time else [("lifespan: cancelled, it took too long to end", None)])

@@ -14,7 +14,7 @@ from spry_core import Application, Limits, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import EngineName
 from spry_core.serving import LogRecord, Server, StreamInfo
-from spry_core.tasks import event
+from spry_core.tasks import event, now
 from spry_core.testing import (
     Cancelled,
     ClientWebSocket,
@@ -371,6 +371,64 @@ def test_a_lifespan_has_the_grace_to_start(shorten: bool) -> None:
     one.handle_deadline(4.0)
     driver.settle()
     assert (one.has_started, one.closed, one.failure) == (False, True, None)
+
+
+@pytest.mark.parametrize(
+    ("grace", "later", "end"),
+    [
+        (10.0, None, 15.0),  # 10 seconds of grace and 5 to close
+        (0.0, None, 5.0),
+        (10.0, 2.0, 8.0),  # shortened after one second
+        (None, None, 60.0),  # for as long as it takes
+    ],
+)
+def test_a_lifespan_that_does_not_end_is_cancelled(
+    grace: float | None, later: float | None, end: float
+) -> None:
+    client = TestClient(living(60.0), timeouts=Timeouts(grace=None))
+    client.get("/")
+    begin = client.now
+    client.shutdown(grace=grace)
+    if later is not None:
+        client.advance(1.0)
+        client.shutdown(grace=later)
+    client.advance(begin + end - 0.25 - client.now)
+    assert client.server.closed is False
+    client.advance(0.25)
+    assert (client.server.closed, client.server.failure) == (True, None)
+    assert faults(client) == ([] if grace is None else ["lifespan: cancelled, it took too long to end"])
+
+
+def faults(client: TestClient) -> list[str]:
+    return [each.text for each in client.reports if each.logger == "spry.error"]
+
+
+def test_a_lifespan_whose_sessions_used_up_the_grace_may_still_close() -> None:
+    app = living(4.75)
+    ends: list[float] = []
+
+    @app.get("/slow")
+    async def slow(request: Request) -> None:
+        try:
+            await sleep(100)
+        finally:
+            ends.append(now())
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(b"GET /slow HTTP/1.1\r\nHost: t\r\n\r\n")
+    begin = client.now
+    client.shutdown(grace=10.0)
+    client.advance(10.0)
+    assert (ends, client.server.session_count) == ([begin + 10.0], 1)
+    client.advance(2.0)  # the peer has that long to read the answer and to end
+    assert client.server.session_count == 0
+    client.advance(4.5)
+    assert client.server.closed is False
+    client.advance(0.25)
+    assert client.server.closed is True
+    client.server.handle_deadline(client.now + 1.0)  # what was to cancel it comes too late
+    assert faults(client) == []
 
 
 def test_aborting_cancels_the_lifespan() -> None:
