@@ -402,6 +402,22 @@ async def test_a_failure_waits_at_most_the_close_timeout_for_a_consumer_that_doe
         assert world.now() - begun >= 0.04 - 0.002
 
 
+async def test_keepalive_does_not_wait_for_a_consumer(world: World) -> None:
+    """A dead peer is nobody's to answer: the Close frame goes at once, also with messages that are not taken."""
+
+    async def never_come_back(ws: WebSocket, request: Request) -> None:
+        await ws.receive()
+        await ws.closed
+
+    times = Timeouts(ping_interval=0.02, ping_timeout=0.02, close_timeout=3600.0)
+    async with world.opened(never_come_back, timeouts=times) as peer:
+        begun = world.now()
+        await peer.send(say("one", "two"))
+        assert (await peer.receive(6))[:1] == bytes((0x80 | PING,))
+        assert await peer.receive_all() == closing(1011, "keepalive timeout")
+        assert 0.04 - 0.002 <= world.now() - begun <= 0.04 + world.precision
+
+
 async def test_a_failure_waits_for_nobody_if_nobody_consumes(world: World) -> None:
     async def give_up(ws: WebSocket, request: Request) -> None:
         pass
