@@ -14,7 +14,7 @@ from typing import Final
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.headers import TOKEN
-from spry_core.protocol.head import check_field_line, refuse
+from spry_core.protocol.head import FRAMING_FIELDS, check_field_line, refuse
 from spry_core.protocol.limits import Limits
 
 _QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
@@ -133,6 +133,8 @@ class ChunkScanner:
             self._part = _Part.DONE
             return _cut(held, 2)
         check_field_line(line)
+        if line.partition(b":")[0].lower() in FRAMING_FIELDS:
+            raise refuse(400, "a framing field in the trailer section", "RFC 9110 §6.5.1")
         self._section += len(line) + 2
         self._fields += 1
         if self._fields > self._limits.max_trailer_fields:

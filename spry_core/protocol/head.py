@@ -28,6 +28,12 @@ _HOST: Final = re.compile(
     + _REG_NAME
     + rb"|\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|\[v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+\])(?::[0-9]{0,5})?"
 )
+_TUNNEL_END: Final = re.compile(rb"[^:].*:[0-9]+")
+# The schemes of what a server of HTTP and WebSocket has; of an authority they need the host (RFC 9110 §4.2.1).
+_ABSOLUTE: Final = re.compile(rb"(?i:https?|wss?)://([^/?:][^/?]*)(?:[/?].*)?")
+
+FRAMING_FIELDS: Final = frozenset((b"content-length", b"transfer-encoding"))
+"""The fields that say how long a content is; they come before it, never behind it (RFC 9110 §6.5.1)."""
 
 
 def refuse(status_code: int, message: str, section: str) -> RemoteProtocolError:
@@ -204,8 +210,8 @@ def expects_continue(head: RequestHead) -> bool:
 
 
 def check_request(head: RequestHead) -> Framing:
-    """Judge the fields of a request that decide about its framing and its host; return the framing (RFC 9112
-    §3.2, §6).
+    """Judge the target of a request and the fields that decide about its framing and its host; return the
+    framing (RFC 9112 §3.2, §6).
     """
     hosts = values(head.headers, b"host")
     if len(hosts) > 1:
@@ -214,7 +220,23 @@ def check_request(head: RequestHead) -> Framing:
         raise refuse(400, "no Host field", "RFC 9112 §3.2")
     if hosts and not _is_host(hosts[0]):
         raise refuse(400, "malformed Host field", "RFC 9112 §3.2")
+    # Nearly every target has the origin form, so it is looked for first and here.
+    if (head.target[:1] != b"/" or head.method == b"CONNECT") and not _is_other_form(head):
+        raise refuse(400, "malformed request target", "RFC 9112 §3.2")
     return _explicit_framing(head) or Length(0)
+
+
+def _is_other_form(head: RequestHead) -> bool:
+    """Tell whether the target has the authority form, which is CONNECT's alone, the asterisk form, which is that of
+    OPTIONS, or the absolute form; its authority counts instead of the Host field, so it is held to the same rule.
+    """
+    target = head.target
+    if head.method == b"CONNECT":
+        return _TUNNEL_END.fullmatch(target) is not None and _is_host(target)
+    if target == b"*":
+        return head.method == b"OPTIONS"
+    match = _ABSOLUTE.fullmatch(target)
+    return match is not None and _is_host(match[1])
 
 
 def _is_host(value: bytes) -> bool:

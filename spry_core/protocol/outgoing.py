@@ -13,6 +13,7 @@ from spry_core.errors import LocalProtocolError
 from spry_core.headers import FIELD_TEXT, TOKEN, check_raw_fields
 from spry_core.protocol.events import BodyEnd, RequestHead, ResponseHead
 from spry_core.protocol.head import (
+    FRAMING_FIELDS,
     Chunked,
     Framing,
     Length,
@@ -34,6 +35,10 @@ _RENAMED: Final = {
     422: b"Unprocessable Content",
 }
 _TARGET: Final = re.compile(rb"[!-\"$-~]+")
+# About framing, routing and the form of the content (RFC 9110 §6.5.1): behind the content they come too late.
+_NO_TRAILERS: Final = FRAMING_FIELDS | {
+    *(b"connection", b"content-encoding", b"content-range", b"content-type", b"host", b"trailer", b"upgrade")
+}
 
 
 def reason_phrase(status_code: int) -> bytes:
@@ -72,6 +77,11 @@ class OutgoingContent:
         if end.trailers and not isinstance(self._framing, Chunked):
             raise LocalProtocolError("trailers need a chunked content (RFC 9112 §7.1.2)")
         check_raw_fields(end.trailers)
+        for name, _ in end.trailers:
+            if name.lower() in _NO_TRAILERS:
+                raise ValueError(
+                    f"{name.decode('ascii')[:40]} is no field for a trailer section (RFC 9110 §6.5.1)"
+                )
 
 
 def content_of(head: RequestHead) -> OutgoingContent:

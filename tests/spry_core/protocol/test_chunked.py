@@ -52,6 +52,7 @@ TRAILERS_TOO_LONG = bad("the trailer section is too long")
 TOO_MANY_TRAILERS = bad("too many trailer fields", "RFC 9112 §7.1.2")
 BAD_FIELD = bad("malformed field line", "RFC 9112 §5")
 FOLDED = bad("obsolete line folding", "RFC 9112 §5.2")
+FRAMING = bad("a framing field in the trailer section", "RFC 9110 §6.5.1")
 
 GOOD = {
     b"0\r\n\r\n": b"0\r\n\r\n",
@@ -100,6 +101,8 @@ BAD = {
     b"0\r\n: b\r\n\r\n": (b"0\r\n", BAD_FIELD),
     b"0\r\nA: b\x00\r\n\r\n": (b"0\r\n", BAD_FIELD),
     b"0\r\nA: b\rc\r\n\r\n": (b"0\r\n", BAD_FIELD),
+    b"0\r\nContent-Length: 3\r\n\r\n": (b"0\r\n", FRAMING),
+    b"0\r\nA: b\r\nTRANSFER-ENCODING:\r\n\r\n": (b"0\r\nA: b\r\n", FRAMING),
 }
 """What is not: what stood before the fault, and the fault."""
 

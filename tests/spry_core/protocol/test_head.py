@@ -387,6 +387,38 @@ def test_there_is_exactly_one_host() -> None:
         assert refusal(twice) == bad(400, "more than one Host field", "RFC 9112 §3.2")
 
 
+TARGETS = [
+    *(b"GET /", b"GET //a", b"GET /a?b=/c:d@e", b"GET /http://a/", b"GET /*", b"OPTIONS *", b"OPTIONS /"),
+    *(b"GET http://a", b"GET HTTPS://a:443?b", b"GET ws://[::1]:80/", b"GET wss://a//b", b"OPTIONS http://a"),
+    *(b"GET http://a:/b@c", b"CONNECT a:443", b"CONNECT [::1]:0"),
+]
+NO_TARGETS = [
+    *(b"GET *", b"OPTIONS **", b"OPTIONS *?a", b"GET a", b"GET a:80", b"GET ?a", b"GET %2F", b"GET \\a"),
+    *(b"GET http:", b"GET http:/a", b"GET http://", b"GET http:///a", b"GET http://?a", b"GET http://:80/"),
+    *(b"GET http://u@a/", b"GET http://u:p@a/", b"GET http://a\\b/", b"GET http://[::1/", b"GET http://a:b/"),
+    *(b"GET ftp://a/", b"GET file:///a", b"GET urn:a", b"GET ://a", b"GET xhttp://a/"),
+    *(b"CONNECT /", b"CONNECT *", b"CONNECT a", b"CONNECT a:", b"CONNECT :80", b"CONNECT http://a:80/"),
+    *(b"CONNECT u@a:80", b"CONNECT a:80/", b"CONNECT ::1", b"CONNECT [::1]", b"CONNECT a:x"),
+]
+
+
+def aimed(line: bytes) -> RequestHead:
+    method, target = line.split(b" ")
+    return RequestHead(method=method, target=target, headers=((b"host", b"a"),))
+
+
+@pytest.mark.parametrize("line", TARGETS)
+def test_a_target_has_one_of_four_forms(line: bytes) -> None:
+    """RFC 9112 §3.2.1 to §3.2.4."""
+    assert check_request(aimed(line)) == Length(0)
+
+
+@pytest.mark.parametrize("line", NO_TARGETS)
+def test_no_other_target_passes(line: bytes) -> None:
+    """RFC 9112 §3.2; the authority of an absolute target has a host and no userinfo (RFC 9110 §4.2.1, §4.2.4)."""
+    assert refusal(aimed(line)) == bad(400, "malformed request target", "RFC 9112 §3.2")
+
+
 def refusal(head: RequestHead) -> tuple[object, ...]:
     with pytest.raises(RemoteProtocolError) as caught:
         check_request(head)

@@ -615,10 +615,30 @@ def test_broken_content_is_answered_and_ends_the_connection(
         conn.send(ResponseHead(status_code=200), T0)
 
 
-def test_what_only_the_engine_refuses_is_answered_too() -> None:
+@pytest.mark.parametrize("field", [b"Transfer-Encoding: gzip", b"Content-Length: 3", b"content-length: x"])
+def test_trailers_say_nothing_about_framing(field: bytes) -> None:
+    """RFC 9110 §6.5.1: whatever an engine would make of it, the content is over."""
     conn = server()
-    conn.receive_data(get((b"transfer-encoding", b"chunked")) + b"0\r\nTransfer-Encoding: gzip\r\n\r\n", T0)
-    assert fetched(conn) == (error_answer(b"501 Not Implemented"), HALF_CLOSE)
+    conn.receive_data(get((b"transfer-encoding", b"chunked")) + b"0\r\n" + field + b"\r\n\r\n" + GET, T0)
+    assert fetched(conn) == (error_answer(b"400 Bad Request"), HALF_CLOSE)
+    message = "a framing field in the trailer section"
+    assert events(conn)[1:] == [failure(400, message, "RFC 9110 §6.5.1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(b"Content-Length", b"x"), (b"Transfer-Encoding", b"gzip"), (b"Host", b"a")]
+)
+def test_a_trailer_that_may_not_be_sent_changes_nothing(name: bytes, value: bytes) -> None:
+    """RFC 9110 §6.5.1."""
+    conn = server()
+    conn.receive_data(GET, T0)
+    conn.send(ResponseHead(status_code=200), T0)
+    said(conn)
+    with pytest.raises(ValueError, match=r"is no field for a trailer section \(RFC 9110 §6\.5\.1\)$"):
+        conn.send(BodyEnd(trailers=((name, value),)), T0)
+    assert conn.data_to_send() == []
+    conn.send(BodyEnd(trailers=((b"X", b"y"),)), T0)
+    assert said(conn) == b"0\r\nX: y\r\n\r\n"
 
 
 def test_broken_content_behind_an_answer_that_has_begun_cuts_the_stream() -> None:

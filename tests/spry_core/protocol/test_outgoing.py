@@ -81,6 +81,19 @@ def test_trailers_are_checked_like_any_field() -> None:
         OutgoingContent(Chunked()).check_end(BodyEnd(trailers=((b"A", b"b\r\nC: d"),)))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"Content-Length", b"TRANSFER-ENCODING", b"host", b"Connection", b"Upgrade", b"Trailer"),
+        *(b"Content-Type", b"content-encoding", b"Content-Range"),
+    ],
+)
+def test_some_fields_come_too_late_in_a_trailer_section(name: bytes) -> None:
+    """RFC 9110 §6.5.1: framing, routing and the form of the content."""
+    with pytest.raises(ValueError, match=f"^{name.decode()} is no field for a trailer section"):
+        OutgoingContent(Chunked()).check_end(BodyEnd(trailers=((b"X-Sum", b"1"), (name, b"1"))))
+
+
 # ------------------------------------------------------------------------------------------------------------- requests
 
 
