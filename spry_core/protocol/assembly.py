@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.account import Account
@@ -20,8 +20,6 @@ from spry_core.protocol.limits import Limits
 
 Assembled: TypeAlias = Message | MessageStart | MessageData | MessageEnd
 """What comes out."""
-
-_NOT_TEXT: Final = "the text is not UTF-8"
 
 
 def fail(close_code: int, message: str, section: str) -> RemoteProtocolError:
@@ -178,23 +176,21 @@ class Assembly:
         elif self._is_in_pieces and data:
             yield self._piece(data, len(data))
 
-    def _decode(
-        self, decoder: IncrementalDecoder, data: bytes, *, final: bool = False
-    ) -> Iterator[Assembled]:
+    def _decode(self, decoder: IncrementalDecoder, data: bytes) -> Iterator[Assembled]:
         """Yield the text that `data` completes, if it comes in pieces, then raise if it cannot go on."""
         held = len(decoder.getstate()[0])
         try:
-            text = decoder.decode(data, final)
+            text = decoder.decode(data)
         except UnicodeDecodeError as error:
             good = error.object[: error.start]
             if good and self._is_in_pieces:
                 yield self._piece(good.decode(), len(good))
-            raise fail(1007, _NOT_TEXT, "RFC 6455 §8.1") from error
+            raise _not_text() from error
         rest = decoder.getstate()[0]
         if text and self._is_in_pieces:
             yield self._piece(text, held + len(data) - len(rest))
         if _cannot_become_text(rest):
-            raise fail(1007, _NOT_TEXT, "RFC 6455 §8.1")
+            raise _not_text()
 
     def _piece(self, data: str | bytes, size: int) -> MessageData:
         self._account.add(size, completes=False)
@@ -204,8 +200,8 @@ class Assembly:
         """Give out the end of the message, if that has come."""
         if not self._has_all:
             return
-        if self._decoder is not None:
-            yield from self._decode(self._decoder, b"", final=True)
+        if self._decoder is not None and self._decoder.getstate()[0]:
+            raise _not_text()
         self._account.add(0 if self._is_in_pieces else self._size, completes=True)
         if self._is_in_pieces:
             self._begin()
@@ -221,6 +217,10 @@ class Assembly:
 
 def _too_big() -> RemoteProtocolError:
     return fail(1009, "the message is too big", "RFC 6455 §7.4.1")
+
+
+def _not_text() -> RemoteProtocolError:
+    return fail(1007, "the text is not UTF-8", "RFC 6455 §8.1")
 
 
 def _cannot_become_text(rest: bytes) -> bool:

@@ -237,7 +237,10 @@ class WebSocketProtocol:
     def release(self, n: int, now: float) -> None:
         """The owner has consumed `n` bytes of messages, oldest first; 0 stands for what has none."""
         self._account.release(n)
-        self._go_on(now)
+        if self._assembly.is_waiting or self._failure is not None:
+            self._go_on(now)
+        else:
+            self._look(now)
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         """Get messages in pieces from now on, or whole again from the next one."""
