@@ -34,7 +34,9 @@ def frame(
 
 def masked(payload: bytes, mask: bytes = MASK) -> bytes:
     """XOR with the key; the same again takes it off (RFC 6455 §5.3)."""
-    return bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    size = len(payload)
+    key = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
 def close_payload(code: int, reason: str = "") -> bytes:

@@ -189,7 +189,7 @@ async def test_what_the_peer_sends_while_it_does_not_read_does_not_keep_its_clos
     world: World,
 ) -> None:
     """It never needs the application to be reading."""
-    async with world.opened(stay) as peer, world.at_once():
+    async with world.opened(stay) as peer:
         peer.flood(frame(BINARY, bytes(1 << 16), mask=bytes(4)) * 50)
         await world.rest()
         world.ws.close()
@@ -297,7 +297,7 @@ async def test_closing_is_safe_inside_a_callback_and_in_the_receiving_task(world
 async def test_the_peers_close_is_answered_after_the_data_already_queued(world: World) -> None:
     """If it fits the deadline."""
     chunk = bytes(1 << 16)
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         for _ in range(15):
             world.ws.add(chunk)
         await peer.send(close(4000))
@@ -411,11 +411,10 @@ async def test_keepalive_does_not_wait_for_a_consumer(world: World) -> None:
 
     times = Timeouts(ping_interval=0.02, ping_timeout=0.02, close_timeout=3600.0)
     async with world.opened(never_come_back, timeouts=times) as peer:
-        begun = world.now()
         await peer.send(say("one", "two"))
         assert (await peer.receive(6))[:1] == bytes((0x80 | PING,))
-        assert await peer.receive_all() == closing(1011, "keepalive timeout")
-        assert 0.04 - 0.002 <= world.now() - begun <= 0.04 + world.precision
+        await peer.expect_end(closing(1011, "keepalive timeout"))
+        assert 0.04 - 0.002 <= (await world.end()).duration <= 0.04 + world.precision
 
 
 async def test_a_failure_waits_for_nobody_if_nobody_consumes(world: World) -> None:

@@ -263,7 +263,7 @@ async def test_reading_pauses_when_too_much_stands_behind_the_head(world: World)
     with app.group("/", middleware=[wait]) as group:
         group.ws("/count", count)
     payload = bytes(1 << 20)
-    async with world.serving(app) as server, world.at_once():
+    async with world.serving(app) as server:
         peer = await server.connected()
         await peer.send(shake(path="/count"))
         await world.noted("held")

@@ -276,7 +276,7 @@ async def test_after_the_handler_a_stream_that_is_being_sent_goes_on(world: Worl
 
 async def test_when_nothing_consumes_messages_are_discarded_and_the_rest_is_answered(world: World) -> None:
     """The core goes on reading; the messages never fill memory."""
-    async with world.opened(give_up) as peer, world.at_once():
+    async with world.opened(give_up) as peer:
         for _ in range(5):
             await peer.send(say("a" * 60_000) * 10 + ping(b"still there?"))
             await peer.expect(server_frame(PONG, b"still there?"))

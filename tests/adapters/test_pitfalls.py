@@ -195,7 +195,7 @@ async def test_every_ping_is_answered_in_order_also_ten_in_one_read(world: World
 async def test_a_peer_that_pings_and_never_reads_does_not_grow_our_buffer(world: World) -> None:
     """Above the mark only the latest Pong is kept, and sent when there is room."""
     chunk = bytes(1 << 16)
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         ws, count = world.ws, 0
         while ws.buffered_amount <= 65536:
             assert count < 1000
@@ -224,7 +224,7 @@ async def test_a_flood_that_nobody_consumes_is_held_back_and_delivered_whole(wor
                 await ws.send("done")
 
     texts = [f"{number:05}" * 2000 for number in range(500)]
-    async with world.opened(consume_late) as peer, world.at_once():
+    async with world.opened(consume_late) as peer:
         await world.noted("held")
         peer.flood(say(*texts, "last"))
         await world.rest()
@@ -244,7 +244,7 @@ async def test_a_reset_while_a_sender_waits_wakes_it_and_ends_the_handler(world:
         finally:
             world.note("woken")
 
-    async with world.opened(push, is_reading=False) as peer, world.at_once():
+    async with world.opened(push, is_reading=False) as peer:
         await peer.send(say("go"))
         await world.rest()
         peer.reset()

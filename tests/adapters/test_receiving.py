@@ -358,7 +358,7 @@ async def test_listen_with_add_is_an_echo_with_backpressure(world: World) -> Non
 
     payload = bytes(range(256)) * 64
     count = 600
-    async with world.opened(handler, is_reading=False) as peer, world.at_once():
+    async with world.opened(handler, is_reading=False) as peer:
         peer.flood(frame(BINARY, payload, mask=bytes(4)) * count)
         await world.rest()
         assert world.ws.buffered_amount <= 65536 + len(payload) + 4

@@ -98,7 +98,7 @@ async def test_send_returns_when_the_unsent_bytes_are_under_the_high_water_mark(
             assert ws.buffered_amount <= 65536
         world.note("all sent")
 
-    async with world.opened(send, is_reading=False) as peer, world.at_once():
+    async with world.opened(send, is_reading=False) as peer:
         await peer.send(say("go"))
         await world.rest()
         assert world.notes == []
@@ -160,7 +160,7 @@ async def test_send_raises_if_the_connection_ends_while_it_waits_and_never_hangs
 async def test_a_send_that_is_cancelled_while_it_waits_for_the_mark_is_on_its_way_and_the_stream_is_intact(
     world: World,
 ) -> None:
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         count = await filled(world, world.ws)
         sending = peer.server.start(world.ws.send, "on its way")
         await world.rest()
@@ -221,7 +221,7 @@ async def test_buffer_full_at_the_hard_limit_and_one_message_of_any_size_goes_in
     world: World,
 ) -> None:
     """Nothing is queued by the call that raises."""
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         ws, count = world.ws, await filled(world, world.ws)
         ws.send_nowait(bytes(3 << 20))
         before = ws.buffered_amount
@@ -238,7 +238,7 @@ async def test_buffer_full_at_the_hard_limit_and_one_message_of_any_size_goes_in
 
 async def test_buffered_amount_counts_what_the_transport_has_not_taken(world: World) -> None:
     """With the headers of the frames; back to nothing when all is out."""
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         ws, count = world.ws, await filled(world, world.ws)
         before = ws.buffered_amount
         ws.add("a" * 100)
@@ -290,7 +290,7 @@ async def test_add_stream_sends_each_item_as_one_message_and_returns_their_numbe
 async def test_the_next_item_is_asked_for_only_when_there_is_room(
     world: World, source: Callable[..., Iterator[str]]
 ) -> None:
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         count = await filled(world, world.ws)
         streaming = peer.server.start(world.ws.add_stream, source(world, "a"))
         await world.rest()
@@ -486,7 +486,7 @@ async def test_send_json_and_receive_json_are_text_messages_through_json(world: 
 
 
 async def test_drained_waits_until_there_is_room(world: World) -> None:
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         count = await filled(world, world.ws)
         waiting = peer.server.start(world.ws.drained)
         await world.rest()
@@ -499,7 +499,7 @@ async def test_drained_waits_until_there_is_room(world: World) -> None:
 
 
 async def test_drained_raises_if_the_connection_ends_while_it_waits(world: World) -> None:
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         await filled(world, world.ws)
         waiting = peer.server.start(world.ws.drained)
         await world.rest()
@@ -520,7 +520,7 @@ async def test_send_fragments_sends_one_frame_per_chunk_with_backpressure(world:
             asked.append(number)
             yield CHUNK
 
-    async with world.opened(stay, is_reading=False) as peer, world.at_once():
+    async with world.opened(stay, is_reading=False) as peer:
         sending = peer.server.start(lambda: world.ws.send_fragments(chunks(), "binary"))
         await world.rest()
         assert len(asked) < 400
