@@ -582,3 +582,72 @@ async def test_a_bad_field_raises_where_it_is_set(world: World, name: str, value
         return response
 
     assert await served(world, app, request("/")) == [answer("200 OK", "fine")]
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_the_content_is_an_async_iterator_of_bytes_with_backpressure(
+    world: World, is_chunked: bool
+) -> None:
+    """No further is read than `max_read_ahead` while nobody takes it; it comes whole and once."""
+    app = world.app()
+    content = bytes(range(256)) * (1 << 14)
+    taken = bytearray()
+
+    @app.post("/")
+    async def take(request: Request) -> str:
+        await world.held()
+        async for piece in request.body:
+            assert 0 < len(piece) <= 1 << 17
+            taken.extend(piece)
+        return str(len(taken))
+
+    if is_chunked:
+        size = 1 << 16
+        chunks = (content[start : start + size] for start in range(0, len(content), size))
+        framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+        sent = request("/", "Transfer-Encoding: chunked", method="POST", content=framed)
+    else:
+        sent = request("/", f"Content-Length: {len(content)}", method="POST", content=content)
+    async with world.serving(app) as server:
+        peer = await server.connected()
+        peer.flood(sent)
+        await world.noted("held")
+        await world.rest()
+        world.let_go()
+        assert await peer.receive_answer() == answer("200 OK", str(len(content)))
+    assert taken == content
+
+
+async def test_a_streamed_answer_waits_for_a_peer_that_reads_slowly(world: World) -> None:
+    """The next piece is asked for only when there is room."""
+    app = world.app()
+    asked: list[int] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for number in range(500):
+            asked.append(number)
+            yield bytes(1 << 14)
+
+    app.get("/", giving(lambda: Response(pieces(), headers={"content-length": str(500 << 14)})))
+    async with world.serving(app) as server:
+        peer = await server.connected(is_reading=False)
+        await peer.send(request("/"))
+        await world.rest()
+        assert 0 < len(asked) < 500
+        head = await peer.receive_until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(500):
+            await peer.expect(bytes(1 << 14))
+    assert len(asked) == 500
+
+
+async def test_anything_that_makes_a_response_of_itself_may_be_returned(world: World) -> None:
+    app = world.app()
+
+    class Page:
+        def __response__(self, request: Request) -> Response:
+            return Response(f"page for {request.path}", headers={"content-type": "text/html"})
+
+    app.get("/", giving(Page))
+    [seen] = await served(world, app, request("/"))
+    assert seen == plain("text/html", 10, b"page for /")
