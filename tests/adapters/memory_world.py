@@ -8,7 +8,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from adapters.world import Logged, Peer, Running, Served, World
 from spry_core import Application, Limits, Timeouts
-from spry_core.serving.record import WARNING
+from spry_core.serving.record import WARNING, LogRecord
 from spry_core.tasks import enter
 from spry_core.testing import MemoryDriver, MemoryPeer, TestClient
 
@@ -64,6 +64,11 @@ class MemoryServer(Served):
         super().__init__(world, [])
         self._client = client
         self._looked_at = 0
+
+    @property
+    def reports(self) -> list[LogRecord]:
+        """What was logged."""
+        return self._client.reports
 
     def look_at_log(self) -> None:
         for record in self._client.reports[self._looked_at :]:
