@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("adapters.world")  # before it is imported: its assertions are those of the scenarios
+# Before it is imported: its assertions are those of the scenarios.
+pytest.register_assert_rewrite("adapters.world")
 
 from adapters.memory_world import MemoryWorld  # noqa: E402
 from adapters.socket_world import SocketWorld  # noqa: E402
