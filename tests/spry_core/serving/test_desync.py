@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from spry_core import Abort, Application, Request, Response, sleep
+from spry_core import Abort, Application, Request, Response, WebSocket, sleep
 from spry_core.testing import MemoryPeer, TestClient
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n"
@@ -197,7 +197,11 @@ def test_what_comes_behind_an_upgrade_that_is_refused_is_no_request() -> None:
     """RFC 9110 §7.8: it would have been frames."""
     served = list[str]()
     app = application(served)
-    app.ws("/ws", lambda ws, request: None, origins=["https://example.org"])
+
+    @app.ws("/ws", origins=["https://example.org"])
+    async def never(ws: WebSocket, request: Request) -> None:
+        served.append("never")
+
     peer = TestClient(app).connect()
     fields = (b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Origin: null")
     peer.send(head("/ws", *fields, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", method="GET") + SMUGGLED)
