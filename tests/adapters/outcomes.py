@@ -378,6 +378,10 @@ class Acted:
     act: Callable[[World, Served, Peer], Awaitable[None]]
     told: str
     path: str = "/echo"
+    duration: float = 0.0
+    """Seconds that pass before the end."""
+    traffic: tuple[int, int, int, int] | None = None
+    """Messages and bytes received, and sent, if it is not what the path tells."""
 
 
 ACTED: Final = {
@@ -394,14 +398,19 @@ ACTED: Final = {
         "1011 keepalive timeout by timeout, sent 1011 keepalive timeout, received nothing, unclean, "
         "KeepaliveTimeout",
         "/silent",
+        duration=2 * SOON,
     ),
     'the handler calls `ws.close(4002, "leave")`, and the peer does not answer': Acted(
         leave_close_unanswered,
         "4002 leave by timeout, sent 4002 leave, received nothing, unclean, ConnectionLost",
         "/leave",
+        duration=SOON,
     ),
     "the handler calls `ws.abort()`": Acted(
-        ask_for_a_reset, "1006 by local, sent nothing, received nothing, unclean", "/abort"
+        ask_for_a_reset,
+        "1006 by local, sent nothing, received nothing, unclean",
+        "/abort",
+        traffic=(1, 10, 0, 0),
     ),
 }
 

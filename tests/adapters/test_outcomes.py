@@ -21,7 +21,8 @@ from adapters.outcomes import (
     end,
     send_early,
 )
-from adapters.world import Served, World, close, closing, said, say, tell
+from adapters.world import Peer, Served, World, close, closing, said, say, tell
+from spry_core import CloseInfo
 
 pytestmark = pytest.mark.anyio
 
@@ -49,16 +50,32 @@ async def test_an_opening_handshake_that_is_refused_leaves_http(world: World, na
 # -------------------------------------------------------------------------------------------------- after the 101
 
 
+async def talk(path: str, peer: Peer) -> tuple[int, int, int, int]:
+    """Have one message echoed where that is done; return messages and bytes received, and sent."""
+    if path != "/echo":
+        return (0, 0, 0, 0)
+    await peer.send(say("grüße"))
+    await peer.expect(said("grüße"))
+    return (1, 7, 1, 7)
+
+
+def traffic(info: CloseInfo) -> tuple[int, int, int, int]:
+    return (info.messages_received, info.bytes_received, info.messages_sent, info.bytes_sent)
+
+
 @pytest.mark.parametrize("name", ENDED)
 async def test_a_websocket_ends_with_this_close_frame_and_an_end_of_stream(world: World, name: str) -> None:
-    """RFC 6455 §7: the Close frame, then FIN, and never a reset."""
+    """RFC 6455 §7: the Close frame, then FIN, and never a reset; and its `CloseInfo` lacks nothing."""
     row = ENDED[name]
     async with world.serving(application(world)) as server:
         peer = await server.upgraded(row.path)
         async with world.at_once():
+            expected = await talk(row.path, peer)
             await end(row, peer)
-            assert tell(await world.end()) == row.told
+            info = await world.end()
         assert [repr(error) for error in server.take_errors()] == ([row.error] if row.error else [])
+    assert (tell(info), traffic(info)) == (row.told, expected)
+    assert 0.0 <= info.duration <= world.precision
 
 
 @pytest.mark.parametrize("name", ENDED)
@@ -115,8 +132,11 @@ async def test_a_websocket_that_ends_in_this_way_is_recorded_so(world: World, na
     row = ACTED[name]
     async with world.serving(application(world)) as server:
         peer = await server.upgraded(row.path)
+        expected = await talk(row.path, peer)
         await row.act(world, server, peer)
-        assert tell(await world.end()) == row.told
+        info = await world.end()
+    assert (tell(info), traffic(info)) == (row.told, row.traffic or expected)
+    assert row.duration - 0.002 <= info.duration <= row.duration + world.precision
 
 
 async def test_no_close_frame_of_a_shutdown_is_ever_lost(socket_world: World) -> None:
