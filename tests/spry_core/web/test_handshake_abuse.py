@@ -14,6 +14,7 @@ from typing import Final, Self
 import pytest
 
 from frames import PING, PONG, TEXT, frame
+from handshakes import EXTENSIONS, KEY, NOISE, ODD, OWN, PROTOCOL, WIDE, filled, shake
 from sockets import client_of
 from spry_core import Request, WebSocket
 from spry_core.protocol import Connection, Event, Failure, RequestHead
@@ -24,23 +25,7 @@ from spry_core.protocol.head import Length
 from spry_core.testing import TestClient
 from traces import connection, counted, fetched
 
-KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT: Final = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-OWN: Final = {
-    b"Host": b"t",
-    b"Upgrade": b"websocket",
-    b"Connection": b"Upgrade",
-    b"Sec-WebSocket-Version": b"13",
-    b"Sec-WebSocket-Key": KEY,
-}
-
-
-def shake(*more: tuple[bytes, bytes], target: bytes = b"/", **changes: bytes) -> bytes:
-    """Make an opening handshake; `changes` replace the values of its own fields, underscores standing for hyphens."""
-    changed = {name.replace("_", "-").lower(): value for name, value in changes.items()}
-    own = [(name, changed.get(name.decode().lower(), value)) for name, value in OWN.items()]
-    lines = b"".join(b"%s: %s\r\n" % field for field in (*own, *more))
-    return b"GET " + target + b" HTTP/1.1\r\n" + lines + b"\r\n"
 
 
 async def talk(ws: WebSocket, request: Request) -> None:
@@ -71,35 +56,6 @@ def answer_to(client: TestClient, data: bytes) -> tuple[int, dict[bytes, bytes]]
 
 
 # ------------------------------------------------------------------------------------------------------------- lists that bomb
-
-WIDE: Final = 8 * 1024 - 100
-"""Bytes of a value that a field line still has room for."""
-
-
-def filled(unit: bytes, size: int = WIDE) -> bytes:
-    return (unit * (size // len(unit) + 1))[:size]
-
-
-EXTENSIONS: Final = b"Sec-WebSocket-Extensions"
-PROTOCOL: Final = b"Sec-WebSocket-Protocol"
-NOISE: Final = {
-    "commas": b",",
-    "commas and spaces": b", ",
-    "quotes": b'"',
-    "escaped quotes": b'\\"',
-    "a quoted string that never ends": b"a",
-    "semicolons": b";",
-    "short tokens": b"a,",
-    "the name over and over": b"permessage-deflate,",
-    "the name without commas": b"permessage-deflate;",
-    "a parameter over and over": b"permessage-deflate; client_max_window_bits; client_max_window_bits, ",
-    "a window of 8": b"permessage-deflate; server_max_window_bits=8, ",
-    "quoted numbers": b'permessage-deflate; server_max_window_bits="1\\0", ',
-    "equals": b"=",
-    "spaces": b"a ",
-    "backslashes": b"\\",
-}
-
 
 SWALLOWING: Final = {"a quoted string that never ends", "escaped quotes"}
 """What is open still behind three lines, so that all that follows is part of a quoted string (RFC 9110 §5.6.4)."""
@@ -201,22 +157,6 @@ def test_an_answer_is_compared_with_each_offer_once() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------- what is no ASCII
-
-ODD: Final = {
-    "latin-1": b"\xe9",
-    "no-break space": b"\xa0",
-    "next line": b"\x85",
-    "no-break space in UTF-8": b"\xc2\xa0",
-    "KELVIN SIGN": "\u212a".encode(),
-    "fullwidth": "\uff57".encode(),
-    "Arabic digit": "\u0663".encode(),
-    "surrogate": b"\xed\xa0\x80",
-    "overlong": b"\xc0\xaf",
-    "no UTF-8": b"\xff\xfe",
-    "emoji": "😀".encode(),
-    "byte order mark": b"\xef\xbb\xbf",
-}
-"""Bytes that are obs-text in a field value (RFC 9110 §5.5), and nothing in a token."""
 
 
 @pytest.mark.parametrize("name", ODD)
