@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Work on a clone: `python3 dev.py demo`, `test`, `check` or `conformance`.
+"""Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance` or `soak`.
 
 Needs nothing but Python 3.11. It makes a virtual environment of its own in `.venv`, installs what the command
 asks for, and does so again only when `pyproject.toml`, the Python version or the place of the clone changed
@@ -33,7 +33,7 @@ ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / "dev.stamp"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-PACKAGES = ("spry_core", "spry_asyncio", "spry_trio", "spry_cli")
+PACKAGES = ("spry_core", "spry_system", "spry_asyncio", "spry_trio", "spry_cli")
 """Every package whose public types must be complete."""
 
 EXTRAS = {
@@ -42,6 +42,7 @@ EXTRAS = {
     # What is type-checked, is so with what it imports.
     "check": frozenset({"trio", "fast", "test", "conformance", "check"}),
     "conformance": frozenset({"trio", "fast", "conformance"}),
+    "soak": frozenset({"trio", "fast", "test"}),
 }
 """The extras of pyproject.toml that a command needs."""
 
@@ -317,7 +318,10 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "conformance", help="run the cases of the Autobahn test suite", add_help=False, allow_abbrev=False
     )
-    if arguments[:1] in (["test"], ["conformance"]):
+    commands.add_parser(
+        "soak", help="run chaos and signals for a long time", add_help=False, allow_abbrev=False
+    )
+    if arguments[:1] in (["test"], ["conformance"], ["soak"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     return parser.parse_args(arguments), []
 
@@ -337,8 +341,8 @@ def main(arguments: Sequence[str]) -> int:
         demo(options.backend, options.host, options.port)
     if options.command == "test":
         test(behind)
-    if options.command == "conformance":
-        become(["-m", "conformance", *behind])
+    if options.command in ("conformance", "soak"):
+        become(["-m", options.command, *behind])
     return check()
 
 

@@ -10,36 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import socket
 import ssl
-import sys
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from dataclasses import replace
 from typing import Final, TypeAlias
 
 from spry_asyncio.driver import Driver
-from spry_asyncio.listeners import (
-    INTERNET,
-    Address,
-    Listener,
-    address_text,
-    internet_addresses,
-    open_listeners,
-    unix_paths,
-)
 from spry_asyncio.pump import Pump
-from spry_asyncio.tls import make_tls
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
 from spry_core.serving import ERROR, LogRecord, Served, Server, StreamInfo
-
-if sys.platform != "win32":
-    import resource
+from spry_system import (
+    INTERNET,
+    Address,
+    Found,
+    Listener,
+    address_text,
+    internet_addresses,
+    log,
+    make_server,
+    make_tls,
+    open_listeners,
+    unix_paths,
+)
 
 Report: TypeAlias = Callable[[LogRecord], None]
 
@@ -326,23 +322,12 @@ async def serve(
         Exception: Whatever a lifespan function raised: in its startup before the block begins, in its teardown when it ends.
         NotImplementedError: The loop has no `add_reader` (Windows' proactor loop; its selector loop has).
     """
-    limits = limits or Limits()
-    timeouts = timeouts or Timeouts()
     app.locals["backend"] = backend_name(asyncio.get_running_loop())
-    core = Server(
-        app,
-        limits=replace(limits, max_connections=most_connections(limits)),
-        timeouts=timeouts,
-        engine=engine,
-        random=secrets.token_bytes,
-        wall_clock=time.time,
-        report=log,
-        access_log=access_log,
-    )
+    core = make_server(app, limits, timeouts, engine, access_log=access_log)
     if ssl_context is not None:
         make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
-    listeners = await open_listeners(host, port, uds, sockets, limits.backlog)
-    server = RunningServer(core, listeners, ssl_context, timeouts.accept_pause or 0.0, log)
+    listeners = await open_listeners(host, port, uds, sockets, core.limits.backlog, ask_resolver)
+    server = RunningServer(core, listeners, ssl_context, core.timeouts.accept_pause or 0.0, log)
     try:
         await server.start()
         yield server
@@ -361,19 +346,7 @@ def backend_name(loop: asyncio.AbstractEventLoop) -> str:
     return "asyncio (uvloop)" if type(loop).__module__.startswith("uvloop") else "asyncio"
 
 
-def most_connections(limits: Limits) -> int:
-    """Return how many connections to hold: four fifths of the process's descriptors are ours, the rest the application's."""
-    if sys.platform == "win32":
-        return limits.max_connections
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:
-        return limits.max_connections
-    return min(limits.max_connections, descriptors * 4 // 5)
-
-
-def log(record: LogRecord) -> None:
-    """Hand a finished record to `logging`."""
-    logger = logging.getLogger(record.logger)
-    # The fields under one name: as attributes of their own they could not be told from those of `logging`.
-    extra = {"spry": record.fields}
-    logger.log(record.level, "%s", record.text, exc_info=record.exception, extra=extra)
+async def ask_resolver(host: str, port: int) -> Found:
+    """Ask in a thread of the loop's."""
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
 import socket
 import ssl
-import sys
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TypeAlias
 
 import trio
@@ -25,21 +21,21 @@ from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
 from spry_core.serving import ERROR, LogRecord, Served, Server, StreamInfo
-from spry_trio.driver import Driver
-from spry_trio.listeners import (
+from spry_system import (
     INTERNET,
     Address,
+    Found,
     Listener,
     address_text,
     internet_addresses,
+    log,
+    make_server,
+    make_tls,
     open_listeners,
     unix_paths,
 )
+from spry_trio.driver import Driver
 from spry_trio.pump import Pump, raising_bare
-from spry_trio.tls import make_tls
-
-if sys.platform != "win32":
-    import resource
 
 Report: TypeAlias = Callable[[LogRecord], None]
 
@@ -316,26 +312,17 @@ async def serve(
         ValueError: The port is no port, or a socket given is not bound or not of the right kind.
         Exception: Whatever a lifespan function raised: in its startup before the block begins, in its teardown when it ends.
     """
-    limits = limits or Limits()
-    timeouts = timeouts or Timeouts()
     app.locals["backend"] = "trio"
-    core = Server(
-        app,
-        limits=replace(limits, max_connections=most_connections(limits)),
-        timeouts=timeouts,
-        engine=engine,
-        random=secrets.token_bytes,
-        wall_clock=time.time,
-        report=log,
-        access_log=access_log,
-    )
+    core = make_server(app, limits, timeouts, engine, access_log=access_log)
     if ssl_context is not None:
         make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
-    listeners = await open_listeners(host, port, uds, sockets, limits.backlog)
+    listeners = await open_listeners(host, port, uds, sockets, core.limits.backlog, ask_resolver)
     failure: Exception | None = None
     with raising_bare():
         async with trio.open_nursery() as nursery:
-            server = RunningServer(core, listeners, ssl_context, timeouts.accept_pause or 0.0, log, nursery)
+            server = RunningServer(
+                core, listeners, ssl_context, core.timeouts.accept_pause or 0.0, log, nursery
+            )
             try:
                 await server.start()
                 yield server
@@ -354,19 +341,6 @@ async def serve(
     server.raise_failure()
 
 
-def most_connections(limits: Limits) -> int:
-    """Return how many connections to hold: four fifths of the process's descriptors are ours, the rest the application's."""
-    if sys.platform == "win32":
-        return limits.max_connections
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:
-        return limits.max_connections
-    return min(limits.max_connections, descriptors * 4 // 5)
-
-
-def log(record: LogRecord) -> None:
-    """Hand a finished record to `logging`."""
-    logger = logging.getLogger(record.logger)
-    # The fields under one name: as attributes of their own they could not be told from those of `logging`.
-    extra = {"spry": record.fields}
-    logger.log(record.level, "%s", record.text, exc_info=record.exception, extra=extra)
+async def ask_resolver(host: str, port: int) -> Found:
+    """Ask in a thread of trio's."""
+    return await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("spry_core", "spry_asyncio", "spry_trio", "spry_cli")
+PACKAGES = ("spry_core", "spry_system", "spry_asyncio", "spry_trio", "spry_cli")
 
 Ranks = tuple[tuple[str, ...], ...]
 
 HOUSE: Mapping[str, Ranks] = {
-    "": (("spry_cli",), ("spry_asyncio", "spry_trio"), ("spry_core",)),
+    "": (("spry_cli",), ("spry_asyncio", "spry_trio"), ("spry_system",), ("spry_core",)),
     "spry_core": (
         ("testing",),
         ("serving",),
@@ -84,23 +84,24 @@ HOUSE: Mapping[str, Ranks] = {
         ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),
         ("head", "engines", "stream"),
         ("account", "events", "date"),
-        ("deadlines", "deflate", "limits"),
+        ("deadlines", "deflate", "limits", "turn"),
     ),
     "spry_core.protocol.engines": (
         ("choice",),
         ("reference",),
         ("interface",),
     ),
+    "spry_system": (("listeners", "server", "tls"),),
     "spry_asyncio": (
         ("runner",),
         ("server",),
-        ("listeners", "pump", "tls"),
+        ("pump",),
         ("driver",),
     ),
     "spry_trio": (
         ("runner",),
         ("server",),
-        ("listeners", "pump", "tls"),
+        ("pump",),
         ("driver",),
     ),
     "spry_cli": (

@@ -85,6 +85,7 @@ def test_every_check_of_the_project_is_run() -> None:
         "mypy --strict",
         "pyright",
         "pyright --verifytypes spry_core",
+        "pyright --verifytypes spry_system",
         "pyright --verifytypes spry_asyncio",
         "pyright --verifytypes spry_trio",
         "pyright --verifytypes spry_cli",

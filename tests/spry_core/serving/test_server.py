@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from secure import SecureClient, server_context
-from spry_asyncio.tls import make_tls
+from spry_system.tls import make_tls
 from spry_core import Application, Limits, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import EngineName

@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeDriver
 from frames import CLOSE_FRAME, TEXT, close_payload, frame
 from secure import TLS12, VERSIONS, SecureClient, client_context, server_context
-from spry_asyncio.tls import make_tls
+from spry_system.tls import make_tls
 from spry_core import Application, Request, Timeouts, WebSocket
 from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 from spry_core.serving import LogRecord, Server, StreamInfo, Tls, TlsStage

@@ -6,19 +6,24 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import trio
-
 Address: TypeAlias = tuple[str | int | bytes, ...]
 """A socket's address: a pair for IPv4, four for IPv6."""
+
+Found: TypeAlias = Iterable[tuple[int, int, int, str, Address]]
+"""What `getaddrinfo` returns."""
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Found]]
+"""Asks a resolver for the stream addresses of a name and a port, without holding the event loop."""
 
 MAX_PORT: Final = 65535
 
 INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
+"""The families whose sockets have a host and a port; the others are those of unix sockets."""
 
 ADDRESS_MISSING: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """What an address of a name says that the machine does not have, such as ``::1`` where there is no IPv6."""
@@ -63,7 +68,12 @@ class Listener:
 
 
 async def open_listeners(
-    host: str, port: int, uds: str | None, sockets: Sequence[socket.socket], backlog: int
+    host: str,
+    port: int,
+    uds: str | None,
+    sockets: Sequence[socket.socket],
+    backlog: int,
+    ask: Resolve,
 ) -> list[Listener]:
     """Listen on a unix socket, on sockets that are given, or else on a host and a port; or raise and leave none open."""
     with ExitStack() as undo:
@@ -74,7 +84,7 @@ async def open_listeners(
             listeners.append(listen_at(uds, backlog))
             undo.callback(listeners[-1].close)
         if not listeners:
-            listeners = await listen(host, port, backlog)
+            listeners = await listen(host, port, backlog, ask)
         undo.pop_all()
     return listeners
 
@@ -139,14 +149,14 @@ def identity_of(path: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-async def listen(host: str, port: int, backlog: int) -> list[Listener]:
+async def listen(host: str, port: int, backlog: int, ask: Resolve) -> list[Listener]:
     """Open a listening socket on every address of `host` that this machine has, or raise `OSError` and leave none open.
 
     For port 0 they all get the same free one.
     """
     if not 0 <= port <= MAX_PORT:  # a resolver would take what is left of it in 16 bits
         raise ValueError(f"a port is a number from 0 to {MAX_PORT}, not {port}")
-    addresses = tuple(await resolve(host or None, port))
+    addresses = tuple(await resolve(host or None, port, ask))
     for _ in range(ATTEMPTS - 1):
         try:
             return listen_on(addresses, port, backlog)
@@ -179,12 +189,17 @@ def listen_on(addresses: Sequence[tuple[int, Address]], port: int, backlog: int)
     return listeners
 
 
-async def resolve(host: str | None, port: int) -> Iterable[tuple[int, Address]]:
+async def resolve(host: str | None, port: int, ask: Resolve) -> Iterable[tuple[int, Address]]:
     """Resolve to pairs of family and address, each once, in the resolver's order; None stands for all interfaces.
 
-    What is an address already needs no resolver, and so none of the threads in which trio runs it.
+    What is an address already needs no resolver, and so none of the threads in which event loops run it.
     """
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    at_once = socket.AI_PASSIVE | socket.AI_NUMERICHOST
+    found: Found
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=at_once)
+    except socket.gaierror:
+        found = await ask(host or "", port)
     return dict.fromkeys((family, address) for family, _, _, _, address in found)
 
 
