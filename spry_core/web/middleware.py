@@ -150,8 +150,11 @@ class _Link:
             # A `return` that was forgotten after `await next()` means no empty answer.
             if value is None and onward.outcome is not None:
                 return onward.outcome
-            returned_by = f"the middleware {name_of(self._middleware)}"
-            return to_response(value, request, returned_by=returned_by)
+            name = f"the middleware {name_of(self._middleware)}"
+            # Nor does an `await` that was forgotten: a 204 would be taken for the answer of the handler, which has not run.
+            if value is None and onward.is_forgotten:
+                raise LocalProtocolError(f"{name} called next() and did not await it")
+            return to_response(value, request, returned_by=name)
         except Exception as raised:
             error = raised
         # Further in, where it was raised, nobody answered it, and asking again would change nothing.
@@ -170,12 +173,13 @@ async def _answer(error: Exception, request: Request, filters: ExceptionFilters)
 class _Onward:
     """The `next` of one middleware in one request."""
 
-    __slots__ = ("_inner", "_is_called", "_request", "error", "outcome")
+    __slots__ = ("_has_begun", "_inner", "_is_called", "_request", "error", "outcome")
 
     def __init__(self, inner: Chain, request: Request) -> None:
         self._inner = inner
         self._request = request
         self._is_called = False
+        self._has_begun = False
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
 
@@ -186,7 +190,13 @@ class _Onward:
         self._is_called = True
         return self._run()
 
+    @property
+    def is_forgotten(self) -> bool:
+        """True if it was called and what it gave is not awaited yet."""
+        return self._is_called and not self._has_begun
+
     async def _run(self) -> Outcome:
+        self._has_begun = True
         try:
             self.outcome = await self._inner(self._request)
         except Exception as error:

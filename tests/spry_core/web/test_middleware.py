@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import ClassVar, cast
 
 import pytest
@@ -394,6 +394,31 @@ def test_a_return_that_was_forgotten_after_next_changes_nothing() -> None:
         await next()
 
     assert response_of(chain_of(hello, [forgetful])) == (200, b"hello")
+
+
+def test_an_await_that_was_forgotten_before_next_is_an_error_and_no_empty_answer() -> None:
+    forgotten: list[Awaitable[Outcome]] = []
+
+    async def forgetful(request: Request, next: Next) -> None:
+        forgotten.append(next())
+
+    for kind in ("http", "ws"):
+        with pytest.raises(
+            LocalProtocolError, match=r"^the middleware .*\.forgetful called next\(\) and did not await it$"
+        ):
+            outcome_of(chain_of(hello, [forgetful], kind=kind))
+        cast("Coroutine[object, None, Outcome]", forgotten.pop()).close()  # Python would warn
+
+
+def test_who_answers_itself_need_not_await_what_next_gave() -> None:
+    forgotten: list[Awaitable[Outcome]] = []
+
+    async def undecided(request: Request, next: Next) -> str:
+        forgotten.append(next())
+        return "no"
+
+    assert response_of(chain_of(hello, [undecided])) == (200, b"no")
+    cast("Coroutine[object, None, Outcome]", forgotten.pop()).close()
 
 
 def test_a_middleware_that_answers_nothing_itself_answers_204() -> None:
