@@ -119,6 +119,13 @@ def record_warning(peer: str, head: RequestHead | None, text: str) -> LogRecord:
     return LogRecord(logger=ERROR, level=WARNING, text=printable_text(text, LONGEST_FAULT), fields=fields)
 
 
+def record_held(peer: str, head: RequestHead | None, seconds: float) -> LogRecord:
+    """Record that a task of an application, cancelled `seconds` ago, does not end, and that a shutdown cannot either."""
+    where, fields = _begin("application warning", peer, head)
+    text = f"{where}: still running {seconds:g} s after it was cancelled; the shutdown waits for it"
+    return LogRecord(logger=ERROR, level=WARNING, text=text, fields=fields)
+
+
 def record_shutdown(connections: int, grace: float | None) -> LogRecord:
     """Record that a server begins to end, with so many connections and so many seconds of grace."""
     fields: Fields = {"kind": "shutdown", "connections": connections, "grace": grace}

@@ -39,6 +39,7 @@ from spry_core.serving.answer import answer, answer_whole
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.journal import (
     record_application_fault,
+    record_held,
     record_peer_fault,
     record_request,
     record_warning,
@@ -98,6 +99,7 @@ class Session:
         self._link: Link | None = None
         self._is_inside = False
         self._is_forgotten = False
+        self._has_complained = False
         self._context = copy_context()
 
     # The pump's half: as of `Connection`
@@ -182,7 +184,7 @@ class Session:
         grace = timeouts.grace if grace is None else grace
         if grace is not None:
             self.timers.add(now + grace, self._cancel_tasks)
-            self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut)
+            self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut_late)
         self._inside(lambda: self.connection.shutdown(now, code, reason))
 
     def abort(self, now: float) -> None:
@@ -191,6 +193,15 @@ class Session:
         self._end_exchange()
         self._cancel_tasks()
         self._notify()
+
+    def _cut_late(self) -> None:
+        """Whoever waits for the end of the process learns what keeps it, if its cancellation was swallowed."""
+        seconds = self.connection.timeouts.close_timeout
+        if self._tasks and seconds and not self._has_complained:
+            self._has_complained = True
+            head = None if self._exchange is None else self._exchange.head
+            self._owner.report(record_held(self.stream.peer, head, seconds))
+        self._cut()
 
     def _cut(self) -> None:
         self._inside(lambda: self.connection.abort(self.driver.now()))

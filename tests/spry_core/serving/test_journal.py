@@ -12,6 +12,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.events import RequestHead
 from spry_core.serving.journal import (
     record_application_fault,
+    record_held,
     record_peer_fault,
     record_shutdown,
     record_warning,
@@ -316,6 +317,18 @@ def test_what_is_no_error_is_a_warning_without_a_traceback() -> None:
     record = record_warning("10.0.0.1:1", RequestHead(method=b"GET", target=b"/a?b"), "strange\nthings")
     assert (record.logger, record.level, record.text) == ("spry.error", 30, "strange\\nthings")
     assert record.exception is None
+    assert record.fields == {
+        "kind": "application warning",
+        "peer": "10.0.0.1:1",
+        "method": "GET",
+        "target": "/a",
+    }
+
+
+def test_a_task_that_does_not_end_is_a_warning_that_names_the_request() -> None:
+    record = record_held("10.0.0.1:1", RequestHead(method=b"GET", target=b"/a?b"), 2.5)
+    said = '10.0.0.1:1 "GET /a?...": still running 2.5 s after it was cancelled; the shutdown waits for it'
+    assert (record.logger, record.level, record.text) == ("spry.error", 30, said)
     assert record.fields == {
         "kind": "application warning",
         "peer": "10.0.0.1:1",

@@ -658,6 +658,33 @@ def test_a_websocket_that_is_not_closed_in_time_is_cut() -> None:
     assert (peer.is_reset, session.closed) == (True, True)
 
 
+def swallow(task: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("close_timeout", "said"),
+    [
+        (5.0, ['peer "GET /": still running 5 s after it was cancelled; the shutdown waits for it']),
+        (None, []),  # it has had no time to end
+    ],
+)
+def test_a_handler_that_swallows_its_cancellation_is_named_once(
+    close_timeout: float | None, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = http(waiting, timeouts=Timeouts(close_timeout=close_timeout))
+    session, peer = held(client)
+    peer.send(GET)
+    (task,) = client.driver.tasks()
+    monkeypatch.setattr(type(task), "cancel", swallow)
+    session.shutdown(client.now, grace=2.0)
+    session.shutdown(client.now, grace=1.5)
+    client.advance(6.4)
+    assert lines(client) == ([] if close_timeout else said)
+    client.advance(10.0)
+    assert (lines(client), peer.is_reset, session.closed) == (said, True, False)
+
+
 def test_an_answer_that_nobody_reads_is_cut_after_the_grace_and_the_close_timeout() -> None:
     async def handler(request: Request) -> bytes:
         return bytes(1_000_000)
