@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, Self, TypeAlias, TypeVar, cast, overload
 
 from spry_core.errors import ResponseSealedError
@@ -27,6 +28,8 @@ _RAW_TOKEN: Final = re.compile(TOKEN)
 _VALUE: Final = re.compile(FIELD_TEXT.decode())
 _RAW_VALUE: Final = re.compile(FIELD_TEXT)
 
+# Words of names that the standards do not simply begin with a capital (RFC 9110, RFC 6455).
+_SPELLINGS: Final = {"etag": "ETag", "te": "TE", "websocket": "WebSocket", "www": "WWW"}
 _LONGEST_ECHO: Final = 40  # characters of a name that an error's message repeats
 
 
@@ -233,6 +236,13 @@ class MutableHeaders(Headers):
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:
         """Return names and values as on the wire, in order.
 
-        Each word of a name has a capital, as in the standards, so that all fields of a message look alike.
+        Names are spelled as the standards have them, so that all fields of a message look alike.
         """
-        return tuple((name.title().encode("ascii"), value.encode("latin-1")) for name, value in self._pairs)
+        return tuple((_spell(name), value.encode("latin-1")) for name, value in self._pairs)
+
+
+@lru_cache(maxsize=1024)
+def _spell(name: str) -> bytes:
+    """Give each word of a name a capital, and some words more than one. Names are few, and whoever sends them is on our side."""
+    words = (_SPELLINGS.get(word) or word.title() for word in name.lower().split("-"))
+    return "-".join(words).encode("ascii")

@@ -431,7 +431,7 @@ def answer(status: str, content: str, *fields: str, ends: bool = False) -> bytes
     return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content.encode()
 
 
-UPGRADE: Final = ("Upgrade: websocket", "Connection: Upgrade", "Sec-Websocket-Version: 13")
+UPGRADE: Final = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 """The three fields of every 426."""
 
 

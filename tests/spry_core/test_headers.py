@@ -246,3 +246,14 @@ def test_a_mapping_can_be_made_of_another() -> None:
     pairs = [("A", "1"), ("b", "2"), ("a", "3")]
     assert MutableHeaders(MultiMapping(pairs)).items() == [("a", "1"), ("b", "2"), ("a", "3")]
     assert MultiMapping(dict(pairs)).items() == pairs
+
+
+@pytest.mark.parametrize(
+    "name", ["Sec-WebSocket-Version", "WWW-Authenticate", "ETag", "TE", "Content-Type", "X-A1-B"]
+)
+def test_names_are_spelled_as_the_standards_have_them(name: str) -> None:
+    """RFC 9110 §5.1: their case means nothing, but people read them."""
+    assert MutableHeaders([(name.lower(), "1"), (name.upper(), "2")]).raw() == (
+        (name.encode(), b"1"),
+        (name.encode(), b"2"),
+    )

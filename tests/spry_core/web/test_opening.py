@@ -229,7 +229,7 @@ def test_what_the_client_did_not_offer_or_no_101_can_have_is_refused_and_may_be_
     assert raised == [
         "accept chose 'd', which the client did not offer",
         "the field name 'x\\n' is not a token (RFC 9110 §5.6.2)",
-        "the opening handshake sets Sec-Websocket-Accept itself (RFC 6455 §4)",
+        "the opening handshake sets Sec-WebSocket-Accept itself (RFC 6455 §4)",
     ]
 
 
