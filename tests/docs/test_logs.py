@@ -12,8 +12,9 @@ import pytest
 from pages import blocks_of, section_of, tables_in
 from spry_cli.log import log_end
 from spry_core import Application, Request, WebSocket
+from spry_core.protocol import RequestHead
 from spry_core.serving import ACCESS, ERROR, SERVER, LogRecord
-from spry_core.serving.journal import record_warning
+from spry_core.serving.journal import record_held
 from spry_core.testing import TestClient
 
 PAGE: Final = "docs/reference/logs.md"
@@ -39,7 +40,7 @@ def records() -> dict[object, LogRecord]:
     client.ws("/chat").close()
     client.connect().send(b"\r\n" * 10)
     client.shutdown()
-    found = [*client.reports, record_warning("", None, "")]
+    found = [*client.reports, record_held("192.0.2.7:1", RequestHead(method=b"GET", target=b"/"), 5.0)]
     return {record.fields["kind"]: record for record in found}
 
 
@@ -92,6 +93,7 @@ def test_the_lines_of_the_page_are_such_lines() -> None:
         "websocket": rf'{asked} websocket \d{{4}}( ".*")? by \w+, \d+ in \(\d+ B\), \d+ out \(\d+ B\),( \S+,)? {milliseconds}',
         "peer fault": rf"{peer}: [a-z].* \(RFC \d+ §[\d.]+\)",
         "application fault": rf"{asked}: \w+ in the application",
+        "application warning": rf"{asked}: still running \d+(\.\d+)? s after it was cancelled; the shutdown waits for it",
         "shutdown": r"shutting down, \d+ connections?, (\d+(\.\d+)? s of grace|any time)",
     }
     for kind, form in forms.items():
@@ -105,6 +107,7 @@ def test_the_lines_of_the_page_are_such_lines() -> None:
         ["peer fault"],
         ["application fault"],
         ["shutdown"],
+        ["application warning"],
     ]
 
 
