@@ -150,8 +150,13 @@ def read_request(head: bytes) -> RequestHead:
 def read_response(head: bytes) -> ResponseHead:
     """Take the head of a response apart whose lines were judged."""
     line, headers = _take_apart(head)
-    version, status_code, *_ = line.split(b" ", maxsplit=2)
-    return ResponseHead(status_code=int(status_code), headers=headers, http_version=version[5:])
+    version, status_code, *phrase = line.split(b" ", maxsplit=2)
+    return ResponseHead(
+        status_code=int(status_code),
+        headers=headers,
+        reason_phrase=b"".join(phrase),
+        http_version=version[5:],
+    )
 
 
 def _take_apart(head: bytes) -> tuple[bytes, RawFields]:

@@ -193,23 +193,25 @@ class Http1:
         deadlines.clear(Deadline.KEEP_ALIVE)
         if head is None:
             return False
-        self._judge(head)
+        judged = self._judge(head)
         for event in self._engine.receive_data(head):
-            self._deliver(event, now)
+            # Of an engine's heads only their place counts: what it has tidied up stands there as it came.
+            self._deliver(judged if isinstance(event, RequestHead | ResponseHead) else event, now)
         return True
 
-    def _judge(self, head: bytes) -> None:
+    def _judge(self, head: bytes) -> RequestHead | ResponseHead:
         """Find the framing, on the bytes as they came: an engine may have made one Content-Length of two."""
         if self._is_server:
             self._request = read_request(head)
             self._framing = check_request(self._request)
-        else:
-            assert self._request is not None
-            response = read_response(head)
-            may_switch = isinstance(self._request.websocket, Offer) and self._state is State.WAITING
-            if response.status_code == 101 and not may_switch:
-                raise refuse(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
-            self._framing = check_response(response, self._request.method)
+            return self._request
+        assert self._request is not None
+        response = read_response(head)
+        may_switch = isinstance(self._request.websocket, Offer) and self._state is State.WAITING
+        if response.status_code == 101 and not may_switch:
+            raise refuse(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
+        self._framing = check_response(response, self._request.method)
+        return response
 
     def _parse_content(self, now: float) -> bool:
         assert self._incoming is not None

@@ -162,3 +162,16 @@ def test_each_response_is_read_alike_byte_by_byte(name: str) -> None:
     """RFC 9112 §2.2."""
     data = RESPONSES[name].data
     check_response(name, [data[i : i + 1] for i in range(len(data))])
+
+
+# ----------------------------------------------------------------------------------------------- nothing is tidied up
+
+
+def test_fields_come_as_they_were_sent() -> None:
+    """RFC 9110 §5.3, §5.5: names are in lower case, values are as on the wire; no engine puts another in their place."""
+    fields = b"TRANSFER-encoding: Chunked\r\nX:\t a  b \t\r\nx: c\r\n"
+    headers = ((b"transfer-encoding", b"Chunked"), (b"x", b"a  b"), (b"x", b"c"))
+    seen = trace(connection(), [b"POST / HTTP/1.1\r\nHost: A\r\n" + fields + b"\r\n"], eof=False)
+    assert seen.events[0] == RequestHead(method=b"POST", target=b"/", headers=((b"host", b"A"), *headers))
+    seen = trace(client(b"GET"), [b"HTTP/1.1 200 Fine, thanks\r\n" + fields + b"\r\n"], eof=False)
+    assert seen.events[0] == ResponseHead(status_code=200, headers=headers, reason_phrase=b"Fine, thanks")

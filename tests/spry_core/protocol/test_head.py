@@ -294,9 +294,9 @@ def test_a_head_is_taken_apart_as_it_came() -> None:
     assert read_request(b"PUT * HTTP/1.1\r\n" + lines) == RequestHead(
         method=b"PUT", target=b"*", headers=headers
     )
-    for start in (b"HTTP/1.0 404\r\n", b"HTTP/1.0 404 \r\n", b"HTTP/1.0 404 Not Found\r\n"):
-        assert read_response(start + lines) == ResponseHead(
-            status_code=404, headers=headers, http_version=b"1.0"
+    for end, phrase in ((b"", b""), (b" ", b""), (b" Not Found", b"Not Found")):
+        assert read_response(b"HTTP/1.0 404" + end + b"\r\n" + lines) == ResponseHead(
+            status_code=404, headers=headers, reason_phrase=phrase, http_version=b"1.0"
         )
 
 

@@ -4,8 +4,9 @@ it is written as it is, in its place, or refused before anything is (RFC 9110 §
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,8 @@ from traces import GET, HANDSHAKE, connection, said
 HOST: Final = (b"Host", b"a")
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Somewhere in a message where bytes of the owner stand."""
 
     prepare: Callable[[], Connection]
@@ -64,7 +66,7 @@ TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZab
 VISIBLE: Final = frozenset(range(0x21, 0x7F))
 TEXT: Final = VISIBLE | {0x09, 0x20} | frozenset(range(0x80, 0x100))
 
-PLACES: Final = {
+PLACES: Final[Mapping[str, Place]] = {
     "a field's name": Place(
         asked, lambda data: ResponseHead(status_code=204, headers=((data, b"x"),)), b"%s: x", 4, TOKEN
     ),

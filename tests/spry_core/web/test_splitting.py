@@ -4,8 +4,9 @@ where one can stand, it is written in its place or refused where it is set (RFC 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,8 @@ OCTETS: Final = VISIBLE - frozenset('",;\\')
 LABELS: Final = frozenset("-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """Somewhere in an answer where text of the application stands."""
 
     make: Callable[[str], Response]
@@ -56,7 +58,7 @@ def with_cookie(name: str = "a", value: str = "b", path: str = "/", domain: str 
     return response
 
 
-PLACES: Final = {
+PLACES: Final[Mapping[str, Place]] = {
     "a field's name": Place(lambda text: Response(headers={text: "x"}), 3, TOKEN),
     "a field's value": Place(lambda text: Response(headers={"x": text}), 3, LATIN),
     "a field's value set in place of another": Place(with_value, 3, LATIN),
