@@ -15,9 +15,9 @@ class Account:
     """Messages and pieces delivered, oldest first, and how much of them is released."""
 
     def __init__(self, limits: Limits) -> None:
-        self.messages = 0
+        self.messages: int = 0
         """Complete messages delivered, ever."""
-        self.size = 0
+        self.size: int = 0
         """Bytes of messages and of pieces delivered, ever."""
         self._limits = limits
         self._entries: deque[tuple[int, bool]] = deque()  # bytes, and whether a message is complete with them
@@ -46,9 +46,8 @@ class Account:
         self._unreleased += size
         self._complete += completes
         if self._entries and not completes and not self._entries[-1][1]:
-            size += self._entries.pop()[
-                0
-            ]  # of a message that drips in it would hold an entry for every few bytes
+            # Of a message that drips in it would hold an entry for every few bytes.
+            size += self._entries.pop()[0]
         self._entries.append((size, completes))
 
     def release(self, n: int) -> None:

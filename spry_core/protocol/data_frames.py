@@ -19,9 +19,9 @@ class DataFrameWriter:
         """Write through `write(opcode, payload, fin, rsv1, now)`, and compress with `compressor` if that was
         negotiated.
         """
-        self.messages = 0
+        self.messages: int = 0
         """Complete messages sent."""
-        self.size = 0
+        self.size: int = 0
         """Bytes of messages and of pieces sent, before they were compressed."""
         self._write = write
         self._compressor = compressor
