@@ -1,0 +1,247 @@
+"""An attack run against a live server: every hostile row that there is, on every backend with sockets.
+
+What a peer does wrong makes at most one line of 200 bytes and no traceback, the server answers a healthy client all the time,
+and when all have gone it holds no descriptor more than before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import pytest
+
+from abuses import LIMITS as BROKEN_LIMITS
+from abuses import ROWS
+from adapters.leaks import DESCRIPTORS, nothing_left
+from adapters.peer import PATIENCE, Peer
+from adapters.serving import Running, connected, dateless, serving
+from ambiguous.corpus import REQUESTS
+from frames import CLOSE_FRAME, close_payload, frame
+from handshakes import EXTENSIONS, NOISE, ODD, PROTOCOL, filled, shake
+from spry_core import Application, Limits, Request, Timeouts, WebSocket
+
+pytestmark = pytest.mark.anyio
+
+CROWD: Final = 25
+"""Attackers at a time."""
+SILENT: Final = 8
+"""One of so many does it again, and then is silent until the server has had enough."""
+LONGEST: Final = 200
+"""Bytes of a line in the log."""
+LIMITS: Final = Limits(
+    max_message_size=BROKEN_LIMITS.max_message_size, max_fragments=BROKEN_LIMITS.max_fragments
+)
+SHORT: Final = Timeouts(
+    head=1.0,
+    body=1.0,
+    keep_alive=1.0,
+    linger=0.2,
+    opening=1.0,
+    write=1.0,
+    ping_interval=0.5,
+    ping_timeout=0.5,
+    close_timeout=0.2,
+)
+HEALTHY: Final = b"GET /healthy HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+WELL: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What one peer sends, and what must be in the answer, if anything must."""
+
+    name: str
+    data: bytes
+    answer: bytes = b""
+    opening: bytes = b""
+    """An opening handshake before it, to which it gets a 101."""
+
+
+def websocket_attacks() -> Iterator[Attack]:
+    for name, row in ROWS.items():
+        opening = shake(*([(EXTENSIONS, b"permessage-deflate")] if row.deflates else []), target=b"/ws")
+        closing = frame(CLOSE_FRAME, close_payload(row.code), mask=None)
+        yield Attack(name, row.frames, closing, opening)
+
+
+def http_attacks() -> Iterator[Attack]:
+    for name, case in REQUESTS.items():
+        status = b"" if case.refused is None else b"HTTP/1.1 %d " % case.refused.status_code
+        yield Attack(name, case.data, status)
+
+
+def handshake_attacks() -> Iterator[Attack]:
+    for name, unit in NOISE.items():
+        for field in (EXTENSIONS, PROTOCOL):
+            yield Attack(name, shake(*[(field, filled(unit))] * 3, target=b"/ws"), b"HTTP/1.1 101 ")
+        yield Attack(name, shake(*[(b"Cookie", filled(unit))] * 5, target=b"/ws"), b"HTTP/1.1 431 ")
+    for name, odd in ODD.items():
+        yield Attack(name, shake(target=b"/ws", upgrade=odd), b"HTTP/1.1 200 ")  # by the GET route
+        yield Attack(name, shake(target=b"/ws", sec_websocket_key=odd), b"HTTP/1.1 400 ")
+        yield Attack(name, shake((b"Origin", odd), target=b"/ws"), b"HTTP/1.1 403 ")
+        yield Attack(name, shake((PROTOCOL, odd), target=b"/ws"), b"HTTP/1.1 101 ")
+        yield Attack(name, shake(target=b"/" + odd), b"HTTP/1.1 400 ")
+
+
+def nonsense() -> Iterator[Attack]:
+    """Bytes of other protocols, floods, and what looks like a terminal's commands."""
+    for name, data in {
+        "a ClientHello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2,
+        "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
+        "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
+        "SMTP": b"EHLO example.org\r\nMAIL FROM:<a@example.org>\r\n",
+        "a terminal's commands": b"\x1b[2J\x1b]0;owned\x07 / HTTP/1.1\r\n\r\n",
+        "lines for the log": b"GET /\r\n2026-01-01 INFO all is well\r\n\r\n",
+        "every byte": bytes(range(256)) * 4,
+        "64 KiB without a line": b"a" * 65536,
+        "64 KiB of empty lines": b"\r\n" * 32768,
+        "a shell": b"GET /%24%28reboot%29 HTTP/1.1\r\nHost: $(reboot)\r\n\r\n",
+        "a query for a log": b"GET /?%s HTTP/1.1\r\nHost: t\r\nHost: u\r\n\r\n" % (b"${jndi:ldap://x}" * 100),
+    }.items():
+        yield Attack(name, data)
+    yield Attack("frames without a handshake", frame(0x1, b"hello") * 10, b"HTTP/1.1 400 ")
+    yield Attack("a handshake and nonsense", shake(target=b"/ws") + b"\xff" * 1000, b"HTTP/1.1 101 ")
+
+
+ATTACKS: Final = [*websocket_attacks(), *http_attacks(), *handshake_attacks(), *nonsense()]
+
+
+def application() -> Application:
+    """Answer everything that can be answered, and echo what can be heard."""
+    app = Application()
+
+    @app.get("/healthy")
+    async def well(request: Request) -> str:
+        return "well"
+
+    async def content(request: Request) -> bytes:
+        return await request.read()
+
+    async def nothing(request: Request) -> str:
+        return ""
+
+    async def echo(ws: WebSocket, request: Request) -> None:
+        async for message in ws:
+            await ws.send(message)
+
+    for path in ("/", "/next", "/**"):
+        app.get(path, nothing)
+        app.post(path, content)
+    app.ws("/ws", echo, compression=True)
+    return app
+
+
+class Run:
+    """One run of all attacks: who they were, and what went wrong."""
+
+    def __init__(self, server: Running) -> None:
+        self.server = server
+        self.attackers: dict[str, list[str]] = {}
+        """What each address has sent; the kernel gives one again when it is free."""
+        self.wrong: list[str] = []
+
+    async def attack(self, attack: Attack, ending: str) -> None:
+        """Connect, send it, and leave: by the end of the stream, by a reset, or not at all."""
+        async with await connected(self.server) as peer:
+            address = "{}:{}".format(*peer.socket.getsockname())
+            self.attackers.setdefault(address, []).append(attack.name)
+            if attack.opening:
+                await peer.send(attack.opening)
+                head = await peer.receive_until(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 101 "), head
+            with suppress(ConnectionError):
+                await peer.send(attack.data)
+            if ending == "reset":
+                peer.reset()
+                return
+            if ending == "end":
+                with suppress(OSError):
+                    peer.end()
+            await self.hear(peer, attack, ending)
+
+    async def hear(self, peer: Peer, attack: Attack, ending: str) -> None:
+        """Take the answer; where one is due, it has come in full before the end of the stream. Who stays too long is sent
+        away in whatever way.
+        """
+        answer = bytearray()
+        try:
+            while some := await peer.receive_some():
+                answer += some
+        except ConnectionError:
+            if ending == "end":
+                self.wrong.append(f"{attack.name}: reset")
+        if ending == "end" and attack.answer not in answer:
+            self.wrong.append(f"{attack.name}: {bytes(answer[-100:])!r}")
+
+    async def look(self) -> None:
+        """See that a healthy client is answered."""
+        async with await connected(self.server) as peer:
+            await peer.send(HEALTHY)
+            assert dateless(await peer.receive_all()) == WELL
+
+    async def all(self) -> None:
+        for start in range(0, len(ATTACKS), CROWD):
+            endings = [("end", "end", "reset")[i % 3] for i in range(start, start + CROWD)]
+            await self.crowd(list(zip(ATTACKS[start : start + CROWD], endings, strict=False)))
+        await self.crowd([(attack, "silence") for attack in ATTACKS[::SILENT]])
+
+    async def crowd(self, attacks: list[tuple[Attack, str]]) -> None:
+        """Let them attack at once, and a healthy client ask among them."""
+        async with anyio.create_task_group() as group:
+            for attack, ending in attacks:
+                group.start_soon(self.attack, attack, ending)
+            group.start_soon(self.look)
+
+    async def gone(self, descriptors: int) -> None:
+        """Wait until the server has let go of all of them; each look gives it a turn."""
+        with anyio.fail_after(PATIENCE):
+            while len(os.listdir(DESCRIPTORS)) > descriptors:
+                await self.look()
+
+
+def test_there_are_enough_attacks() -> None:
+    assert len(ATTACKS) >= 500
+
+
+async def test_an_attack_run_leaves_a_line_for_each_and_nothing_else(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Lines are counted for each connection, whoever wrote them; those about requests are not of an attack."""
+    caplog.set_level(logging.DEBUG, "spry")
+    caplog.set_level(logging.INFO)
+    async with nothing_left():
+        async with serving(application(), limits=LIMITS, timeouts=SHORT) as server:
+            run = Run(server)
+            await run.look()
+            descriptors = len(os.listdir(DESCRIPTORS))
+            await run.all()
+            await run.gone(descriptors)
+    assert run.wrong == []
+    check_log(caplog.records, run.attackers)
+    assert capfd.readouterr() == ("", "")
+
+
+def check_log(records: list[logging.LogRecord], attackers: dict[str, list[str]]) -> None:
+    """See that each attacker has made at most one line about a fault, short and printable, and nobody a traceback."""
+    told = Counter[str]()
+    for record in records:
+        line = record.getMessage()
+        assert (record.exc_info, record.exc_text, record.stack_info) == (None, None, None), line
+        assert record.name in ("spry.access", "spry.error", "spry.server"), record.name
+        assert line.replace("§", "").isprintable()
+        assert line.replace("§", "").isascii()
+        if record.name == "spry.error":
+            assert record.levelno == logging.WARNING
+            assert len(line.encode()) <= LONGEST
+            who = str(record.__dict__["spry"]["peer"])
+            assert who in attackers, f"{line}: a line about nobody"
+            told[who] += 1
+            assert told[who] <= len(attackers[who]), f"{attackers[who]}: one line too many, {line}"
+    assert told.total() > len(ATTACKS) // 2
