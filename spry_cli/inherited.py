@@ -1,10 +1,28 @@
-"""A listening socket that the process was started with (`--fd`), as socket activation hands it over."""
+"""Descriptors that the process was started with: a listening socket (`--fd`), as socket activation hands it over, and the
+three standard ones.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
+from typing import Final
 
 from spry_cli.errors import CommandError
+
+LAST_STANDARD: Final = 2
+"""Standard error."""
+
+
+def fill_standard_descriptors() -> None:
+    """Open the null device in the place of each standard descriptor that is closed.
+
+    Else the first descriptors of the program get these numbers: uvloop aborts the process when it closes one of its own, and
+    what a library in C prints would go to whatever socket stands there.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD:
+        pass
+    os.close(number)
 
 
 def inherited(number: int) -> socket.socket:

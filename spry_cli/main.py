@@ -9,6 +9,7 @@ from typing import Final
 
 from spry_cli.arguments import make_parser
 from spry_cli.errors import CommandError, report
+from spry_cli.inherited import fill_standard_descriptors
 from spry_cli.loader import load
 from spry_cli.options import APP, APP_DIR, FACTORY, OF_ROUTES, OF_RUN
 from spry_cli.routes import show_routes
@@ -49,6 +50,7 @@ def execute(parsed: dict[str, object]) -> None:
         show_routes(application(Values(OF_ROUTES, sources)))
         return
     values = Values(OF_RUN, sources)
+    fill_standard_descriptors()
     settings = make_settings(values)  # first, because an import may take its time and say a lot
     run(application(values), settings)
 

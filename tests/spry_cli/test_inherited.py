@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from spry_cli.errors import CommandError
-from spry_cli.inherited import inherited
+from spry_cli.inherited import fill_standard_descriptors, inherited
 
 
 def test_a_listening_socket_is_taken_over() -> None:
@@ -42,3 +42,31 @@ def test_a_socket_that_does_not_listen_is_refused_and_left_open(kind: socket.Soc
         assert refusal(own.fileno()) == f"descriptor {own.fileno()} is a socket that does not listen"
         assert own.type == kind
         assert os.fstat(own.fileno())
+
+
+def test_standard_descriptors_that_are_closed_become_the_null_device() -> None:
+    """Else the first sockets get their numbers: libuv aborts when it closes one, and what a library prints goes to a peer."""
+    kept = {number: os.dup(number) for number in (0, 2)}
+    try:
+        os.close(0)
+        os.close(2)
+        fill_standard_descriptors()
+        devices = [os.fstat(number).st_rdev for number in (0, 2)]
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+    assert devices == [os.stat(os.devnull).st_rdev] * 2
+
+
+def test_where_all_standard_descriptors_are_open_nothing_changes() -> None:
+    before = [os.fstat(number) for number in range(3)]
+    free = os.dup(0)
+    os.close(free)
+    fill_standard_descriptors()
+    again = os.dup(0)
+    os.close(again)
+    assert ([os.fstat(number).st_ino for number in range(3)], again) == (
+        [each.st_ino for each in before],
+        free,
+    )

@@ -39,10 +39,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def command(*arguments: str) -> tuple[int, str, str]:
-    """Run the command as a process; return its exit status, standard output and standard error."""
+def command(*arguments: str, before: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """Run the command as a process, by way of `before`; return its exit status, standard output and standard error."""
     process = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "spry_cli", *arguments],
+        [*before, sys.executable, "-W", "error", "-m", "spry_cli", *arguments],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
@@ -350,3 +350,18 @@ def test_a_host_that_is_none_is_one_line_and_exit_status_2(
         "",
         f"spry: cannot listen on {host}:8000: not the name of a host\n",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
+@pytest.mark.parametrize(("options", "words"), BACKENDS)
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
+def test_a_process_without_standard_descriptors_ends_as_any_other(
+    closed: str, options: tuple[str, ...], words: str, shop: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        shell = ("sh", "-c", f'exec "$0" "$@" {closed}')
+        status, out, err = command(
+            "run", "shop:app", "--app-dir", str(shop), "--port", port, *options, before=shell
+        )
+    assert (status, out, err) == (2, "", f"spry: cannot listen on 127.0.0.1:{port}: address already in use\n")
