@@ -32,7 +32,8 @@ class Account:
     @property
     def is_full(self) -> bool:
         """True while enough is unreleased."""
-        return self._complete >= self._limits.max_queue or not self.room
+        limits = self._limits
+        return self._complete >= limits.max_queue or self._unreleased >= limits.max_queue_size
 
     @property
     def room(self) -> int:

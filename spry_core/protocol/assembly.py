@@ -38,6 +38,8 @@ class Assembly:
         self._may_be_compressed = decompressor is not None
         self._wants_pieces = limits.max_message_size is None
         self._is_dropping = False
+        self.received: int = 0
+        """Bytes of messages that have come, ever, inflated and given out or not."""
         self._begin()
 
     def _begin(self) -> None:
@@ -169,6 +171,7 @@ class Assembly:
     def _keep(self, data: bytes) -> Iterator[Assembled]:
         """Take bytes of the payload; yield a piece if it comes in pieces."""
         self._size += len(data)
+        self.received += len(data)
         if not self._is_in_pieces:
             self._payload += data
         if self._decoder is not None:

@@ -16,6 +16,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.headers import TOKEN
 from spry_core.protocol.head import FRAMING_FIELDS, check_field_line, refuse
 from spry_core.protocol.limits import Limits
+from spry_core.protocol.turn import Turn
 
 _QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _EXTENSION: Final = rb"[\t ]*;[\t ]*" + TOKEN + rb"(?:[\t ]*=[\t ]*(?:" + TOKEN + rb"|" + _QUOTED + rb"))?"
@@ -47,15 +48,16 @@ class ChunkScanner:
         """True when the content with its trailer section is complete."""
         return self._part is _Part.DONE
 
-    def take(self, held: bytearray) -> bytes:
-        """Take out of `held` what is complete, and return what the engine needs of it: sizes without
+    def take(self, held: bytearray, turn: Turn) -> bytes:
+        """Take out of `held` what is complete, until the turn is over, and return what the engine needs of it: sizes without
         extensions, chunk data, trailers.
 
         Raises `RemoteProtocolError` as soon as the bytes that are there break the framing or a limit; what
         stood before the fault is returned first, and the next call raises.
         """
         taken = bytearray()
-        while held and not self.is_done and self._error is None:
+        while held and not (self.is_done or self._error is not None or turn.left <= 0):
+            turn.spend()
             try:
                 good = self._step(held)
             except RemoteProtocolError as error:

@@ -94,6 +94,7 @@ class Connection:
             raise LocalProtocolError("bytes after the end of the stream")
         if self._stream.end in (CLOSE, ABORT):
             return  # already on their way when we ended the stream
+        self._stream.turn.begin()
         if self._websocket is None:
             self._http.receive_data(data, now)
             self._switch_if_agreed(now)
@@ -154,6 +155,8 @@ class Connection:
         """False: do not read the stream now (backpressure, pipelining). One more read is still taken."""
         if self._stream.is_lost or self._stream.received_end or self._stream.end in (CLOSE, ABORT):
             return False
+        if self._stream.turn.is_awaited:
+            return False
         return self._http.wants_read if self._websocket is None else self._websocket.wants_read
 
     @property
@@ -169,8 +172,13 @@ class Connection:
         """Do everything that has fallen due at `now`, in the order of the deadlines; being late or early does
         no harm.
         """
+        is_our_turn = False
         while (deadline := self._stream.deadlines.pop_due(now)) is not None:
-            if deadline is Deadline.WRITE:
+            if deadline is Deadline.TURN:
+                is_our_turn = (
+                    True  # the last, since another one may follow, and is not to follow in this call
+                )
+            elif deadline is Deadline.WRITE:
                 self._cut("timeout", ConnectionLost(None, "the peer does not read"), now)
             elif self._websocket is not None and deadline in _OF_WEBSOCKET:
                 self._websocket.handle(deadline, now)
@@ -178,6 +186,18 @@ class Connection:
                 if not self._http.is_over:
                     self._initiator = self._initiator or "timeout"
                 self._http.handle(deadline, now)
+        if is_our_turn and self._stream.end not in (CLOSE, ABORT):
+            self._take_turn(now)
+
+    def _take_turn(self, now: float) -> None:
+        """Parse more of what came earlier."""
+        self._stream.take_no_turn()
+        self._stream.turn.begin()
+        if self._websocket is None:
+            self._http.go_on(now)
+            self._switch_if_agreed(now)
+        else:
+            self._websocket.go_on(now)
 
     # The owner's half
 

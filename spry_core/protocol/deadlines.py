@@ -12,6 +12,7 @@ from enum import Enum, auto
 class Deadline(Enum):
     """What time alone can bring about."""
 
+    TURN = auto()  # more of what came is to be parsed: at once, but behind what else is ready
     HEAD = auto()  # a head is not complete: 408
     BODY = auto()  # the content stalls or trickles: 408
     KEEP_ALIVE = auto()  # no further request: close

@@ -43,7 +43,7 @@ from spry_core.protocol.head import (
     read_response,
     refuse,
 )
-from spry_core.protocol.incoming import IncomingContent
+from spry_core.protocol.incoming import IncomingContent, joined
 from spry_core.protocol.outgoing import (
     OutgoingContent,
     check_interim_head,
@@ -52,6 +52,7 @@ from spry_core.protocol.outgoing import (
     with_close,
 )
 from spry_core.protocol.stream import HALF_CLOSE, Stream
+from spry_core.protocol.turn import HEAD_STEPS
 from spry_core.protocol.writer import MessageWriter
 
 _WAITS: Final = (Deadline.HEAD, Deadline.BODY, Deadline.KEEP_ALIVE, Deadline.OPENING)
@@ -126,6 +127,10 @@ class Http1:
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more; requests that are already here are still answered."""
+        if not self._stream.turn.is_awaited:
+            self._take_end(now)
+
+    def _take_end(self, now: float) -> None:
         if self.is_over:
             self._close()
         elif self._incoming is not None and not self._incoming.is_done:
@@ -162,11 +167,20 @@ class Http1:
         self._stream.deadlines.clear(Deadline.LINGER)
         self._stream.close()
 
+    def go_on(self, now: float) -> None:
+        """Decode more of what came; its end, if that has come meanwhile, follows it."""
+        self._parse(now)
+        if self._stream.received_end:
+            self.receive_eof(now)
+
     def _parse(self, now: float) -> None:
-        """Decode as much of `_held` as is due."""
+        """Decode as much of `_held` as is due, until this turn is over."""
+        turn = self._stream.turn
         try:
             while self._held and not self.is_over and self._parse_some(now):
-                pass
+                if turn.left <= 0 and self._held and not self.is_over:
+                    self._stream.wait_for_turn(now)
+                    return
         except RemoteProtocolError as error:
             self._fail(error, now)
 
@@ -193,6 +207,7 @@ class Http1:
         deadlines.clear(Deadline.KEEP_ALIVE)
         if head is None:
             return False
+        self._stream.turn.spend(HEAD_STEPS)
         judged = self._judge(head)
         for event in self._engine.receive_data(head):
             # Of an engine's heads only their place counts: what it has tidied up stands there as it came.
@@ -218,7 +233,7 @@ class Http1:
         data = self._incoming.take(self._held)
         if not data:
             return False
-        for event in self._engine.receive_data(data):
+        for event in joined(self._engine.receive_data(data)):
             self._deliver(event, now)
         return True
 
@@ -400,7 +415,7 @@ class Http1:
 
     def _end_if_drained(self, now: float) -> None:
         """End when the peer has ended its side and every request that it sent is answered."""
-        waits = self._is_behind and self._held
+        waits = self._held and (self._is_behind or self._stream.turn.is_awaited)
         if self._stream.received_end and self._state is State.IDLE and not waits and not self.is_over:
             self._end_idle(now)
 
@@ -456,6 +471,7 @@ class Http1:
         self._keep_alive = False
         self._held.clear()
         self._stream.deadlines.clear(*_WAITS, Deadline.LINGER)
+        self._stream.take_no_turn()
         if self._is_server:
             self._stream.half_close()
         else:

@@ -4,8 +4,12 @@ enough.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from spry_core.protocol.chunked import ChunkScanner
 from spry_core.protocol.deadlines import Deadline
+from spry_core.protocol.engines import HttpEvent
+from spry_core.protocol.events import BodyData
 from spry_core.protocol.head import Chunked, Framing, Length, UntilClose
 from spry_core.protocol.stream import Stream
 
@@ -48,7 +52,7 @@ class IncomingContent:
     def take(self, held: bytearray) -> bytes:
         """Take out of `held` what belongs to this content, in the form that the engine wants."""
         if self._chunks is not None:
-            data = self._chunks.take(held)
+            data = self._chunks.take(held, self._stream.turn)
             self.is_done = self._chunks.is_done
             return data
         n = len(held) if self._left is None else min(self._left, len(held))
@@ -113,3 +117,18 @@ class IncomingContent:
         if self._paused_at is None:
             self._paused_at = now
         self._stream.deadlines.hold(Deadline.BODY, now)
+
+
+def joined(events: list[HttpEvent]) -> list[HttpEvent]:
+    """Make one piece of neighbouring ones: of tiny chunks each would else cost many times its size."""
+    if len(events) < 2:
+        return events
+    pieces: list[HttpEvent] = []
+    for is_data, run in groupby(events, lambda event: isinstance(event, BodyData)):
+        if is_data:
+            pieces.append(
+                BodyData(data=b"".join([event.data for event in run if isinstance(event, BodyData)]))
+            )
+        else:
+            pieces.extend(run)
+    return pieces

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from spry_core.protocol.deadlines import Deadline, Deadlines
 from spry_core.protocol.events import Event, Writable
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.turn import Turn
 
 
 class StreamEnd(Enum):
@@ -53,6 +54,8 @@ class Stream:
         self.timeouts = timeouts
         self.random = random
         self.deadlines: Deadlines = Deadlines()
+        self.turn: Turn = Turn()
+        """How much more is parsed before others have their turn."""
         self.events: deque[Event] = deque()
         self.unsent: int = 0
         """Bytes queued and not yet taken by the transport."""
@@ -81,6 +84,16 @@ class Stream:
         self._queue.append(data)
         self.unsent += len(data)
         self._was_full = self._was_full or self.unsent > self.limits.high_water
+
+    def wait_for_turn(self, now: float) -> None:
+        """Let the pump come back at once, but behind what else is ready, to parse the rest of what came."""
+        self.turn.is_awaited = True
+        self.deadlines.set(Deadline.TURN, now, 0.0)
+
+    def take_no_turn(self) -> None:
+        """Take back that something waits for its turn."""
+        self.turn.is_awaited = False
+        self.deadlines.clear(Deadline.TURN)
 
     def half_close(self) -> None:
         """End our direction after what is queued; close instead where the stream cannot half-close or the

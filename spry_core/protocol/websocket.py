@@ -81,6 +81,7 @@ class WebSocketProtocol:
         self._sent: Close | None = None
         self._received: Close | None = None
         self._late_pong: bytes | None = None
+        self._is_behind = False  # frames are here that were not parsed
         self.info: CloseInfo | None = None
         """How the connection ended, as soon as that is settled."""
 
@@ -97,7 +98,19 @@ class WebSocketProtocol:
     @property
     def wants_read(self) -> bool:
         """False while enough messages wait to be consumed; once we have sent Close, none is kept any more."""
-        return self.is_deaf or self._state is not State.OPEN or not self._account.is_full
+        return self.is_deaf or not (self._is_behind or self._is_full)
+
+    @property
+    def _is_full(self) -> bool:
+        """True while enough messages wait to be consumed: what is behind them is not parsed, so it costs what it was on
+        the wire and no more.
+        """
+        return self._state is State.OPEN and self._account.is_full
+
+    @property
+    def _is_waiting(self) -> bool:
+        """True while some of what the peer sent is here and to be parsed later."""
+        return not self.is_deaf and (self._is_behind or self._assembly.is_waiting)
 
     # Receiving
 
@@ -107,15 +120,15 @@ class WebSocketProtocol:
             return
         self._keepalive.take_sign_of_life(now)
         self._engine.receive_data(data)
-        self._go_on(now)
+        self.go_on(now)
 
-    def _go_on(self, now: float) -> None:
-        """Parse what there is, as far as there is room for it."""
+    def go_on(self, now: float) -> None:
+        """Parse what there is, as far as there is room for it, and until this turn is over."""
         try:
             self._parse(now)
         except RemoteProtocolError as error:
             self._fail(error, now)
-        if self._stream.received_end and not self._assembly.is_waiting:
+        if self._stream.received_end and not self._is_waiting:
             self._take_end(now)
         if self._failure is not None and self.info is None and (self._account.is_empty or not self.is_open):
             self._finish_failing(now)
@@ -124,15 +137,22 @@ class WebSocketProtocol:
     def _parse(self, now: float) -> None:
         if self._assembly.is_waiting:
             self._deliver(self._assembly.go_on())
-        while not self.is_deaf and not self._assembly.is_waiting:
+        turn, received = self._stream.turn, self._assembly.received
+        while turn.left > 0 and not (self.is_deaf or self._assembly.is_waiting or self._is_full):
             part = self._engine.next_part()
             if part is None:
+                self._is_behind = False
                 return
             self._take(part, now)
+            turn.spend(1, self._assembly.received - received)
+            received = self._assembly.received
+        self._is_behind = self._engine.has_data
+        if self._is_behind and turn.left <= 0:
+            self._stream.wait_for_turn(now)
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""
-        if not self._assembly.is_waiting:
+        if not self._is_waiting:
             self._take_end(now)
 
     def _take_end(self, now: float) -> None:
@@ -237,8 +257,8 @@ class WebSocketProtocol:
     def release(self, n: int, now: float) -> None:
         """The owner has consumed `n` bytes of messages, oldest first; 0 stands for what has none."""
         self._account.release(n)
-        if self._assembly.is_waiting or self._failure is not None:
-            self._go_on(now)
+        if self._is_waiting or self._failure is not None:
+            self.go_on(now)
         else:
             self._look(now)
 
@@ -284,7 +304,7 @@ class WebSocketProtocol:
         """Fail the connection because the owner cannot take what came, unless it is ending already."""
         if self.is_open and self._failure is None:
             self._fail(error, now)
-            self._go_on(now)
+            self.go_on(now)
 
     def _close(self, close: Close, initiator: Initiator, now: float) -> None:
         """Begin the closing handshake. A connection that we are failing has none, and nobody wants what was
@@ -294,7 +314,7 @@ class WebSocketProtocol:
         if self._failure is not None:
             self._finish_failing(now)
         else:
-            self._go_on(now)  # what waited for room is dropped, and the peer's Close may stand behind it
+            self.go_on(now)  # what waited for room is dropped, and the peer's Close may stand behind it
 
     def abort(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         """Cut the stream, without a Close frame."""

@@ -99,6 +99,11 @@ class FrameEngine(Protocol):
         """
         ...
 
+    @property
+    def has_data(self) -> bool:
+        """True if bytes are here that no part was made of yet; it may take more of them to make one."""
+        ...
+
     def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame, masked if we are the client."""
         ...

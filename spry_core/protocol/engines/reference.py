@@ -163,6 +163,11 @@ class WsprotoEngine:
         assert isinstance(frame.payload, bytes)
         return FramePart(opcode, frame.payload, frame.frame_finished, frame.message_finished, self._gate.rsv1)
 
+    @property
+    def has_data(self) -> bool:
+        """True if bytes are here that no part was made of."""
+        return len(self._decoder.buffer) > 0
+
     def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame."""
         # The one method of FrameProtocol that takes any opcode and FIN; its public ones keep a state that is ours.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.chunked import ChunkScanner
 from spry_core.protocol.limits import Limits
+from spry_core.protocol.turn import STEPS, Turn
 from traces import cut_at, error_values, two_way_cuts
 
 LIMITS = Limits(max_chunk_line=20, max_chunk_extensions=30, max_trailer_section=40, max_trailer_fields=3)
@@ -32,7 +33,7 @@ def scan(pieces: Iterable[bytes], limits: Limits = LIMITS) -> Scan:
     try:
         for piece in pieces:
             held += piece
-            while held and not scanner.is_done and (some := scanner.take(held)):
+            while held and not scanner.is_done and (some := scanner.take(held, Turn())):
                 taken += some
     except RemoteProtocolError as error:
         return Scan(taken, error_values(error), scanner.is_done, b"")
@@ -191,22 +192,22 @@ def test_trailer_fields_have_a_limit(n: int, error: object) -> None:
 
 def test_payload_passes_as_it_comes() -> None:
     scanner, held = ChunkScanner(LIMITS), bytearray(b"5\r\nhe")
-    assert scanner.take(held) == b"5\r\nhe"
+    assert scanner.take(held, Turn()) == b"5\r\nhe"
     held += b"l"
-    assert scanner.take(held) == b"l"
+    assert scanner.take(held, Turn()) == b"l"
     held += b"lo"
-    assert scanner.take(held) == b"lo"
+    assert scanner.take(held, Turn()) == b"lo"
     held += b"\r\n"
-    assert scanner.take(held) == b"\r\n"
+    assert scanner.take(held, Turn()) == b"\r\n"
     assert held == b""
 
 
 def test_a_fault_is_raised_again_and_again() -> None:
     scanner, held = ChunkScanner(LIMITS), bytearray(b"1\r\naXY")
-    assert scanner.take(held) == b"1\r\na"
+    assert scanner.take(held, Turn()) == b"1\r\na"
     for _ in range(2):
         with pytest.raises(RemoteProtocolError, match=r"^chunk data not followed by CRLF$"):
-            scanner.take(held)
+            scanner.take(held, Turn())
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=5), st.lists(st.integers(0, 300), max_size=8))
@@ -223,3 +224,12 @@ def test_any_change_of_a_byte_gives_the_same_in_any_pieces(
 ) -> None:
     changed = data[:place] + change + data[place + 1 :]
     assert scan(cut_at(changed, places)) == scan([changed])
+
+
+def test_a_turn_has_so_many_lines_and_pieces_of_data() -> None:
+    """A chunk of one byte is three of them: its size, its data, the CRLF behind."""
+    scanner, held, turn = ChunkScanner(LIMITS), bytearray(b"1\r\na\r\n" * STEPS), Turn()
+    scanner.take(held, turn)
+    assert turn.left <= 0
+    assert len(held) == 6 * STEPS - (STEPS // 3 * 6 + 3)
+    assert scanner.take(held, turn) == b""

@@ -30,6 +30,7 @@ from spry_core.protocol import (
     Writable,
 )
 from spry_core.protocol.handshake import accept_key, request
+from spry_core.protocol.turn import HEAD_STEPS, STEPS
 from traces import (
     DATE,
     GET,
@@ -1259,6 +1260,108 @@ def test_a_request_for_a_tunnel_is_answered_and_the_connection_goes_on() -> None
     answer(conn, status_code=405)
     answer(conn)
     assert fetched(conn) == (b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n" + OK, None)
+
+
+# ----------------------------------------------------------------------------------------------- what waits for its turn
+
+
+def put_in_chunks(n: int) -> bytes:
+    """A request, and so many chunks of one byte."""
+    return get((b"transfer-encoding", b"chunked"), method=b"PUT") + b"1\r\nx\r\n" * n
+
+
+def test_a_turn_has_so_many_chunks_and_the_rest_is_due_at_once() -> None:
+    """The head counts as well; what the chunks of a turn carry is one piece."""
+    conn = server()
+    conn.receive_data(put_in_chunks(STEPS), T0)
+    chunks = -(-(STEPS - HEAD_STEPS) // 3)
+    head, data = list(conn)
+    assert isinstance(head, RequestHead)
+    assert data == BodyData(data=b"x" * chunks)
+    assert not conn.wants_read
+    assert conn.next_deadline() == T0
+    conn.handle_deadline(T0)
+    (data,) = list(conn)
+    assert isinstance(data, BodyData)
+    assert STEPS // 3 <= len(data.data) <= STEPS // 3 + 1
+
+
+def test_content_in_tiny_chunks_comes_whole_over_the_turns() -> None:
+    conn = server()
+    conn.receive_data(put_in_chunks(3 * STEPS) + b"0\r\n\r\n", T0)
+    pieces, turns = list(conn)[1:], 1
+    while conn.next_deadline() == T0:
+        conn.handle_deadline(T0)
+        pieces += list(conn)
+        turns += 1
+    assert turns == 10
+    assert b"".join(piece.data for piece in pieces if isinstance(piece, BodyData)) == b"x" * 3 * STEPS
+    assert pieces[-1] == BodyEnd()
+    assert len(pieces) == turns + 1
+    assert conn.wants_read
+
+
+def test_the_end_of_the_stream_comes_behind_the_last_turn_of_a_content() -> None:
+    conn = server()
+    conn.receive_data(put_in_chunks(STEPS) + b"0\r\n\r\n", T0)
+    conn.receive_eof(T0)
+    while conn.next_deadline() == T0:
+        conn.handle_deadline(T0)
+    seen = list(conn)
+    assert seen[-1] == BodyEnd()
+    assert sum(len(event.data) for event in seen if isinstance(event, BodyData)) == STEPS
+
+
+def test_a_content_that_the_stream_has_ended_is_refused_behind_the_last_turn() -> None:
+    """RFC 9112 §8."""
+    conn = server()
+    conn.receive_data(put_in_chunks(STEPS), T0)
+    conn.receive_eof(T0)
+    seen = events(conn)
+    while conn.next_deadline() == T0:
+        conn.handle_deadline(T0)
+        seen += events(conn)
+    assert seen[-1] == failure(400, "the stream ended inside the content", "RFC 9112 §8")
+
+
+def test_an_answer_in_between_does_not_take_what_waits_for_its_turn_for_half_a_head() -> None:
+    conn = server()
+    conn.receive_data(get() * 40, T0)
+    conn.receive_eof(T0)
+    answered = 0
+    while not conn.closed and answered < 40:
+        for event in conn:
+            assert not isinstance(event, Failure)
+            if isinstance(event, BodyEnd):
+                conn.send(ResponseHead(status_code=204), T0)
+                conn.send(BodyEnd(), T0)
+                answered += 1
+        if conn.next_deadline() == T0:
+            conn.handle_deadline(T0)
+    assert answered == 40
+    assert fetched(conn)[1] is CLOSE
+
+
+def test_what_waits_for_its_turn_is_dropped_with_the_last_answer() -> None:
+    conn = server()
+    conn.receive_data(put_in_chunks(STEPS), T0)
+    list(conn)
+    conn.send(ResponseHead(status_code=200, headers=((b"connection", b"close"),)), T0)
+    conn.send(BodyEnd(), T0)
+    assert conn.next_deadline() == T0 + 2
+    assert conn.wants_read
+
+
+def test_interim_answers_without_end_wait_for_their_turn() -> None:
+    conn = connection("client")
+    conn.send(RequestHead(method=b"GET", target=b"/", headers=(HOST,)), 0.0)
+    conn.send(BodyEnd(), 0.0)
+    n = STEPS // HEAD_STEPS
+    conn.receive_data(b"HTTP/1.1 100 Continue\r\n\r\n" * (n + 2), 0.0)
+    assert len(list(conn)) == n
+    conn.handle_deadline(0.0)
+    assert len(list(conn)) == 2
+    assert conn.wants_read
 
 
 # ---------------------------------------------------------------------------------------------------- shutdown and abort

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.events import Writable
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, Stream, StreamEnd
@@ -171,3 +172,19 @@ def test_after_an_abort_time_changes_nothing_more() -> None:
     assert made.deadlines.next() is None
     assert list(made.events) == []
     assert made.unsent == 1
+
+
+def test_whoever_waits_for_a_turn_is_due_at_once() -> None:
+    made = stream()
+    made.wait_for_turn(5.0)
+    assert made.deadlines.next() == 5.0
+    assert made.turn.is_awaited
+    assert made.deadlines.pop_due(5.0) is Deadline.TURN
+
+
+def test_nobody_waits_for_a_turn_that_is_not_taken() -> None:
+    made = stream()
+    made.wait_for_turn(5.0)
+    made.take_no_turn()
+    assert made.deadlines.next() is None
+    assert not made.turn.is_awaited

@@ -46,6 +46,7 @@ from spry_core.protocol import (
     Writable,
 )
 from spry_core.protocol.compression import Compressor
+from spry_core.protocol.turn import STEPS
 from traces import (
     COUNTED_MASK,
     comparable,
@@ -861,10 +862,11 @@ def test_reading_pauses_at_so_many_messages(n: int, wants_read: bool) -> None:
     conn = server(limits=Limits(max_queue=3))
     conn.receive_data(frame(TEXT) * n, T0)
     assert conn.wants_read is wants_read
-    assert list(conn) == [Message(data="")] * n
+    assert list(conn) == [Message(data="")] * min(n, 3)
     for _ in range(n - 2):
         conn.release(0, T0)
     assert conn.wants_read
+    assert len(list(conn)) == max(n - 3, 0)
 
 
 @pytest.mark.parametrize(
@@ -891,8 +893,9 @@ def test_one_more_read_is_taken_while_reading_is_paused() -> None:
     conn.receive_data(frame(TEXT, b"a"), T0)
     assert not conn.wants_read
     conn.receive_data(frame(TEXT, b"b"), T0)
-    assert list(conn) == [Message(data="a"), Message(data="b")]
+    assert list(conn) == [Message(data="a")]
     conn.release(1, T0)
+    assert list(conn) == [Message(data="b")]
     assert not conn.wants_read
     conn.release(1, T0)
     assert conn.wants_read
@@ -903,11 +906,16 @@ def test_what_is_released_is_the_oldest_first_and_nothing_stands_for_an_empty_me
     conn.receive_data(
         frame(TEXT, b"abc") + frame(TEXT) + frame(TEXT, b"de") + frame(TEXT) + frame(TEXT, b"f"), T0
     )
-    left: list[bool] = []
-    for n in (0, 1, 2, 0, 0, 2, 1):
+    assert list(conn) == [Message(data="abc")]
+    delivered: list[list[Event]] = []
+    for n in (0, 1, 2, 0, 0, 2, 0):
         conn.release(n, T0)
-        left.append(conn.wants_read)
-    assert left == [False] * 6 + [True]
+        delivered.append(list(conn))
+        assert not conn.wants_read
+    empty, two, last = Message(data=""), Message(data="de"), Message(data="f")
+    assert delivered == [[], [], [empty], [two], [], [empty], [last]]
+    conn.release(1, T0)
+    assert conn.wants_read
 
 
 def test_a_message_may_be_released_bit_by_bit() -> None:
@@ -925,12 +933,116 @@ def test_a_message_may_be_released_bit_by_bit() -> None:
 
 
 def test_one_release_may_stand_for_several_messages() -> None:
-    conn = server(limits=Limits(max_queue=1))
+    conn = server(limits=Limits(max_queue=3))
     conn.receive_data(frame(TEXT, b"abc") + frame(TEXT) + frame(TEXT, b"de"), T0)
     conn.release(4, T0)
+    conn.receive_data(frame(TEXT) + frame(TEXT), T0)
     assert not conn.wants_read
     conn.release(1, T0)
     assert conn.wants_read
+
+
+# -------------------------------------------------------------------------------------------------- what waits for its turn
+
+
+def test_what_lies_behind_a_full_queue_is_parsed_when_there_is_room() -> None:
+    """So a peer cannot make many objects out of one read: what waits costs what it was on the wire."""
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a") + frame(PING, b"p") + frame(TEXT, b"b"), T0)
+    assert list(conn) == [Message(data="a")]
+    assert said(conn) == b""
+    conn.release(1, T0)
+    assert list(conn) == [Ping(payload=b"p"), Message(data="b")]
+    assert said(conn) == frame(PONG, b"p", mask=None)
+
+
+def test_the_end_of_the_stream_comes_behind_what_waits_for_room() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a") + frame(TEXT, b"b"), T0)
+    conn.receive_eof(T0)
+    assert conn.close_info is None
+    conn.release(1, T0)
+    assert list(conn) == [Message(data="a"), Message(data="b")]
+    assert conn.close_info is not None
+    assert conn.close_info.messages_received == 2
+
+
+def test_the_end_of_the_stream_waits_for_nothing_behind_a_queue_that_is_just_full() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a"), T0)
+    conn.receive_eof(T0)
+    assert conn.close_info is not None
+
+
+def test_a_close_frame_of_ours_drops_what_waits_for_room_and_finds_the_peers() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a") * 3 + frame(CLOSE_FRAME, close_payload(1000)), T0)
+    assert len(list(conn)) == 1
+    conn.send(Close(code=1001), T0)
+    assert list(conn) == [Close(code=1000)]
+
+
+@pytest.mark.parametrize("n", [STEPS - 1, STEPS, STEPS + 1])
+def test_a_turn_has_so_many_frames_and_the_rest_is_due_at_once(n: int) -> None:
+    conn = server(timeouts=Timeouts(ping_interval=None))
+    conn.receive_data(frame(PONG) * n, T0)
+    assert list(conn) == [Pong(payload=b"")] * min(n, STEPS)
+    assert conn.wants_read is (n <= STEPS)
+    assert conn.next_deadline() == (T0 if n > STEPS else None)
+    conn.handle_deadline(T0)
+    assert list(conn) == [Pong(payload=b"")] * max(n - STEPS, 0)
+    assert (conn.wants_read, conn.next_deadline()) == (True, None)
+
+
+def test_a_call_for_the_deadline_gives_one_turn_and_no_more() -> None:
+    conn = server()
+    conn.receive_data(frame(PONG) * 3 * STEPS, T0)
+    turns = [len(list(conn))]
+    while conn.next_deadline() == T0:
+        conn.handle_deadline(T0)
+        turns.append(len(list(conn)))
+    assert turns == [STEPS] * 3
+
+
+def test_a_consumer_does_not_make_a_turn_longer() -> None:
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a") * (STEPS + 1), T0)
+    delivered = 0
+    while list(conn):
+        delivered += 1
+        conn.release(1, T0)
+    assert delivered == STEPS
+    assert conn.next_deadline() == T0
+    conn.handle_deadline(T0)
+    assert list(conn) == [Message(data="a")]
+
+
+def test_bytes_count_as_well_in_a_turn() -> None:
+    """A compressed frame may be as long as a message may: 4 KiB count as one more frame."""
+    conn = server(limits=Limits(max_queue=9, max_queue_size=1 << 24, max_message_size=None))
+    size = STEPS * 4096
+    conn.receive_data(frame(BINARY, b"x" * size) + frame(PONG), T0)
+    assert [type(event) for event in conn] == [MessageStart, MessageData, MessageEnd]
+    conn.handle_deadline(T0)
+    assert list(conn) == [Pong(payload=b"")]
+
+
+def test_a_turn_of_a_connection_that_fails_is_the_last() -> None:
+    conn = server()
+    conn.receive_data(frame(PONG) * (STEPS - 1) + frame(3) + frame(PONG), T0)
+    assert len([event for event in conn if isinstance(event, Pong)]) == STEPS - 1
+    assert fetched(conn) == (frame(CLOSE_FRAME, close_payload(1002), mask=None), HALF_CLOSE)
+    assert conn.next_deadline() == T0 + 5
+
+
+def test_the_end_of_the_stream_comes_behind_the_last_turn() -> None:
+    conn = server()
+    conn.receive_data(frame(PONG) * (STEPS + 1), T0)
+    conn.receive_eof(T0)
+    assert conn.close_info is None
+    conn.handle_deadline(T0)
+    assert len(list(conn)) == STEPS + 1
+    assert conn.close_info is not None
 
 
 def test_writers_hear_when_there_is_room_again() -> None:

@@ -188,6 +188,19 @@ def test_the_frames_of_the_standard_are_read() -> None:
     assert big == [FramePart(Opcode.BINARY, bytes(65536), True, True)]
 
 
+def test_an_engine_has_data_until_all_of_it_is_in_parts() -> None:
+    engine = WsprotoEngine("server", admit, counted)
+    assert not engine.has_data
+    engine.receive_data(frame(TEXT, b"ab") + frame(PING)[:1])
+    assert engine.has_data
+    assert engine.next_part() == FramePart(Opcode.TEXT, b"ab", True, True)
+    assert engine.has_data
+    assert engine.next_part() is None
+    engine.receive_data(frame(PING)[1:])
+    assert engine.next_part() == FramePart(Opcode.PING, b"", True, True)
+    assert not engine.has_data
+
+
 def test_data_comes_in_parts_and_control_frames_come_whole() -> None:
     engine = WsprotoEngine("server", admit, counted)
     engine.receive_data(frame(TEXT, b"abcdef", fin=False)[:8])
