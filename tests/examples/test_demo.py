@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -18,6 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from secure import certificate
 from served import PATIENCE, Served, served
 
 CHROMIUMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -35,6 +37,7 @@ BACKENDS: Final = {
     "asyncio (uvloop)": ("--backend", "asyncio", "--loop", "uvloop"),
     "trio": ("--backend", "trio"),
 }
+WITH_AND_WITHOUT_TLS: Final = pytest.mark.parametrize("scheme", ["http", "https"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +61,35 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def server(backend: str, browser: Browser) -> Iterator[Served]:
+def scheme(request: pytest.FixtureRequest) -> str:
+    """`http`, or what a test asks for."""
+    return str(getattr(request, "param", "http"))
+
+
+@pytest.fixture
+def server(backend: str, scheme: str, browser: Browser, tmp_path: Path) -> Iterator[Served]:
     """Run the demo."""
-    with served("--app-dir", "examples/demo", "app:app", "--no-access-log", *BACKENDS[backend]) as server:
+    options = [*BACKENDS[backend], *(certified(tmp_path) if scheme == "https" else ())]
+    with served("--app-dir", "examples/demo", "app:app", "--no-access-log", *options) as server:
+        assert server.address.startswith(f"{scheme}://")
         yield server
+
+
+def certified(folder: Path) -> Iterator[str]:
+    """Write a certificate and its key; give the options that name them."""
+    ours = certificate()
+    for option, parts in (("certfile", ours.cert_chain_pems), ("keyfile", [ours.private_key_pem])):
+        path = folder / option
+        path.write_bytes(b"".join(each.bytes() for each in parts))
+        yield from (f"--ssl-{option}", str(path))
 
 
 @pytest.fixture
 def tabs(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile; what goes wrong on one of its pages, a blocked script too, fails the test."""
-    context = browser.new_context(locale="en-US")
+    context = browser.new_context(
+        locale="en-US", ignore_https_errors=True
+    )  # nobody trusts the tests' authority
     context.set_default_timeout(1000 * PATIENCE)
     expect.set_options(timeout=1000 * PATIENCE)
     faults: list[str] = []
@@ -156,6 +178,7 @@ def test_the_page_closes_with_a_code_and_connects_again(page: Page) -> None:
     expect(echo.get_by_label("Message", exact=True)).to_be_focused()
 
 
+@WITH_AND_WITHOUT_TLS
 def test_two_tabs_talk_and_see_each_other_come_and_go(
     page: Page, server: Served, tabs: BrowserContext
 ) -> None:
@@ -186,13 +209,16 @@ def test_two_tabs_talk_and_see_each_other_come_and_go(
     )
 
 
-def test_the_shutdown_of_the_server_is_shown_as_1001(page: Page, server: Served) -> None:
+@WITH_AND_WITHOUT_TLS
+def test_the_shutdown_of_the_server_is_shown_as_1001(page: Page, server: Served, scheme: str) -> None:
     """1001 says that an endpoint is going away, such as a server going down (RFC 6455 §7.4.1)."""
     chat = join(page, "Ada")
     assert server.stop() == 0
     for panel in (page.get_by_role("region", name="Echo"), chat):
         expect_ending(panel, "closed · 1001", "Closed with 1001 (going away), clean, by the server")
-    # A browser may keep a connection for its next request.
-    (begun, shutdown), end = server.messages()
+    # A browser may keep a connection for its next request; and it breaks off before it takes a certificate unseen.
+    *refused, (begun, shutdown), end = server.messages()
     assert (begun, end) == ("INFO", ("INFO", "stopped"))
     assert re.fullmatch(r"shutting down, [2-9] connections, 10 s of grace", shutdown)
+    assert bool(refused) == (scheme == "https")
+    assert all(level == "WARNING" and "TLS handshake failed" in line for level, line in refused)
