@@ -39,6 +39,7 @@ def run(
     started: Callable[[RunningServer], None] | None = None,
 ) -> None:
     """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
+    A signal that comes before it listens cancels the startup of the lifespan.
 
     In another thread than the main one there are no signals, and nothing but an exception ends it. The signal handlers are
     put back as they were.
@@ -73,23 +74,33 @@ async def serve_until_signal(
 ) -> None:
     """Serve until the first signal, or until the lifespan fails; the second signal aborts, wherever the shutdown has got to.
 
-    From the third on they do what they did before: a handler that swallows its cancellation cannot keep the process.
+    One that comes while it starts cancels that, since a startup may wait for ever. From the third on they do what they did
+    before: a handler that swallows its cancellation cannot keep the process.
     """
     server: RunningServer | None = None
     stop = asyncio.Event()
+    starting = asyncio.current_task()
+    assert starting is not None
 
     def signalled() -> None:
-        if server is not None and stop.is_set():
+        if stop.is_set():
             put_back()
-            server.abort()
+            if server is not None:
+                server.abort()
+        elif server is None:
+            starting.cancel()
         stop.set()
 
     with signals_to(signalled) as put_back:
-        async with serving as server:
-            server.when_ended(stop.set)
-            if started is not None:
-                started(server)
-            await stop.wait()
+        try:
+            async with serving as server:
+                server.when_ended(stop.set)
+                if started is not None:
+                    started(server)
+                await stop.wait()
+        except asyncio.CancelledError:
+            if server is not None or not stop.is_set() or starting.uncancel() > 0:
+                raise  # somebody else has cancelled
 
 
 @contextmanager

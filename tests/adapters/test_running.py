@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import anyio
 import pytest
+from anyio import CancelScope
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -23,7 +26,8 @@ from adapters.peer import PATIENCE
 from adapters.serving import SWITCHED, App, Running, handshake
 from frames import CLOSE_FRAME, close_payload, frame
 from spry_asyncio.runner import LoopName
-from spry_core import Request, Timeouts
+from spry_core import Application, Request, Timeouts
+from spry_core.tasks import event
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PROGRAM: Final = Path(__file__).resolve().parent / "program.py"
@@ -154,6 +158,65 @@ def test_a_signal_that_comes_before_it_listens_is_not_lost(
     with monkeypatch.context() as patch:
         patch.setattr(socket, "create_server", signalled)
         run(backend, App())
+
+
+@run_on_backends
+def test_a_signal_ends_a_startup_that_would_never_end(backend: str) -> None:
+    app, heard = App(), list[str]()
+
+    @app.lifespan
+    async def hang(app: Application) -> AsyncGenerator[None]:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await event().wait()
+        finally:
+            heard.append("cancelled")
+        yield  # pragma: no cover - it never gets there
+
+    run(backend, app, started=lambda server: heard.append("started"))
+    assert heard == ["cancelled"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop"])
+def test_a_cancellation_by_somebody_else_is_let_out(backend: str) -> None:
+    def cancel(server: Running) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        run(backend, App(), started=cancel)
+
+
+@run_on_backends
+def test_a_third_signal_does_what_it_did_before_also_in_a_startup_that_swallows_its_cancellation(
+    backend: str,
+) -> None:
+    app, heard = App(), list[str]()
+
+    def handler(number: int, frame: object) -> None:
+        heard.append("handled")
+
+    @app.lifespan
+    async def hang(app: Application) -> AsyncGenerator[None]:
+        signal.raise_signal(signal.SIGTERM)
+        try:
+            await event().wait()
+        except BaseException:
+            signal.raise_signal(signal.SIGTERM)
+            while signal.getsignal(signal.SIGTERM) is not handler:
+                with CancelScope(shield=True):
+                    await anyio.sleep(0)
+            signal.raise_signal(signal.SIGTERM)
+            raise
+        yield  # pragma: no cover - it never gets there
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        run(backend, app, started=lambda server: heard.append("started"))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["handled"]
 
 
 @run_on_backends
