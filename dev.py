@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance` or `soak`.
+"""Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance`, `fuzz` or `soak`.
 
 Needs nothing but Python 3.11. It makes a virtual environment of its own in `.venv`, installs what the command
 asks for, and does so again only when `pyproject.toml`, the Python version or the place of the clone changed
@@ -42,6 +42,7 @@ EXTRAS = {
     # What is type-checked, is so with what it imports.
     "check": frozenset({"trio", "fast", "test", "conformance", "check"}),
     "conformance": frozenset({"trio", "fast", "conformance"}),
+    "fuzz": frozenset({"test", "fuzz"}),  # it begins with the corpora of the tests
     "soak": frozenset({"trio", "fast", "test"}),
 }
 """The extras of pyproject.toml that a command needs."""
@@ -318,10 +319,11 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "conformance", help="run the cases of the Autobahn test suite", add_help=False, allow_abbrev=False
     )
+    commands.add_parser("fuzz", help="fuzz the parsers", add_help=False, allow_abbrev=False)
     commands.add_parser(
         "soak", help="run chaos and signals for a long time", add_help=False, allow_abbrev=False
     )
-    if arguments[:1] in (["test"], ["conformance"], ["soak"]):
+    if arguments[:1] in (["test"], ["conformance"], ["fuzz"], ["soak"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     return parser.parse_args(arguments), []
 
@@ -341,7 +343,7 @@ def main(arguments: Sequence[str]) -> int:
         demo(options.backend, options.host, options.port)
     if options.command == "test":
         test(behind)
-    if options.command in ("conformance", "soak"):
+    if options.command in ("conformance", "fuzz", "soak"):
         become(["-m", options.command, *behind])
     return check()
 

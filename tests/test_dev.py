@@ -62,6 +62,12 @@ def test_arguments_for_pytest_pass_through_untouched() -> None:
     assert dev.pytest_arguments(for_pytest) == for_pytest
 
 
+def test_arguments_for_the_fuzzer_pass_through_untouched() -> None:
+    options, for_fuzzer = dev.parse(["fuzz", "deflate", "--runs", "5", "--help"])
+    assert (options.command, for_fuzzer) == ("fuzz", ["deflate", "--runs", "5", "--help"])
+    assert dev.wanted_extras("fuzz", has_node=False) == {"test", "fuzz"}
+
+
 def test_only_a_whole_run_must_cover_the_packages() -> None:
     assert dev.pytest_arguments([])[-1] == "--gates"
 
