@@ -210,7 +210,8 @@ class Owner:
             case Refusal(status_code=status_code):
                 self._respond(status_code, b"", now)
             case None:
-                self._respond(200, b"" if head.method == b"HEAD" else self._content, now)
+                status_code = 501 if head.method == b"CONNECT" else 200  # nobody here makes tunnels
+                self._respond(status_code, b"" if head.method == b"HEAD" else self._content, now)
 
     def _respond(self, status_code: int, content: bytes, now: float) -> None:
         fields = ((b"Content-Length", b"%d" % len(content)),)

@@ -137,6 +137,7 @@ TRAILERS: Final[Mapping[str, Case]] = {
         trailed(b"Host: evil\r\nAuthorization: x\r\nCookie: a=b\r\n"),
         read(b"", (b"host", b"evil"), (b"authorization", b"x"), (b"cookie", b"a=b")),
     ),
+    "a trailer twice": good(trailed(b"Host: a\r\nHost: b\r\n"), read(b"", (b"host", b"a"), (b"host", b"b"))),
     "as many trailers as may be": good(trailed(b"X: y\r\n" * 32), read(b"", *[(b"x", b"y")] * 32)),
     "one trailer more": bad(MANY, trailed(b"X: y\r\n" * 33)),
     "trailers without an end": bad(LARGE, HEAD + b"0\r\nX: " + b"y" * 8200),

@@ -41,6 +41,7 @@ FIELDS: Final[Mapping[str, Case]] = {
     "a value with a tab inside": good(head(b"X: a\tb"), POSTED),
     "a value with colons": good(head(b"X: a: b"), POSTED),
     "a field many times": good(head(*[b"X: y"] * 50), POSTED),
+    "a field twice that has one value": good(head(b"Content-Type: a/b", b"Content-Type: c/d"), POSTED),
     "space before the colon": bad(BAD_FIELD, head(b"X : y")),
     "tab before the colon": bad(BAD_FIELD, head(b"X\t: y")),
     "CR before the colon": bad(BAD_FIELD, head(b"X\r: y")),

@@ -1,0 +1,171 @@
+"""Three ways to read the same bytes as requests: ours, llhttp's through httptools, and the one of aiohttp in pure Python.
+
+Of each only what an application would be given counts: the requests that are complete, in order. `PROBE` stands behind every
+input, so a reader that has gone astray shows it: it does not find the probe, or finds it where it is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, cast
+
+import httptools
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from spry_core.protocol import BodyData, BodyEnd, Failure, RawFields, RequestHead
+from spry_core.protocol.head import tokens, values
+from traces import Owner, connection
+
+PROBE: Final = b"GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n"
+
+
+class Seen(NamedTuple):
+    """A request that was read to its end."""
+
+    method: bytes
+    target: bytes
+    version: bytes
+    fields: RawFields
+    """Names in lower case, as the readers do not agree about their case."""
+    content: bytes = b""
+
+    def is_last(self) -> bool:
+        """Tell whether what comes behind it is no request any more, or is another protocol's."""
+        options = tokens(self.fields, b"connection")
+        switches = b"upgrade" in options and bool(values(self.fields, b"upgrade"))
+        return self.version == b"1.0" or b"close" in options or switches or self.method == b"CONNECT"
+
+
+class Reading(NamedTuple):
+    """What one reader makes of some bytes."""
+
+    requests: tuple[Seen, ...]
+    fault: str = ""
+    """What it says where it stops, if it does."""
+
+
+def until_last(requests: list[Seen], fault: str) -> Reading:
+    """Leave out what stands behind a request that is the last."""
+    for i, each in enumerate(requests):
+        if each.is_last():
+            return Reading(tuple(requests[: i + 1]))
+    return Reading(tuple(requests), fault)
+
+
+def by_spry(data: bytes) -> Reading:
+    """Read as `Connection` does."""
+    conn = connection()
+    conn.receive_data(data, 0.0)
+    owner = Owner(conn)
+    owner.look()
+    complete, fault = list[Seen](), ""
+    head, content = RequestHead(method=b"", target=b""), b""
+    for event in owner.heard:
+        match event:
+            case RequestHead():
+                head, content = event, b""
+            case BodyData():
+                content += event.data
+            case BodyEnd():
+                complete.append(Seen(head.method, head.target, head.http_version, head.headers, content))
+            case Failure():
+                fault = str(event.error)
+            case _:
+                pass
+    return until_last(complete, fault)
+
+
+class _Callbacks:
+    """What llhttp tells."""
+
+    def __init__(self) -> None:
+        self.complete: list[Seen] = []
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_begin()
+
+    def on_message_begin(self) -> None:
+        self._target = self._content = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._version = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._version:  # a trailer comes here as well
+            self._fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._version = self.parser.get_http_version().encode()
+
+    def on_body(self, body: bytes) -> None:
+        self._content += body
+
+    def on_message_complete(self) -> None:
+        method = self.parser.get_method()
+        fields = tuple(self._fields)
+        self.complete.append(Seen(method, self._target, self._version, fields, self._content))
+
+
+def by_httptools(data: bytes) -> Reading:
+    """Read as llhttp does, with all of its leniencies off."""
+    callbacks, fault = _Callbacks(), ""
+    try:
+        callbacks.parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        pass  # behind that request the bytes are another protocol's
+    except httptools.HttpParserError as error:
+        fault = type(error).__name__
+    return until_last(callbacks.complete, fault)
+
+
+class _Protocol:
+    """As much of a protocol as a payload asks for."""
+
+    _reading_paused = False
+
+    def pause_reading(self) -> None:
+        """Do nothing: the payload is read behind the end."""
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Do nothing."""
+
+
+def by_aiohttp(data: bytes) -> Reading:
+    """Read as aiohttp does without its C extension: byte by byte, since of one piece it gives out nothing before a fault."""
+    loop = asyncio.new_event_loop()
+    parser = HttpRequestParserPy(cast(BaseProtocol, _Protocol()), loop, limit=2**30, auto_decompress=False)
+    messages, fault = list[tuple[RawRequestMessage, StreamReader]](), ""
+    try:
+        for i in range(len(data)):
+            found, is_upgraded, _ = parser.feed_data(data[i : i + 1])
+            messages += found
+            if is_upgraded:
+                break
+    except (HttpProcessingError, ValueError) as error:
+        fault = type(error).__name__
+    finally:
+        loop.close()
+    complete = list[Seen]()
+    for message, payload in messages:
+        broken, is_tunnel = payload.exception(), message.method == "CONNECT"
+        if broken is not None or not (payload.is_eof() or is_tunnel):
+            fault = fault if broken is None else type(broken).__name__
+            break  # an application that gets this far asks for no more
+        complete.append(_of_aiohttp(message, b"" if is_tunnel else payload.read_nowait()))
+    return until_last(complete, fault)
+
+
+def _of_aiohttp(message: RawRequestMessage, content: bytes) -> Seen:
+    fields = tuple((bytes(name).lower(), bytes(value)) for name, value in message.raw_headers)
+    version = f"{message.version.major}.{message.version.minor}".encode()
+    target = message.path.encode("utf-8", "surrogateescape")
+    return Seen(message.method.encode(), target, version, fields, content)
+
+
+OTHERS: Final[Mapping[str, Callable[[bytes], Reading]]] = {"httptools": by_httptools, "aiohttp": by_aiohttp}
+"""Whom we compare ourselves with."""
