@@ -1,5 +1,6 @@
 """Closing under every order of events: whatever ends a WebSocket, followed by whatever else would, three at a time, in both
-roles, idle and with a message that is not consumed (RFC 6455 §7).
+roles: idle, with a message that is not consumed, with one of which the rest waits compressed for room, and with a peer that
+does not read (RFC 6455 §7).
 
 What must come out is worked out by `Expected`, which knows the rules of closing and nothing of bytes or of the code: the
 first that ends it decides, our Close frame is sent once, the peer's counts if it came before the end.
@@ -14,22 +15,28 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from frames import CLOSE_FRAME, MASK, PING, TEXT, close_payload, frame, read_frames
+from frames import BINARY, CLOSE_FRAME, MASK, PING, TEXT, close_payload, frame, read_frames
 from spry_core.closing import Close, CloseInfo, ConnectionLost, Initiator, KeepaliveTimeout
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
     ABORT,
     CLOSE,
     HALF_CLOSE,
+    Agreement,
     Connection,
     ConnectionEnded,
+    Deflate,
     Event,
     Failure,
+    Limits,
     Message,
+    MessageData,
+    MessageStart,
     Role,
     StreamEnd,
     Timeouts,
 )
+from spry_core.protocol.compression import Compressor
 from traces import fetched, open_websocket
 
 REFUSAL: Final = RemoteProtocolError("not text", close_code=1003, section="RFC 6455 §7.4.1")
@@ -37,6 +44,7 @@ RESET: Final = ConnectionResetError("by peer")
 OURS: Final = Close(code=4000, reason="ours")
 THEIRS: Final = Close(code=4001, reason="theirs")
 CLOSE_TIMEOUT: Final = 5.0
+WRITE: Final = 30.0
 
 
 class Outcome(NamedTuple):
@@ -53,8 +61,10 @@ class Outcome(NamedTuple):
 class Expected:
     """The rules of closing, applied to one event after the other."""
 
-    has_message: bool
-    """True if something is delivered and not consumed, so that it may still be answered."""
+    start: str
+    """How it stands at the beginning, see `STARTS`."""
+    behind: list[str] = field(default_factory=list[str])
+    """What has come behind data that wait for room, and is not seen before there is some."""
     sent: Close | None = None
     received: Close | None = None
     initiator: Initiator | None = None
@@ -65,6 +75,16 @@ class Expected:
     tells_failure: bool = False
     """True if the owner is told of a failure though something else has ended the connection."""
     outcome: Outcome | None = None
+
+    @property
+    def has_message(self) -> bool:
+        """True if something is delivered and not consumed, so that it may still be answered."""
+        return self.start in ("message", "waiting")
+
+    @property
+    def is_waiting(self) -> bool:
+        """True until somebody closes or refuses: then nobody wants what waits."""
+        return self.start == "waiting" and self.sent is None and self.failing is None
 
     def take(self, event: str) -> None:
         """Let this happen; what comes after the end changes nothing."""
@@ -83,6 +103,8 @@ class Expected:
         self.sent, self.initiator = close, initiator
         if self.failing is not None:  # nobody wants to answer any more
             self.settle("local", close.code, RemoteProtocolError)
+        for event in self.behind:
+            self.see(event)
 
     def fail(self, code: int) -> None:
         if self.failing is not None:
@@ -100,25 +122,40 @@ class Expected:
         self.close(Close(code=1001), "shutdown")
 
     def take_theirs(self) -> None:
-        if self.failing is not None or self.has_ended:
-            return
-        self.received = THEIRS
-        if self.sent is None:
-            self.sent, self.initiator = Close(code=4001), "remote"
-        self.settle("remote", 4001)
+        self.arrive("theirs")
 
     def take_fault(self) -> None:
-        if not self.has_ended:
+        self.arrive("fault")
+
+    def take_eof(self) -> None:
+        self.arrive("eof")
+        self.has_ended = True
+
+    def arrive(self, event: str) -> None:
+        """Something has come from the peer, unless its stream has ended."""
+        if self.has_ended:
+            return
+        if self.is_waiting:
+            self.behind.append(event)
+        else:
+            self.see(event)
+
+    def see(self, event: str) -> None:
+        if self.outcome is not None or self.failing is not None:
+            return
+        if event == "fault":
             self.fail(1002)
+        elif event == "eof":
+            self.settle("transport", cause=ConnectionLost)
+        else:
+            self.received = THEIRS
+            if self.sent is None:
+                self.sent, self.initiator = Close(code=4001), "remote"
+            self.settle("remote", 4001)
 
     def take_refusal(self) -> None:
         if self.sent is None:
             self.fail(1003)
-
-    def take_eof(self) -> None:
-        self.has_ended = True
-        if self.failing is None:
-            self.settle("transport", cause=ConnectionLost)
 
     def take_reset(self) -> None:
         self.tells_failure = self.failing is not None  # why nothing that came behind was heard
@@ -133,11 +170,22 @@ class Expected:
             self.settle("local", self.failing, RemoteProtocolError)
         elif self.sent is not None:
             self.settle("timeout", self.sent.code, ConnectionLost)
-        elif self.has_pinged:
+        elif self.has_pinged and self.start == "stuck":
+            self.settle("timeout", cause=ConnectionLost)
+        elif (
+            self.has_pinged and not self.is_waiting
+        ):  # whose silence is not judged, since it is we who do not read
             self.sent = Close(code=1011, reason="keepalive timeout")
             self.settle("timeout", 1011, KeepaliveTimeout)
         else:
             self.has_pinged = True
+
+
+def taken(conn: Connection) -> tuple[bytes, StreamEnd | None]:
+    """Take what is to be written, and write nothing of it."""
+    items = conn.data_to_send()
+    data = b"".join(item for item in items if isinstance(item, bytes))
+    return data, next((item for item in items if isinstance(item, StreamEnd)), None)
 
 
 @dataclass
@@ -146,6 +194,8 @@ class Life:
 
     role: Role
     conn: Connection
+    is_stuck: bool = False
+    """True if the peer takes nothing of what we write."""
     now: float = 0.0
     sent: bytes = b""
     end: StreamEnd | None = None
@@ -159,20 +209,21 @@ class Life:
         self.look()
 
     def look(self) -> None:
-        data, end = fetched(self.conn, self.now)
+        if self.is_stuck:
+            data, end = taken(self.conn)
+        else:
+            data, end = fetched(self.conn, self.now)
         assert not (data and self.end is not None), "bytes behind the end of our side"
         self.sent, self.end = self.sent + data, end or self.end
         self.events += self.conn
         if self.conn.close_info is not None:
             self.settled.append(self.conn.close_info)
 
-    def receive(self, opcode: int, payload: bytes) -> None:
+    def receive(self, opcode: int, payload: bytes, rsv: int = 0) -> None:
         if self.conn.closed or self.has_ended:
             return
-        self.conn.receive_data(self.of_peer(opcode, payload), self.now)
-
-    def of_peer(self, opcode: int, payload: bytes) -> bytes:
-        return frame(opcode, payload, mask=MASK if self.role == "server" else None)
+        mask = MASK if self.role == "server" else None
+        self.conn.receive_data(frame(opcode, payload, rsv=rsv, mask=mask), self.now)
 
     has_ended: bool = False
 
@@ -212,12 +263,35 @@ ORDERS: Final = [order for n in (1, 2, 3) for order in product(EVENTS, repeat=n)
 """Also the same one again: calling twice, a Close behind a Close, one deadline after the other."""
 
 
-def begun(role: Role, *, has_message: bool) -> Life:
-    life = Life(role, open_websocket(role, timeouts=Timeouts(close_timeout=CLOSE_TIMEOUT)))
-    if has_message:
+STARTS: Final = ("idle", "message", "waiting", "stuck")
+"""Nothing has happened; a message is not consumed; one has begun and the rest waits for room; we have sent a message, and the
+peer takes nothing.
+"""
+
+
+def begun(role: Role, start: str) -> Life:
+    conn = open_websocket(
+        role,
+        limits=Limits(max_queue_size=5 if start == "waiting" else 100),
+        timeouts=Timeouts(close_timeout=CLOSE_TIMEOUT, write=WRITE),
+        agreement=Agreement(),
+    )
+    life = Life(role, conn, is_stuck=start == "stuck")
+    if start == "message":
         life.receive(TEXT, b"not consumed")
         life.look()
         assert life.events == [Message(data="not consumed")]
+    if start == "waiting":
+        conn.receive_in_pieces(True, 0.0)
+        payload = Compressor(Agreement(), "client", Deflate()).compress(bytes(20), ends_message=True)
+        life.receive(BINARY, payload, rsv=4)
+        life.look()
+        assert life.events == [MessageStart(kind="binary"), MessageData(data=bytes(5))]
+    if start == "stuck":
+        conn.send(Message(data="not read"), 0.0)
+        life.look()
+        assert conn.buffered_amount == len(life.sent)
+        life.sent = b""
     return life
 
 
@@ -267,17 +341,17 @@ def check_end(life: Life) -> None:
     assert not settled or settled[-1] == ends[0].info
 
 
-@pytest.mark.parametrize("has_message", [False, True])
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("role", ["server", "client"])
 @pytest.mark.parametrize("first", EVENTS)
 def test_whatever_ends_it_and_whatever_follows_the_end_is_the_one_that_the_rules_say(
-    first: str, role: Role, has_message: bool
+    first: str, role: Role, start: str
 ) -> None:
     """RFC 6455 §7.1: one Close frame of ours at most and nothing behind it, one end, which never changes."""
     for order in ORDERS:
         if order[0] != first:
             continue
-        life, expected = begun(role, has_message=has_message), Expected(has_message)
+        life, expected = begun(role, start), Expected(start)
         try:
             for event in order:
                 life.take(event)
@@ -292,9 +366,9 @@ def test_whatever_ends_it_and_whatever_follows_the_end_is_the_one_that_the_rules
 @pytest.mark.parametrize("role", ["server", "client"])
 def test_a_failure_ends_our_side_and_only_a_server_does_so_after_a_handshake(role: Role) -> None:
     """RFC 6455 §7.1.1, §7.1.7."""
-    life = begun(role, has_message=False)
+    life = begun(role, "idle")
     life.take("fault")
     assert life.end is HALF_CLOSE
-    life = begun(role, has_message=False)
+    life = begun(role, "idle")
     life.take("theirs")
     assert life.end is (HALF_CLOSE if role == "server" else None)
