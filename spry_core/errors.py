@@ -7,6 +7,8 @@ how a connection ended, stand with that in `spry_core.closing`.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 
 class SpryError(Exception):
     """The root of the tree."""
@@ -47,10 +49,19 @@ class RemoteProtocolError(SpryError):
         self.close_code = close_code
 
 
+class Refusal(Protocol):
+    """A response in place of the 101, whoever's class it is."""
+
+    @property
+    def status_code(self) -> int:
+        """The status code (RFC 9110 §15)."""
+        ...
+
+
 class HandshakeRejected(SpryError):  # noqa: N818 - as in the specification
     """The server answered the client's opening handshake with a response other than 101 (RFC 6455 §4.1)."""
 
-    def __init__(self, response: object) -> None:
-        """Carry the response, a `ResponseHead`."""
-        super().__init__("the opening handshake was refused")
+    def __init__(self, response: Refusal) -> None:
+        """Carry the response, a `ResponseHead`, or what a client has made of one."""
+        super().__init__(f"the opening handshake was refused with {response.status_code}")
         self.response = response

@@ -19,6 +19,7 @@ from spry_core.errors import (
     WebSocketBusyError,
     WebSocketStateError,
 )
+from spry_core.protocol import ResponseHead
 
 PARENTS: dict[type[Exception], type[Exception]] = {
     SpryError: Exception,
@@ -52,7 +53,7 @@ def test_a_peers_mistake_says_what_to_answer_and_why() -> None:
 
 def test_a_refused_handshake_carries_the_response() -> None:
     """RFC 6455 §4.1."""
-    response = object()
+    response = ResponseHead(status_code=403)
     error = HandshakeRejected(response)
     assert error.response is response
-    assert str(error) == "the opening handshake was refused"
+    assert str(error) == "the opening handshake was refused with 403"
