@@ -172,12 +172,10 @@ class Expected:
             self.settle("timeout", self.sent.code, ConnectionLost)
         elif self.has_pinged and self.start == "stuck":
             self.settle("timeout", cause=ConnectionLost)
-        elif (
-            self.has_pinged and not self.is_waiting
-        ):  # whose silence is not judged, since it is we who do not read
+        elif self.has_pinged and not self.is_waiting:
             self.sent = Close(code=1011, reason="keepalive timeout")
             self.settle("timeout", 1011, KeepaliveTimeout)
-        else:
+        else:  # of a peer that we do not read, the silence is not judged
             self.has_pinged = True
 
 
