@@ -51,6 +51,7 @@ def streams(role: Role) -> list[bytes]:
         made(BINARY, last_block, rsv=4) * 2 + made(TEXT, b"\xf2\x48\xff\xff", rsv=4),
         made(TEXT, b"a", fin=False) + made(CLOSE_FRAME, close_payload(1000, "bye")) + made(TEXT, b"never"),
         made(CLOSE_FRAME),
+        made(PING) * 300 + made(TEXT, b"in another turn"),
     ]
 
 
@@ -65,7 +66,8 @@ def requests() -> list[bytes]:
 def chunks() -> list[bytes]:
     """Return contents that are chunked, with what follows."""
     found = [case.data.partition(b"\r\n\r\n") for case in REQUESTS.values() if b"hunked\r\n" in case.data]
-    return sorted({content for _, _, content in found if content})
+    many_turns = b"1\r\na\r\n" * 600 + b"0\r\n\r\n"
+    return [*sorted({content for _, _, content in found if content}), many_turns]
 
 
 def handshake_fields() -> list[bytes]:
@@ -153,6 +155,7 @@ def programs() -> list[bytes]:
     opened = bytes((7, 1, 1, 6, 0, 0))
     return [
         opened + bytes((17, 9, 16, 200, 1, 0, 19, 40, 18, 3, 1, 0, 29, 0, 1)),
+        opened + bytes((5, 1, 18, 90, 16, 250, 0, 0, 5, 0, 18, 30, 0, 29, 1, 0)),
         opened + bytes((25, 3, 24, 2, 13, 30, 12, 33, 1, 0, 28, 1, 0)),
         bytes((21, 1, 20, 0, 0, 21, 23, 5, 20, 1, 22, 9, 0, 25, 2)),
         bytes((13, 1, 13, 16, 13, 17, 1, 12, 8, 12, 15, 12, 17, 0)),

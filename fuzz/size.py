@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from enum import Enum
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Final
+from typing import Final, cast
 
 _SHARED: Final = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, Enum)
 """Kinds of objects that belong to the program, not to one connection."""
@@ -29,4 +29,6 @@ def held_bytes(root: object) -> int:
             total += len(each)
         else:
             waiting.extend(gc.get_referents(each))
+            if isinstance(each, dict):  # which does not tell of keys that are text
+                waiting.extend(cast("dict[object, object]", each))
     return total

@@ -152,6 +152,11 @@ class Talk:
             agreement = negotiate(last.websocket.extensions, Deflate())
             end.say(Accept(extensions=() if agreement is None else (str(agreement),)), self.now)
 
+    def want_pieces(self, end: End) -> None:
+        """Want messages in pieces, or whole again."""
+        is_wanted = self._next() % 4 != 0
+        attempt(end.conn, lambda: end.conn.receive_in_pieces(is_wanted, self.now))
+
     def exchange(self, end: End) -> None:
         """Say a request, or an answer, as a whole."""
         if end.role == "client":
@@ -228,7 +233,7 @@ class Talk:
 StepKind = Callable[[Talk, End], None]
 
 STEP_KINDS: Final[tuple[StepKind, ...]] = (
-    *([Talk.carry_all] * 3),
+    *(Talk.carry_all, Talk.carry_all, Talk.want_pieces),
     *([Talk.open] * 3),
     *(Talk.send_some, Talk.send_some, Talk.send_message, Talk.send_pieces, Talk.exchange, Talk.carry),
     *(Talk.wait, Talk.call_some, Talk.close, Talk.lose),
