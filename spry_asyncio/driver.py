@@ -39,6 +39,8 @@ class Driver:
         self._owner = owner
         # The loop itself holds tasks weakly: without this set a waiting handler could be collected.
         self._tasks: set[asyncio.Task[None]] = set()
+        # Asked to end by the very task that is in them, and not yet cancelled by the loop.
+        self._leaving: set[Scope] = set()
 
     @property
     def has_tasks(self) -> bool:
@@ -61,17 +63,18 @@ class Driver:
 
     def scope(self) -> AbstractContextManager[driver.Scope]:
         """Give a block of the running task that `cancel` ends."""
-        return Scope(self._loop)
+        return Scope(self._loop, self._leaving)
 
     async def checkpoint(self, switch: bool) -> None:
         """Raise here if the running task is cancelled and nobody has taken that back; with `switch`, let others run too.
 
         asyncio delivers a cancellation once. Who catches it and goes on is cancelled all the same, as on trio: else the
-        core could not tell a handler whose middleware has run out of time from one that awaited something cancelled.
+        core could not tell a handler whose middleware has run out of time from one that awaited something cancelled. And a task
+        that has ended its own scope is cancelled here, though there is nothing to wait for: the loop gets its turn for that.
         """
-        if switch:
-            await asyncio.sleep(0)
         task = asyncio.current_task(self._loop)
+        if switch or (self._leaving and any(each.is_of(task) for each in self._leaving)):
+            await asyncio.sleep(0)
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
 
@@ -164,10 +167,11 @@ class Event:
 class Scope:
     """A part of a task that can be ended alone (`spry_core.driver.Scope`), by the means of `asyncio.timeout`."""
 
-    __slots__ = ("_before", "_cancelled", "_is_asked", "_later", "_loop", "_task")
+    __slots__ = ("_before", "_cancelled", "_is_asked", "_later", "_leaving", "_loop", "_task")
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
+    def __init__(self, loop: AbstractEventLoop, leaving: set[Scope]) -> None:
         self._loop = loop
+        self._leaving = leaving
         self._task: asyncio.Task[object] | None = None
         self._before = 0
         self._is_asked = False
@@ -192,8 +196,13 @@ class Scope:
         self._is_asked = True
         if asyncio.current_task() is self._task:
             self._later = self._loop.call_soon(self._deliver)
+            self._leaving.add(self)
         else:
             self._task.cancel()
+
+    def is_of(self, task: asyncio.Task[object] | None) -> bool:
+        """Tell whether the block is one of this task's."""
+        return self._task is task
 
     @property
     def cancelled(self) -> bool:
@@ -208,6 +217,7 @@ class Scope:
             return False
         if self._later is not None:
             self._later.cancel()
+            self._leaving.discard(self)
             return False
         # More requests than at the beginning: somebody else wants the whole task to end, so the error goes on.
         is_ours = task.uncancel() <= self._before
@@ -216,5 +226,6 @@ class Scope:
 
     def _deliver(self) -> None:
         self._later = None
+        self._leaving.discard(self)
         if self._task is not None:
             self._task.cancel()

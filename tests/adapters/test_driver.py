@@ -182,6 +182,49 @@ async def test_a_task_ends_its_own_scope_at_the_next_wait() -> None:
         await log.until("cancelled", "out True", "on")
 
 
+@pytest.mark.parametrize("switch", [True, False])
+async def test_a_checkpoint_is_a_wait_for_a_task_that_has_ended_its_own_scope(switch: bool) -> None:
+    """Of an inner scope or an outer one; once it has left, a checkpoint is no more than that."""
+    async with driver() as lent:
+        log = Log()
+
+        async def work() -> None:
+            with lent.scope() as outer:
+                with lent.scope() as inner:
+                    inner.cancel()
+                    await lent.checkpoint(switch)
+                    log.note("never")
+                log.note(f"inner {inner.cancelled}")
+                await lent.checkpoint(switch)
+                with lent.scope():
+                    outer.cancel()
+                    await lent.checkpoint(switch)
+                    log.note("never")
+            log.note(f"outer {outer.cancelled}")
+            await lent.checkpoint(switch)
+            log.note("on")
+
+        lent.start(work)
+        await log.until("inner True", "outer True", "on")
+
+
+async def test_a_scope_that_was_left_without_waiting_leaves_the_one_around_it_cancelled() -> None:
+    async with driver() as lent:
+        log = Log()
+
+        async def work() -> None:
+            with lent.scope() as outer:
+                with lent.scope() as inner:
+                    outer.cancel()
+                    inner.cancel()
+                await lent.checkpoint(False)
+                log.note("never")
+            log.note(f"out {inner.cancelled} {outer.cancelled}")
+
+        lent.start(work)
+        await log.until("out False True")
+
+
 async def test_a_task_that_leaves_its_cancelled_scope_without_waiting_is_not_cancelled_later() -> None:
     async with driver() as lent:
         log = Log()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from typing import Any, Final
 
 import pytest
@@ -170,6 +170,40 @@ async def test_a_send_that_is_cancelled_while_it_waits_for_the_mark_is_on_its_wa
             await peer.expect(CHUNK_FRAME)
         await peer.expect(said("on its way"), said("behind it"))
         await later.result()
+
+
+CANCELLED: Final[dict[str, Callable[[WebSocket], Awaitable[object]]]] = {
+    "send": lambda ws: ws.send("never"),
+    "send_text": lambda ws: ws.send_text(b"never"),
+    "send_bytes": lambda ws: ws.send_bytes(b"never"),
+    "send_json": lambda ws: ws.send_json("never"),
+    "add_stream": lambda ws: ws.add_stream(["never"]),
+    "send_fragments": lambda ws: ws.send_fragments(["never"], "text"),
+    "ping": lambda ws: ws.ping(b"never"),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLED)
+async def test_what_is_cancelled_before_it_has_sent_sends_nothing(world: World, name: str) -> None:
+    """The whole message or nothing; and the next one goes out as ever."""
+
+    async def send(ws: WebSocket) -> None:
+        world.note("begun")
+        await CANCELLED[name](ws)
+        world.note("sent")
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.receive()
+        async with ws.scope() as scope:
+            scope.start_soon(send, ws)
+            scope.cancel()
+        await ws.send("next")
+
+    async with world.opened(handler) as peer, world.at_once():
+        await peer.send(say("go"))
+        await peer.expect(said("next"))
+        await peer.fence()
+    assert world.notes == ["begun"]
 
 
 async def test_the_order_of_many_senders_is_the_order_of_their_calls_and_messages_stay_whole(
