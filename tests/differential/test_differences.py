@@ -98,6 +98,12 @@ def test_the_readers_read() -> None:
         assert read(data + chunks + b"\0" + PROBE).fault != ""
 
 
+def test_the_readers_read_to_the_end() -> None:
+    """However many requests there are."""
+    for read in (by_spry, by_httptools, by_aiohttp):
+        assert len(read(PROBE * 100).requests) == 100
+
+
 @pytest.mark.parametrize("fields", [b"Connection: close", b"Connection: Upgrade\r\nUpgrade: websocket"])
 def test_what_is_behind_a_last_request_is_not_compared(fields: bytes) -> None:
     data = b"GET / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n\r\n"
