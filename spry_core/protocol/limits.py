@@ -89,11 +89,13 @@ class Limits:
     """Unsent bytes at which `send_nowait` raises `BufferFull`."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative limit, and zero where nothing could ever be read."""
+        """Refuse a negative limit, and zero where nothing could ever be read or accepted."""
         _refuse_negative(self)
         for name in ("max_read_ahead", "max_queue", "max_queue_size"):
             if not getattr(self, name):
                 raise ValueError(f"Limits.{name} is 0: nothing would ever be read")
+        if not self.max_connections:
+            raise ValueError("Limits.max_connections is 0: nothing would ever be accepted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +145,10 @@ class Timeouts:
     """
 
     def __post_init__(self) -> None:
-        """Refuse a negative duration."""
+        """Refuse a negative duration, and an interval between Pings that would be none."""
         _refuse_negative(self)
+        if self.ping_interval == 0:
+            raise ValueError("Timeouts.ping_interval is 0: Pings would never end, and None means none")
 
 
 def _refuse_negative(settings: Limits | Timeouts) -> None:

@@ -65,14 +65,28 @@ def test_a_limit_that_pauses_reading_is_not_nothing(name: str) -> None:
     assert asdict(Limits(**{name: 1}))[name] == 1
 
 
-@pytest.mark.parametrize("name", [name for name in LIMITS if name not in PAUSES])
+def test_a_server_without_connections_and_pings_without_an_interval_are_refused() -> None:
+    """Who writes 0 means to turn something off, which None does."""
+    with pytest.raises(ValueError, match=r"^Limits\.max_connections is 0: nothing would ever be accepted$"):
+        Limits(max_connections=0)
+    with pytest.raises(
+        ValueError, match=r"^Timeouts\.ping_interval is 0: Pings would never end, and None means none$"
+    ):
+        Timeouts(ping_interval=0)
+    assert (Limits(max_connections=1).max_connections, Timeouts(ping_interval=0.001).ping_interval) == (
+        1,
+        0.001,
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in LIMITS if name not in (*PAUSES, "max_connections")])
 def test_a_limit_may_be_nothing_but_not_less(name: str) -> None:
     assert asdict(Limits(**{name: 0}))[name] == 0
     with pytest.raises(ValueError, match=rf"^Limits\.{name} is negative: -1$"):
         Limits(**{name: -1})
 
 
-@pytest.mark.parametrize("name", TIMEOUTS)
+@pytest.mark.parametrize("name", [name for name in TIMEOUTS if name != "ping_interval"])
 def test_a_duration_may_be_nothing_or_endless_but_not_negative(name: str) -> None:
     assert asdict(Timeouts(**{name: 0.0}))[name] == 0.0
     assert asdict(Timeouts(**{name: None}))[name] is None
