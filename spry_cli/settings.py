@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from spry_cli.errors import CommandError
 from spry_cli.options import (
@@ -31,6 +31,8 @@ from spry_cli.readers import Number
 from spry_cli.sources import Found, Values
 from spry_cli.tls import make_context
 from spry_core.protocol import Limits, Timeouts
+
+Settings = TypeVar("Settings", Limits, Timeouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,22 +109,24 @@ def loop_of(values: Values) -> Loop:
 def make_limits(values: Values) -> Limits:
     """Gather `Limits` from everything that sets one, by its own option or by `--limit`."""
     named = {option.limit: option for option in OPTIONS if option.limit is not None}
-    limits = Limits()
-    for name, found in gathered(values, LIMIT, named).items():
-        change: dict[str, Any] = {name: found.value}  # read as the field is annotated
-        try:
-            limits = replace(limits, **change)
-        except ValueError as error:
-            raise CommandError(f"{found.label}: {error}") from None
-    return limits
+    return changed(Limits(), gathered(values, LIMIT, named))
 
 
 def make_timeouts(values: Values) -> Timeouts:
-    """Gather `Timeouts` in the same way; none that can be written is refused."""
+    """Gather `Timeouts` in the same way."""
     named = {option.timeout: option for option in OPTIONS if option.timeout is not None}
-    found = gathered(values, TIMEOUT, named)
-    changes: dict[str, Any] = {name: each.value for name, each in found.items()}
-    return replace(Timeouts(), **changes)
+    return changed(Timeouts(), gathered(values, TIMEOUT, named))
+
+
+def changed(settings: Settings, found: Mapping[str, Found[object]]) -> Settings:
+    """Return settings with what was found in their place; what they refuse is told with the place where it stands."""
+    for name, each in found.items():
+        change: dict[str, Any] = {name: each.value}  # read as the field is annotated
+        try:
+            settings = replace(settings, **change)
+        except ValueError as error:
+            raise CommandError(f"{each.label}: {error}") from None
+    return settings
 
 
 def gathered(

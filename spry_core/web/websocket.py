@@ -177,7 +177,7 @@ class WebSocket(Receiving, Streaming):
         """Seconds from one keepalive Ping's answer to the next Ping; None turns keepalive off. Set, it takes effect from now.
 
         Raises:
-            ValueError: On setting: it is negative.
+            ValueError: On setting: it is negative or 0.
             WebSocketStateError: It is not accepted yet.
         """
         return self._link.connection.timeouts.ping_interval

@@ -117,6 +117,17 @@ def test_a_limit_that_is_none_is_told_with_its_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "label"),
+    [({"ws_ping_interval": "0"}, "--ws-ping-interval"), ({"timeout": "head=3,ping_interval=0"}, "--timeout")],
+)
+def test_a_timeout_that_is_none_is_told_with_its_place(given: dict[str, str], label: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        settings_of(source(**given))
+    said = "Timeouts.ping_interval is 0: Pings would never end, and None means none"
+    assert str(caught.value) == f"{label}: {said}"
+
+
+@pytest.mark.parametrize(
     ("low", "high", "settings"),
     [
         (source(port="1", host="a"), source(uds="s"), RunSettings(host="a", port=1, uds="s")),
