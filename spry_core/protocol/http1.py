@@ -87,6 +87,7 @@ class Http1:
         self._keep_alive = True
         self._expects_continue = False
         self._lingered = 0
+        self._is_still_answering = False  # the time to ask again is over, but for that
         self.is_over: bool = False
         """True when nothing more is parsed: the last answer is given and what comes is thrown away."""
         self.accepted: Accept | None = None
@@ -205,6 +206,7 @@ class Http1:
         if self._is_server and not deadlines.is_set(Deadline.HEAD):
             deadlines.set(Deadline.HEAD, now, self._stream.timeouts.head)
         deadlines.clear(Deadline.KEEP_ALIVE)
+        self._is_still_answering = False
         if head is None:
             return False
         self._stream.turn.spend(HEAD_STEPS)
@@ -453,8 +455,15 @@ class Http1:
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: the next request may have its turn."""
         if self._is_server and self._state is State.IDLE:
+            self._begin_idle(now)
             self._parse(now)
             self._end_if_drained(now)
+
+    def _begin_idle(self, now: float) -> None:
+        """Give the peer its time to ask again, if it had passed while our answer was still on its way."""
+        if self._is_still_answering and not self._stream.unsent and not self.is_over:
+            self._is_still_answering = False
+            self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
 
     def shutdown(self, now: float) -> None:
         """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""
@@ -508,8 +517,8 @@ class Http1:
             case Deadline.OPENING:
                 status = HTTPStatus.SERVICE_UNAVAILABLE
                 self._fail(refuse(status, "the opening handshake took too long", "RFC 9110 §15.6.4"), now)
-            case Deadline.KEEP_ALIVE if self._stream.unsent:  # the answer is still on its way
-                self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
+            case Deadline.KEEP_ALIVE if self._stream.unsent:
+                self._is_still_answering = True  # the peer's time begins when the answer has gone
             case Deadline.LINGER if self._state is State.LATE and not self.is_over:
                 self._finish(now)
             case Deadline.LINGER:

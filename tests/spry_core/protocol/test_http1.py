@@ -1069,12 +1069,40 @@ def test_a_connection_is_not_idle_while_its_answer_is_on_its_way() -> None:
     conn = server(timeouts=Timeouts(keep_alive=15.0, write=None))
     conn.receive_data(GET, T0)
     answer(conn)
-    sent = conn.data_to_send()
+    sent = sum(len(data) for data in conn.data_to_send() if isinstance(data, bytes))
     conn.handle_deadline(T0 + 15)
-    assert conn.next_deadline() == T0 + 30
-    conn.bytes_written(sum(len(data) for data in sent if isinstance(data, bytes)), T0 + 16)
-    conn.handle_deadline(T0 + 30)
+    conn.bytes_written(sent - 1, T0 + 16)
+    assert conn.next_deadline() is None
+    conn.bytes_written(1, T0 + 17)
+    assert conn.next_deadline() == T0 + 32
+    conn.handle_deadline(T0 + 32)
     assert fetched(conn) == (b"", HALF_CLOSE)
+
+
+def test_a_request_that_comes_before_the_answer_has_gone_ends_the_wait_for_it() -> None:
+    """RFC 9112 §9.5."""
+    conn = server(timeouts=Timeouts(keep_alive=1.0, head=10.0, write=None))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    conn.data_to_send()
+    conn.handle_deadline(T0 + 1)
+    conn.receive_data(b"G", T0 + 2)
+    conn.bytes_written(conn.buffered_amount, T0 + 3)
+    assert conn.next_deadline() == T0 + 12
+
+
+def test_a_server_that_keeps_nothing_alive_ends_when_its_answer_has_gone() -> None:
+    """With no time at all the deadline is due at once, but only once."""
+    conn = server(timeouts=Timeouts(keep_alive=0.0))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    sent = sum(len(data) for data in conn.data_to_send() if isinstance(data, bytes))
+    conn.handle_deadline(T0)
+    assert conn.next_deadline() == T0 + 30
+    conn.bytes_written(sent, T0 + 1)
+    assert conn.next_deadline() == T0 + 1
+    conn.handle_deadline(T0 + 1)
+    assert fetched(conn, T0 + 1) == (b"", HALF_CLOSE)
 
 
 def test_two_deadlines_at_once_come_in_their_order() -> None:
