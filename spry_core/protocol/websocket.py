@@ -185,10 +185,15 @@ class WebSocketProtocol:
         self._stream.events.append(Ping(payload=payload))
         if self._state is not State.OPEN:
             return
-        if self._stream.unsent >= self._stream.limits.high_water:
+        if not self._has_room_for_pong:
             self._late_pong = payload  # a peer may be answered the latest only (RFC 6455 §5.5.3)
         else:
             self._write(Opcode.PONG, payload, now)
+
+    @property
+    def _has_room_for_pong(self) -> bool:
+        """True below the mark, and always where nothing is unsent: the mark may be 0."""
+        return not self._stream.unsent or self._stream.unsent < self._stream.limits.high_water
 
     def _take_close(self, close: Close, now: float) -> None:
         self._advance(Direction.RECEIVED, close)
@@ -271,7 +276,7 @@ class WebSocketProtocol:
 
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
-        if self._late_pong is not None and self._stream.unsent < self._stream.limits.high_water:
+        if self._late_pong is not None and self._has_room_for_pong:
             payload, self._late_pong = self._late_pong, None
             self._write(Opcode.PONG, payload, now)
 

@@ -153,6 +153,15 @@ def test_a_ping_is_answered_while_less_than_the_mark_is_unsent(unsent: int, is_a
     assert conn.buffered_amount == unsent + 3 * is_answered
 
 
+def test_a_ping_is_answered_where_nothing_is_to_be_unsent() -> None:
+    """With a mark of 0 each answer goes alone (RFC 6455 §5.5.3)."""
+    conn = server(limits=Limits(high_water=0))
+    conn.receive_data(frame(PING, b"1") + frame(PING, b"2") + frame(PING, b"3"), T0)
+    assert read_frames(said(conn)) == [Frame(PONG, b"1")]
+    assert read_frames(said(conn)) == [Frame(PONG, b"3")]
+    assert said(conn) == b""
+
+
 def test_no_pong_follows_a_close() -> None:
     """RFC 6455 §5.5.1."""
     conn = server(limits=Limits(high_water=1))
