@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from adapters.world import Peer, World, close, ping, request, say, shake
 from frames import BINARY, CONTINUATION, TEXT, frame
@@ -13,6 +13,8 @@ from spry_core import Application, ConnectionClosed, Next, Outcome, Request, Web
 
 Wrap: TypeAlias = Callable[[Callable[..., Awaitable[object]]], Callable[..., Awaitable[object]]]
 """Puts a fault into a function."""
+
+Select: TypeAlias = Callable[[list[str]], Awaitable[str]]
 
 BRIEF: Final = 0.002
 HEALTHY: Final = request("/healthy")
@@ -53,8 +55,9 @@ def ws(
     """Make one of a WebSocket route."""
 
     def build(app: Application, wrap: Wrap) -> None:
-        on_disconnect = "cancel" if cancels else "raise"
-        app.ws("/", wrap(handler), on_disconnect=on_disconnect, accept="manual" if by_hand else "auto")
+        on_disconnect: Literal["raise", "cancel"] = "cancel" if cancels else "raise"
+        accept: Literal["auto", "manual"] = "manual" if by_hand else "auto"
+        app.ws("/", wrap(handler), on_disconnect=on_disconnect, accept=accept)
 
     return Scenario(build, (opening or shake(), *says), is_reading)
 
@@ -243,7 +246,7 @@ def choose_protocol(app: Application, wrap: Wrap) -> None:
         await sleep(BRIEF)
         return offers[0]
 
-    app.ws("/", wrap(echo), select_protocol=wrap(select))
+    app.ws("/", wrap(echo), select_protocol=cast(Select, wrap(select)))
 
 
 FRAGMENTED: Final = (
