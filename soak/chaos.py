@@ -56,10 +56,15 @@ class Report:
         ends = Counter[str]()
         for (_, _, outcome), number in self.outcomes.items():
             ends[outcome] += number
-        first, last = (self.memory[0][1], self.memory[-1][1]) if self.memory else (0, 0)
+        quarters = (
+            [self.memory[number * (len(self.memory) - 1) // 4][1] for number in range(5)]
+            if self.memory
+            else []
+        )
+        memory = ", ".join(f"{size / 2**20:.1f}" for size in quarters)
         return (
             f"{self.connections} connections ({ends['whole']} whole, {ends['cut']} cut), {self.messages} messages, "
-            f"{len(self.wrong)} wrong; memory {first / 2**20:.1f} to {last / 2**20:.1f} MiB "
+            f"{len(self.wrong)} wrong; memory {memory} MiB at each quarter "
             f"({self.growth() / 2**20:+.2f} MiB/h)"
         )
 

@@ -27,6 +27,9 @@ class Toxic:
     piece: int = READ_SIZE
     """Bytes at most that are written at once."""
 
+    first: int | None = None
+    """Only so many bytes of a direction are delayed and cut into pieces, if it is a number; the rest as they come."""
+
     rate: float | None = None
     """Bytes in a second."""
 
@@ -48,8 +51,8 @@ TOXICS: Final = {
     "none": Toxic(),
     "latency": Toxic(delay=0.02),
     "bandwidth": Toxic(rate=200_000.0, piece=2048),
-    "slicer": Toxic(piece=7, delay=0.0005),
-    "bytewise": Toxic(piece=1),
+    "slicer": Toxic(piece=7, delay=0.0005, first=2000),
+    "bytewise": Toxic(piece=1, first=2000),
     "slow_close": Toxic(slow_close=0.2),
     "limit_data": Toxic(limit=30_000, cut="end"),
     "reset_peer": Toxic(limit=30_000, cut="reset"),
@@ -134,15 +137,20 @@ class Proxy:
         self, toxic: Toxic, left: int | None, source: asyncio.StreamReader, sink: asyncio.StreamWriter
     ) -> None:
         """Carry one direction to its end; `OSError` cuts both."""
+        carried = 0
         while data := await source.read(READ_SIZE):
-            for start in range(0, len(data), toxic.piece):
-                piece = data[start : start + toxic.piece]
+            while data:
+                is_slow = toxic.first is None or carried < toxic.first
+                size = toxic.piece if is_slow else len(data)
+                piece, data = data[:size], data[size:]
+                carried += len(piece)
                 if left is not None and len(piece) >= left:
                     sink.write(piece[:left])
                     await self._cut(toxic, source, sink)
                     return
                 left = None if left is None else left - len(piece)
-                await self._wait(toxic, len(piece))
+                if is_slow:
+                    await self._wait(toxic, len(piece))
                 sink.write(piece)
                 await sink.drain()
         await asyncio.sleep(toxic.slow_close)
