@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
+from types import FrameType
+from typing import Final
 
 from fuzz.mutation import mutate, shrink
 from fuzz.targets import Target
@@ -24,13 +29,37 @@ class Report:
     """What it raised."""
 
 
-def failure(target: Target, data: bytes) -> Exception | None:
+PATIENCE: Final = 20.0
+"""Seconds that one input may take, many times what the slowest one needs."""
+
+
+def failure(target: Target, data: bytes, patience: float = PATIENCE) -> Exception | None:
     """Check one input; return what was raised, if anything was."""
     try:
-        target.check(data)
+        with _at_most(patience):
+            target.check(data)
     except Exception as error:  # whatever it is, it is what we are looking for
         return error
     return None
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` inside the block if it takes longer, where the system has such timers."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run(target: Target, *, seconds: float | None, runs: int | None, seed: int) -> Report:
@@ -43,8 +72,17 @@ def run(target: Target, *, seconds: float | None, runs: int | None, seed: int) -
         count += 1
         error = failure(target, data)
         if error is not None:
-            return _shortened(target, data, type(error), count)
+            return (
+                Report(count, data, error)
+                if _is_slow(error)
+                else _shortened(target, data, type(error), count)
+            )
     return Report(count)
+
+
+def _is_slow(error: Exception) -> bool:
+    """Tell whether to find out what is not needed of the input would take hours."""
+    return type(error) is TimeoutError
 
 
 def _shortened(target: Target, data: bytes, kind: type[Exception], count: int) -> Report:

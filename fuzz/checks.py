@@ -6,6 +6,7 @@ means the same run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Final
 from zlib import crc32
@@ -36,8 +37,11 @@ def cut(data: bytes, random: Random) -> list[bytes]:
     return cut_at(data, [random.randrange(len(data)) for _ in range(random.randrange(1, 12))])
 
 
-def check_bytes(make: Make, data: bytes) -> Outcome | None:
-    """Hold a connection to everything that is true of any bytes; return what came out of them in one piece."""
+def check_bytes(make: Make, data: bytes, odd: Callable[[Random], Make] | None = None) -> Outcome | None:
+    """Hold a connection to everything that is true of any bytes; return what came out of them in one piece.
+
+    With `odd` any settings are tried too, where they make no difference to what is true.
+    """
     data = data[:LONGEST]
     if not data:
         return None
@@ -46,6 +50,8 @@ def check_bytes(make: Make, data: bytes) -> Outcome | None:
     pieces = cut(data, random)
     other = steadily(make(), pieces)
     assert other == outcome, f"cut into {[len(piece) for piece in pieces]}: {other} instead of {outcome}"
+    if odd is not None and random.random() < 0.7:
+        make = odd(random)
     storm(make(), cut(data, random), random)
     if random.random() < 1 / 32:
         check_memory(make, data)
@@ -83,7 +89,7 @@ def allowance(limits: Limits, piece: int) -> int:
 
 def check_requests(data: bytes) -> None:
     """A server hears a client: requests, handshakes, and frames behind them."""
-    outcome = check_bytes(subjects.server, data)
+    outcome = check_bytes(subjects.server, data, subjects.odd_server)
     if outcome is not None:
         heads = [event for event in outcome.events if isinstance(event, RequestHead)]
         check_answers(heads, None in outcome.close_codes, outcome.sent)
@@ -113,7 +119,7 @@ def check_switches(data: bytes) -> None:
 def check_frames_of_clients(data: bytes) -> None:
     """A server hears frames: whole messages or pieces, compressed or not, of bounded size or of any."""
     make = random_of(data).choice(subjects.SERVERS)
-    if (outcome := check_bytes(make, data)) is not None:
+    if (outcome := check_bytes(make, data, subjects.odd_websocket)) is not None:
         check_frames("client", outcome.sent)
 
 
@@ -129,6 +135,6 @@ def check_deflate(data: bytes) -> None:
     random = random_of(data)
     frames = subjects.frames_of(data[: LONGEST // 2], random)
     make = random.choice(subjects.INFLATING)
-    if (outcome := check_bytes(make, frames)) is not None:
+    if (outcome := check_bytes(make, frames, subjects.odd_websocket)) is not None:
         check_frames("client", outcome.sent)
         assert 1002 not in outcome.close_codes, "the frames of this check are in order"

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from random import Random
 from typing import Final
 
 from frames import BINARY, CONTINUATION, PING, TEXT, frame
 from fuzz.drive import Make
-from spry_core.protocol import Agreement, BodyData, BodyEnd, Connection, Limits, RequestHead, Role
+from spry_core.protocol import (
+    Accept,
+    Agreement,
+    BodyData,
+    BodyEnd,
+    Connection,
+    Deflate,
+    Limits,
+    RequestHead,
+    Role,
+    Timeouts,
+)
 from spry_core.protocol.handshake import request
 from traces import DEFLATE_OFFER, connection, counted, open_websocket, said
 
@@ -109,6 +120,50 @@ INFLATING: Final = (
     _websocket("server", NARROW, TAKEN_OVER, in_pieces=True),
     _websocket("server", BOUNDLESS, TAKEN_OVER),
 )
+
+
+_AT_LEAST_ONE: Final[Sequence[str]] = ("max_read_ahead", "max_queue", "max_queue_size", "max_connections")
+
+
+def odd_limits(random: Random) -> Limits:
+    """Make limits of which any may be as small as it may be."""
+    names = [field.name for field in fields(Limits) if random.random() < 0.3]
+    least: dict[str, int] = dict.fromkeys(_AT_LEAST_ONE, 1)
+    return replace(LIMITS, **{name: least.get(name, 0) + random.choice((0, 0, 1, 9)) for name in names})
+
+
+def odd_timeouts(random: Random) -> Timeouts:
+    """Make timeouts of which any may be none at all, or for ever."""
+    names = [field.name for field in fields(Timeouts) if random.random() < 0.4]
+    chosen = {name: random.choice((None, 0.0, 0.0, 0.25, 5.0)) for name in names}
+    return Timeouts(**{**chosen, "ping_interval": chosen.get("ping_interval", 20.0) or None})
+
+
+def odd_server(random: Random) -> Make:
+    """Choose settings that nobody would choose, for a server that has heard nothing."""
+    limits, timeouts, can_half_close = odd_limits(random), odd_timeouts(random), random.random() < 0.5
+    return lambda: connection(
+        limits=limits, timeouts=timeouts, can_half_close=can_half_close, wall_clock=lambda: 0.0
+    )
+
+
+def odd_websocket(random: Random) -> Make:
+    """Choose the same for the server of a WebSocket."""
+    limits, timeouts, can_half_close = odd_limits(random), odd_timeouts(random), random.random() < 0.5
+    limits = replace(limits, max_message_size=random.choice((None, 0, 1, 300)))
+    extensions = random.choice(((), (str(TAKEN_OVER),), (str(FORGOTTEN),)))
+    offers = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+
+    def make() -> Connection:
+        conn = connection(can_half_close=can_half_close)
+        conn.receive_data(HANDSHAKE + offers + b"\r\n", 0.0)
+        conn.configure(limits=limits, timeouts=timeouts, deflate=Deflate(level=9))
+        conn.send(Accept(extensions=extensions), 0.0)
+        said(conn)
+        list(conn)
+        return conn
+
+    return make
 
 
 def frames_of(data: bytes, random: Random) -> bytes:

@@ -255,6 +255,17 @@ def test_an_input_that_fails_is_made_short() -> None:
     assert (report.inputs, report.crash, repr(report.error)) == (2, b"XY", "ZeroDivisionError(2)")
 
 
+def test_an_input_that_never_ends_is_a_find() -> None:
+    def turns_for_ever(data: bytes) -> None:
+        while data:
+            pass
+
+    target = Target(turns_for_ever, lambda: [b"", b"x"])
+    assert blind.failure(target, b"") is None
+    error = blind.failure(target, b"x", patience=0.05)
+    assert repr(error) == "TimeoutError('not done after 0.05 s')"
+
+
 def test_the_same_seed_gives_the_same_inputs() -> None:
     seeds = [b"GET / HTTP/1.1\r\n\r\n", b"abc"]
     first, again, other = (
