@@ -189,9 +189,11 @@ class Session:
 
     def abort(self, now: float) -> None:
         """End at once: the stream is reset and the tasks are cancelled."""
+        # First the tasks: where the end of the connection has woken one, it depends on the backend whether a cancellation
+        # still finds it waiting.
+        self._cancel_tasks()
         self._inside(lambda: self.connection.abort(now))
         self._end_exchange()
-        self._cancel_tasks()
         self._notify()
 
     def _cut_late(self) -> None:

@@ -16,7 +16,7 @@ from adapters.world import World, answer, request, tell
 from adapters.world import close as client_close
 from adapters.world import closing as server_close
 from frames import CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
-from spry_core import Request, Timeouts, WebSocket
+from spry_core import Next, Outcome, Request, Timeouts, WebSocket
 from spry_core.web.options import OnDisconnect
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def test_a_handler_that_reads_nothing_does_not_keep_the_peers_close_from_b
     async with anyio.create_task_group() as tasks:
         async with serving(app, timeouts=Timeouts(grace=0.5)) as server:
             peer = await upgraded(server, "/sleep")
-            await peer.send(frame(TEXT, b"unread") * 40 + frame(PING))
+            await peer.send(frame(PING) + frame(TEXT, b"unread") * 40)
             assert await peer.receive(2) == frame(PONG, mask=None)
             tasks.start_soon(leave_and_say_so, peer)
     assert app.notes == ["open", "gone", "cancelled"]
@@ -431,3 +431,40 @@ async def test_an_abort_of_the_server_cuts_every_kind_of_connection(world: World
         await peer.expect_reset()
         await idle.expect_reset()
         await server.closed()
+
+
+async def test_an_abort_cancels_handlers_and_middleware_before_they_can_see_the_end(world: World) -> None:
+    """Who receives and who waits for the end alike; both clean up, and nothing of the end reaches them."""
+    app = world.app()
+
+    async def receive(ws: WebSocket, request: Request) -> None:
+        try:
+            async for _ in ws:
+                pass
+            world.note("the loop ended")
+        finally:
+            world.note("handler left")
+
+    async def around(request: Request, next: Next) -> Outcome:
+        try:
+            outcome = await next()
+            world.note("next gave the end")
+            return outcome
+        finally:
+            world.note("middleware left")
+
+    with app.group("/", middleware=[around]) as group:
+        group.ws("/receive", receive)
+        group.ws("/return", give_up)
+    async with world.serving(app) as server, world.at_once():
+        for path in ("/receive", "/return"):
+            peer = await server.upgraded(path)
+            await peer.fence()
+        server.abort()
+        await server.closed()
+    assert sorted(world.notes) == ["handler left", "middleware left", "middleware left"]
+    assert world.ends == []
+
+
+async def give_up(ws: WebSocket, request: Request) -> None:
+    pass
