@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -44,7 +44,7 @@ def failure(target: Target, data: bytes, patience: float = PATIENCE) -> Exceptio
 
 
 @contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
+def _at_most(seconds: float) -> Generator[None]:
     """Raise `TimeoutError` inside the block if it takes longer, where the system has such timers."""
     if not hasattr(signal, "setitimer"):
         yield
