@@ -38,7 +38,7 @@ class Refusal:
     """The answer that a faulty opening handshake deserves (RFC 6455 §4.2.2)."""
 
     status_code: int
-    """400, 405 or 426."""
+    """400, 405, 426 or 431."""
 
     reason: str
     """What is wrong, for a log or a short text content."""

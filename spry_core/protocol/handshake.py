@@ -32,6 +32,7 @@ _OF_BOTH: Final = frozenset(
         b"sec-websocket-extensions",
     )
 )
+_LISTS: Final = (b"sec-websocket-protocol", b"sec-websocket-extensions")
 _OF_REQUEST: Final = _OF_BOTH | {b"host", b"sec-websocket-key", b"sec-websocket-version"}
 
 
@@ -40,12 +41,15 @@ def accept_key(key: bytes) -> bytes:
     return b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
 
 
-def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
+def examine(head: RequestHead, framing: Framing, most: int) -> Offer | Refusal | None:
     """Find the opening handshake in a request: a valid offer, what its faults deserve, or None for an
     ordinary request.
 
     A request without ``Upgrade: websocket`` and ``Connection: upgrade``, in HTTP/1.0, or of another method
     than GET offers nothing: a server may ignore Upgrade (RFC 9110 §7.8).
+
+    An offer of more than `most` subprotocols, or extensions, is refused: it lives as long as the WebSocket, and a list of
+    very short names takes twenty times its bytes.
     """
     headers = head.headers
     if head.method != b"GET" or head.http_version != b"1.1":
@@ -59,6 +63,8 @@ def examine(head: RequestHead, framing: Framing) -> Offer | Refusal | None:
         return Refusal(status_code=400, reason="Sec-WebSocket-Key is not one key of 16 bytes")
     if framing != Length(0):
         return Refusal(status_code=400, reason="an opening handshake has no content")
+    if any(_count(headers, name) > most for name in _LISTS):
+        return Refusal(status_code=431, reason="too many subprotocols or extensions")
     return Offer(
         key=keys[0],
         subprotocols=_subprotocols(headers),
@@ -170,6 +176,11 @@ def _subprotocols(headers: RawFields) -> tuple[str, ...]:
     """Return the subprotocols offered; a member that is no token names none and is passed over."""
     members = _members(headers, b"sec-websocket-protocol")
     return tuple(each for each in members if is_token(each))
+
+
+def _count(headers: RawFields, name: bytes) -> int:
+    """Return how many members a list field has at most; a comma in a quoted string counts as well."""
+    return sum(value.count(b",") + 1 for value in values(headers, name))
 
 
 def _members(headers: RawFields, name: bytes) -> tuple[str, ...]:

@@ -256,7 +256,7 @@ class Http1:
         stream, framing = self._stream, self._framing
         self._expects_continue = expects_continue(head)
         self._incoming = IncomingContent(framing, stream, now, is_invited=not self._expects_continue)
-        websocket = handshake.examine(head, framing)
+        websocket = handshake.examine(head, framing, self._stream.limits.max_fields)
         if websocket is not None:
             head = replace(head, websocket=websocket)
             stream.deadlines.set(Deadline.OPENING, now, stream.timeouts.opening)

@@ -23,7 +23,9 @@ class Limits:
     """All field lines of a head; beyond it 431 and close."""
 
     max_fields: int = 100
-    """Number of fields in a head; beyond it 431 and close."""
+    """Number of fields in a head; beyond it 431 and close. Also of the subprotocols, and of the extensions, that an opening
+    handshake offers; beyond it 431.
+    """
 
     max_trailer_section: int = 8 * 1024
     """All field lines of a trailer section; beyond it 400 and close (RFC 9112 §7.1.2)."""

@@ -80,7 +80,8 @@ def http_attacks() -> Iterator[Attack]:
 def handshake_attacks() -> Iterator[Attack]:
     for name, unit in NOISE.items():
         for field in (EXTENSIONS, PROTOCOL):
-            yield Attack(name, shake(*[(field, filled(unit))] * 3, target=b"/ws"), b"HTTP/1.1 101 ")
+            status = b"HTTP/1.1 431 " if 3 * filled(unit).count(b",") >= 100 else b"HTTP/1.1 101 "
+            yield Attack(name, shake(*[(field, filled(unit))] * 3, target=b"/ws"), status)
         yield Attack(name, shake(*[(b"Cookie", filled(unit))] * 5, target=b"/ws"), b"HTTP/1.1 431 ")
     for name, odd in ODD.items():
         yield Attack(name, shake(target=b"/ws", upgrade=odd), b"HTTP/1.1 200 ")  # by the GET route

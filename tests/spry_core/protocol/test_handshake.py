@@ -26,6 +26,7 @@ def test_the_answer_to_a_key_is_the_one_of_the_standard() -> None:
 # -------------------------------------------------------------------------------------------------------- server's side
 
 NOTHING = Length(0)
+MOST = 100
 FIELDS = {
     b"host": b"a",
     b"upgrade": b"websocket",
@@ -36,12 +37,17 @@ FIELDS = {
 
 
 def offer(
-    changes: dict[bytes, bytes | None] | None = None, *more: tuple[bytes, bytes], framing: Framing = NOTHING
+    changes: dict[bytes, bytes | None] | None = None,
+    *more: tuple[bytes, bytes],
+    framing: Framing = NOTHING,
+    most: int = MOST,
 ) -> Offer | Refusal | None:
     """Examine the good request with these fields changed, left out or added."""
     headers = {**FIELDS, **(changes or {})}
     return examine(
-        head(tuple((name, value) for name, value in headers.items() if value is not None) + more), framing
+        head(tuple((name, value) for name, value in headers.items() if value is not None) + more),
+        framing,
+        most,
     )
 
 
@@ -89,12 +95,12 @@ def test_a_request_that_does_not_ask_is_an_ordinary_one(changes: dict[bytes, byt
 @pytest.mark.parametrize("method", [b"POST", b"HEAD", b"PUT", b"OPTIONS", b"get"])
 def test_only_get_opens_a_websocket(method: bytes) -> None:
     """RFC 6455 §4.1."""
-    assert examine(head(tuple(FIELDS.items()), method), Length(0)) is None
+    assert examine(head(tuple(FIELDS.items()), method), Length(0), MOST) is None
 
 
 def test_http_1_0_opens_none() -> None:
     """RFC 6455 §4.2.1: HTTP/1.1 or higher."""
-    assert examine(head(tuple(FIELDS.items()), version=b"1.0"), Length(0)) is None
+    assert examine(head(tuple(FIELDS.items()), version=b"1.0"), Length(0), MOST) is None
 
 
 BAD_VERSION = Refusal(status_code=426, reason="Sec-WebSocket-Version is not 13")
@@ -152,6 +158,17 @@ def test_every_key_of_sixteen_bytes_is_good(key: bytes) -> None:
 @pytest.mark.parametrize("framing", [Length(1), Chunked()])
 def test_an_opening_handshake_has_no_content(framing: Framing) -> None:
     assert offer(framing=framing) == CONTENT
+
+
+@pytest.mark.parametrize("name", [b"sec-websocket-protocol", b"sec-websocket-extensions"])
+def test_an_offer_has_a_limited_number_of_each(name: bytes) -> None:
+    """RFC 6455 §10.4: over all lines; an empty member counts, and a comma in a quoted string."""
+    assert isinstance(offer({name: b"a,b"}, (name, b"c"), most=3), Offer)
+    for lines in ((b"a,b,c", b"d"), (b",,,",), (b'a;b=",,,"',)):
+        first, *more = lines
+        assert offer({name: first}, *((name, line) for line in more), most=3) == Refusal(
+            status_code=431, reason="too many subprotocols or extensions"
+        )
 
 
 def test_the_version_is_judged_before_the_key_and_the_key_before_the_content() -> None:
@@ -403,7 +420,7 @@ def test_what_one_side_asks_and_the_other_answers_is_agreed(
     )
     lower = tuple((name.lower(), value) for name, value in asked.headers)
     seen = head(lower)
-    found = examine(seen, check_request(seen))
+    found = examine(seen, check_request(seen), MOST)
     assert isinstance(found, Offer)
     assert found == asked.websocket
     accept = Accept(

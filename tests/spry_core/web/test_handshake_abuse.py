@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 import time
+import tracemalloc
 from base64 import b64encode
 from collections.abc import Callable
 from types import FrameType
@@ -16,7 +17,7 @@ import pytest
 from frames import PING, PONG, TEXT, frame
 from handshakes import EXTENSIONS, KEY, NOISE, ODD, OWN, PROTOCOL, WIDE, filled, shake
 from sockets import client_of
-from spry_core import Request, WebSocket
+from spry_core import Limits, Request, WebSocket
 from spry_core.protocol import Connection, Event, Failure, RequestHead
 from spry_core.protocol.deflate import Deflate, negotiate, parse_agreement
 from spry_core.protocol.events import BodyEnd, Offer
@@ -33,8 +34,8 @@ async def talk(ws: WebSocket, request: Request) -> None:
         await ws.send(message)
 
 
-def a_client() -> TestClient:
-    return client_of(talk, protocols=("chat", "chat.v2"), compression=True)
+def a_client(limits: Limits | None = None) -> TestClient:
+    return client_of(talk, limits=limits, protocols=("chat", "chat.v2"), compression=True)
 
 
 def answer_to(client: TestClient, data: bytes) -> tuple[int, dict[bytes, bytes]]:
@@ -63,7 +64,7 @@ SWALLOWING: Final = {"a quoted string that never ends", "escaped quotes"}
 
 @pytest.mark.parametrize("name", NOISE)
 def test_a_list_that_bombs_is_an_offer_of_nothing_and_what_stands_behind_it_is_found(name: str) -> None:
-    """RFC 6455 §4.2.1, §9.1: four full lines of it, then one good element."""
+    """RFC 6455 §4.2.1, §9.1: three full lines of it, then one good element. More than a hundred members are too many."""
     unit = NOISE[name]
     noise = filled(unit, WIDE)
     noise = noise[: noise.rindex(b",") + 1] if b"," in unit else noise
@@ -72,6 +73,9 @@ def test_a_list_that_bombs_is_an_offer_of_nothing_and_what_stands_behind_it_is_f
         began = time.process_time()
         code, fields = answer_to(a_client(), shake(*[(field, noise)] * 3, (field, good)))
         assert time.process_time() - began < 1.0, "quadratic work would take minutes"
+        if 3 * noise.count(b",") >= 100:
+            assert code == 431
+            continue
         assert code == 101
         found = fields.get(field.lower(), b"")
         assert found.startswith(good) == (name not in SWALLOWING), found
@@ -80,13 +84,37 @@ def test_a_list_that_bombs_is_an_offer_of_nothing_and_what_stands_behind_it_is_f
 MANY_NAMES: Final = b",".join(b"p%d" % i for i in range(1300))
 
 
-def test_thousands_of_subprotocols_are_looked_through_once() -> None:
+def test_thousands_of_subprotocols_are_too_many_or_looked_through_once() -> None:
     """RFC 6455 §4.2.2: the server's first that is there, wherever it stands."""
     lines = [(PROTOCOL, MANY_NAMES)] * 3
-    code, fields = answer_to(a_client(), shake(*lines, (PROTOCOL, b"chat.v2, chat")))
+    assert answer_to(a_client(), shake(*lines))[0] == 431
+    client = a_client(limits=Limits(max_fields=10_000))
+    code, fields = answer_to(client, shake(*lines, (PROTOCOL, b"chat.v2, chat")))
     assert (code, fields[b"sec-websocket-protocol"]) == (101, b"chat")
-    code, fields = answer_to(a_client(), shake(*lines))
+    code, fields = answer_to(client, shake(*lines))
     assert (code, b"sec-websocket-protocol" in fields) == (101, False)
+
+
+@pytest.mark.parametrize("field", [EXTENSIONS, PROTOCOL])
+@pytest.mark.parametrize(("members", "is_offer"), [(100, True), (2600, False)])
+def test_what_a_handshake_offers_is_held_in_proportion_to_its_bytes(
+    field: bytes, members: int, is_offer: bool
+) -> None:
+    """RFC 6455 §10.4: it lives as long as the WebSocket, and thousands of short names would take twenty times as much."""
+    names = b",".join(b"p%d" % i for i in range(members))
+    data = shake(*[(field, names[i : i + WIDE]) for i in range(0, len(names), WIDE)])
+    conn = connection()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        conn.receive_data(data, 0.0)
+        held = list(conn)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert isinstance(held[0], RequestHead)
+    assert isinstance(held[0].websocket, Offer) == is_offer
+    assert grown < 3 * len(data) + 24 * 1024
 
 
 def test_more_than_the_limits_of_a_head_is_431_whatever_it_is() -> None:
@@ -130,7 +158,7 @@ def test_twice_as_long_a_list_is_twice_the_work(name: str, field: bytes) -> None
 
     def examined(size: int) -> int:
         head = head_of(field, filled(NOISE[name], size))
-        return steps(lambda: examine(head, Length(0)))
+        return steps(lambda: examine(head, Length(0), 1_000_000))
 
     assert examined(8000) <= 2.1 * examined(4000) + 100
 
