@@ -127,6 +127,22 @@ def test_what_a_filter_raises_instead_is_answered_by_the_others() -> None:
     assert answer(filters, KeyError("a")) == (200, b"instead: b")
 
 
+def test_what_a_filter_raises_keeps_the_cause_that_it_has() -> None:
+    """Only an error that tells of no other is put behind the one that was to be answered."""
+    filters = ExceptionFilters()
+    earlier = LookupError("earlier")
+
+    @filters.filter(KeyError)
+    def on_key_error(error: KeyError, request: Request) -> None:
+        late = ValueError("b")
+        late.__context__ = earlier
+        raise ExceptionGroup("", [late])
+
+    with pytest.raises(ValueError, match="b") as raised:
+        answer(filters, KeyError("a"))
+    assert raised.value.__context__ is earlier
+
+
 def test_filters_that_raise_for_each_other_come_to_an_end() -> None:
     filters = ExceptionFilters()
     asked = list[str]()
