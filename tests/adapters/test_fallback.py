@@ -74,6 +74,9 @@ def each(path: str, expected: bytes) -> dict[str, Case]:
     return {
         f"GET {path}": Case(request(path), expected),
         f"HEAD {path}": Case(request(path, method="HEAD"), without_content, has_content=False),
+        f"HEAD with an offer {path}": Case(
+            shake(path=path, method="HEAD"), without_content, has_content=False
+        ),
         f"no Connection: upgrade {path}": Case(shake(path=path, without="Connection"), expected),
         f"no Upgrade {path}": Case(shake(path=path, without="Upgrade"), expected),
         f"h2c {path}": Case(shake("Upgrade: h2c", path=path, without="Upgrade"), expected),

@@ -152,6 +152,35 @@ async def test_leaving_the_inner_loop_drops_the_rest(world: World) -> None:
         await peer.expect_end(closing(1000))
 
 
+@pytest.mark.parametrize("size", [10, 11])
+@pytest.mark.parametrize("is_left", [True, False], ids=["left", "read on"])
+async def test_the_limits_of_a_message_hold_for_pieces_taken_and_dropped(
+    world: World, is_left: bool, size: int
+) -> None:
+    """Whether a message is too big must not depend on how soon, or how much of it, the handler takes (RFC 6455 §7.4.1)."""
+
+    async def take(ws: WebSocket, request: Request) -> None:
+        async for message in ws.incoming():
+            async for piece in message:
+                await ws.send(piece)
+                if is_left:
+                    break
+
+    async with world.opened(take, max_message_size=10, max_fragments=3) as peer, world.at_once():
+        await peer.send(frame(TEXT, b"four", fin=False))
+        await peer.expect(said("four"))
+        await peer.send(frame(CONTINUATION, b"x" * (size - 4)))
+        if size > 10:
+            await peer.expect_end(closing(1009))
+            return
+        if not is_left:
+            await peer.expect(said("x" * 6))
+        await peer.send(frame(TEXT, b"a", fin=False))
+        await peer.expect(said("a"))
+        await peer.send(frame(CONTINUATION, fin=False) * 3)
+        await peer.expect_end(closing(1008))
+
+
 async def test_leaving_the_outer_loop_drops_the_rest_and_messages_come_whole_again(world: World) -> None:
     async def take_one_piece(ws: WebSocket) -> None:
         async for message in ws.incoming():

@@ -53,16 +53,18 @@ def named(world: World, name: str) -> Middleware:
 
 
 async def test_app_wide_middleware_is_outside_groups_inside_and_back_in_reverse(world: World) -> None:
-    """For HTTP and for WebSocket alike; `prepend` puts one outside of those before it."""
+    """For HTTP and for WebSocket alike; `prepend` puts one outside of those before it. Each is called once, also two of one
+    group, of which the original's called itself for ever.
+    """
     app = world.app()
     app.middleware.use(named(world, "app"))
     app.middleware.use(named(world, "first"), prepend=True)
-    with app.group("/a", middleware=[named(world, "outer")]) as outer:
+    with app.group("/a", middleware=[named(world, "outer"), named(world, "second")]) as outer:
         with outer.group("/b", middleware=[named(world, "inner")]) as inner:
             inner.get("/http", hello)
             inner.ws("/ws", echo)
     async with world.serving(app) as server, world.at_once():
-        names = ("first", "app", "outer", "inner")
+        names = ("first", "app", "outer", "second", "inner")
         peer = await server.connected()
         await peer.send(request("/a/b/http"))
         assert await peer.receive_answer() == answer("200 OK", "hello")
