@@ -80,7 +80,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("connection",),
         ("http1", "websocket"),
         ("writer",),
-        ("incoming", "outgoing", "handshake", "assembly", "data_frames"),
+        ("incoming", "outgoing", "handshake", "assembly", "data_frames", "memory"),
         ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),
         ("head", "engines", "stream"),
         ("account", "events", "date"),

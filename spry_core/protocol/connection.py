@@ -25,6 +25,7 @@ from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.http1 import Http1
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.memory import http_bound, websocket_bound
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
 from spry_core.protocol.websocket import WebSocketProtocol
 
@@ -263,7 +264,7 @@ class Connection:
 
         Raises:
             LocalProtocolError: The stream is no WebSocket.
-            ValueError: `seconds` is negative.
+            ValueError: `seconds` is negative or 0.
         """
         self._as_websocket().set_ping_interval(seconds, now)
 
@@ -349,6 +350,22 @@ class Connection:
     def buffered_amount(self) -> int:
         """Bytes accepted and not yet taken by the transport."""
         return self._stream.unsent
+
+    def memory_bound(self) -> int:
+        """Return how many bytes one peer can make this connection hold, whatever it sends and however it reads.
+
+        It is a sum over the limits, and over the windows if messages are compressed: the head of the request; what
+        was read and is not parsed; content, messages and pieces that are not released, a text with four bytes for each of
+        its own and a fragment with 64 more than its length; the message that is coming in; what is unsent. A route may
+        have limits of its own, so it is another number once the stream is a WebSocket.
+
+        Given are reads of at most 64 KiB, and an owner that fetches events after each call and joins small pieces, as
+        `Session` does. Not counted are what an application keeps, and what it sends at once beyond the marks.
+        """
+        limits, accepted = self._stream.limits, self._http.accepted
+        if accepted is None:
+            return http_bound(limits)
+        return websocket_bound(limits, self._role, parse_agreement(accepted.extensions), self._deflate)
 
     @property
     def random(self) -> Callable[[int], bytes]:

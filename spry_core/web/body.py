@@ -8,7 +8,7 @@ reader that is cancelled loses no byte.
 from __future__ import annotations
 
 from collections import deque
-from typing import Self
+from typing import Final, Self
 
 from spry_core.closing import ConnectionClosed
 from spry_core.errors import LocalProtocolError
@@ -17,6 +17,12 @@ from spry_core.protocol.events import RawFields
 from spry_core.wakeup import Checkpoints, WakeUp
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import Exchange
+
+_MANY: Final = 128
+"""Waiting pieces behind which small ones are joined."""
+
+_SMALL: Final = 1024
+"""Bytes below which the last of them takes in the next one."""
 
 
 class RequestBody:
@@ -148,8 +154,14 @@ class RequestBody:
     # The session's face.
 
     def deliver(self, data: bytes) -> None:
-        """Take a piece that has arrived."""
-        self._pieces.append(data)
+        """Take a piece that has arrived. Of a content that drips in and is not read there must not be an object for every few
+        bytes, so small ones are joined when many wait.
+        """
+        pieces = self._pieces
+        if len(pieces) >= _MANY and len(pieces[-1]) < _SMALL:
+            pieces[-1] += data
+        else:
+            pieces.append(data)
         self._arrival.wake()
 
     def finish(self, trailers: RawFields = ()) -> None:

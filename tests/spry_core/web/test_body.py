@@ -227,3 +227,9 @@ def test_content_is_iterated_or_collected() -> None:
     run(body.collect(3))
     with pytest.raises(LocalProtocolError, match="`read` gives it again"):
         run(next_of(body))
+
+
+def test_small_pieces_are_joined_when_many_wait() -> None:
+    """Of a content that drips in there is not an object for every few bytes."""
+    pieces = run(pieces_of(full_body(FakeExchange(), *[b"ab"] * 1000)))
+    assert [len(piece) for piece in pieces] == [2] * 127 + [1024, 722]
