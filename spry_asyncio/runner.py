@@ -9,7 +9,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import FrameType
 from typing import Final, Literal, TypeAlias
 
@@ -21,6 +21,9 @@ LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
 """Which event loop `run` makes; ``"auto"`` is uvloop where it is installed."""
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+MAX_HEARD: Final = 2
+"""Signals that end the server in good order, and at once; another one is for whoever handled them before."""
 
 
 def run(
@@ -105,14 +108,26 @@ async def serve_until_signal(
 
 @contextmanager
 def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
-    """Call `handle` in the loop for SIGINT and SIGTERM; at the end, or by what this gives, put back what handled them."""
+    """Call `handle` in the loop for SIGINT and SIGTERM; at the end, or by what this gives, put back what handled them.
+
+    So does the third signal by itself, because a loop that is blocked calls nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None  # Python hands signals to the main thread only
         return
     loop = asyncio.get_running_loop()
+    heard = 0
 
     def from_outside(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(handle)
+        nonlocal heard
+        heard += 1
+        if heard > MAX_HEARD:
+            put_back()
+            signal.raise_signal(number)
+        else:
+            loop.call_soon_threadsafe(handle)
+
+    def do_nothing() -> None: ...
 
     def put_back() -> None:
         for number, handler in before.items():
@@ -123,10 +138,10 @@ def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         for number in SIGNALS:
-            try:
-                loop.add_signal_handler(number, handle)
-            except NotImplementedError:  # Windows
-                signal.signal(number, from_outside)
+            with suppress(NotImplementedError):  # Windows
+                # For its wake-up descriptor alone: a signal that comes just before the loop waits would wait with it.
+                loop.add_signal_handler(number, do_nothing)
+            signal.signal(number, from_outside)
         yield put_back
     finally:
         put_back()

@@ -19,6 +19,9 @@ from spry_trio.server import RunningServer, serve
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+MAX_HEARD: Final = 2
+"""Signals that end the server in good order, and at once; another one is for whoever handled them before."""
+
 
 def run(
     app: Application,
@@ -95,6 +98,8 @@ async def serve_until_signal(
 def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
     """Call `handle` in the loop for SIGINT and SIGTERM; at the end, or by what this gives, put back what handled them.
 
+    So does the third signal by itself, because a loop that is blocked calls nothing.
+
     Not `trio.open_signal_receiver`: a second signal that nobody has read when its block ends is raised again, and would kill
     the process at the end of an orderly shutdown.
     """
@@ -102,9 +107,16 @@ def signals_to(handle: Callable[[], None]) -> Generator[Callable[[], None]]:
         yield lambda: None  # Python hands signals to the main thread only
         return
     token = trio.lowlevel.current_trio_token()
+    heard = 0
 
     def from_outside(number: int, frame: FrameType | None) -> None:
-        token.run_sync_soon(handle)
+        nonlocal heard
+        heard += 1
+        if heard > MAX_HEARD:
+            put_back()
+            signal.raise_signal(number)
+        else:
+            token.run_sync_soon(handle)
 
     def put_back() -> None:
         for number, handler in before.items():

@@ -145,6 +145,27 @@ def test_it_returns_after_a_signal_and_puts_the_handlers_back(backend: str) -> N
 
 
 @run_on_backends
+def test_a_third_signal_does_what_it_did_before_also_while_something_blocks_the_loop(backend: str) -> None:
+    heard: list[str] = []
+
+    def handler(number: int, frame: object) -> None:
+        heard.append("handled")
+
+    def block(server: Running) -> None:
+        for n in range(3):
+            heard.append(f"signal {n}")
+            signal.raise_signal(signal.SIGTERM)
+        heard.append("blocked")
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        run(backend, App(), started=block)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == ["signal 0", "signal 1", "signal 2", "handled", "blocked"]
+
+
+@run_on_backends
 def test_a_signal_that_comes_before_it_listens_is_not_lost(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
