@@ -132,6 +132,20 @@ def frames_of_servers() -> list[bytes]:
     return [*streams("server"), *(row.bare for row in ROWS.values())]
 
 
+def connections() -> list[bytes]:
+    """Return what an application may get: some requests, and frames, which are put behind a handshake."""
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7"
+    paths = [
+        b"POST /text?a=%ff HTTP/1.1\r\nHost: a\r\nCookie: b=c\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+        b'POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"a": [1]}',
+        b"POST /form HTTP/1.1\r\nHost: a\r\n%s\r\n\r\na=b&c=d" % form,
+        b"POST /echo/%61 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"GET /slow/a/b HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n" + b"x" * 101,
+    ]
+    return [*paths, *requests()[::9], *streams("client"), *frames_of_clients()[::9]]
+
+
 def payloads() -> list[bytes]:
     """Return data that are compressed, or nearly."""
     texts = (

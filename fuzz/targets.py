@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from fuzz import checks, seeds, talk, text
+from fuzz import checks, seeds, serving, talk, text
 
 
 class Target(NamedTuple):
@@ -28,6 +28,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "client-frames": Target(checks.check_frames_of_clients, seeds.frames_of_clients),
     "server-frames": Target(checks.check_frames_of_servers, seeds.frames_of_servers),
     "deflate": Target(checks.check_deflate, seeds.payloads),
+    "server": Target(serving.check_server, seeds.connections),
     "talk": Target(talk.check_talk, seeds.programs),
     "web": Target(text.check_web, seeds.web),
     "routes": Target(text.check_routes, seeds.routes),

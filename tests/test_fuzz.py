@@ -10,13 +10,14 @@ import pytest
 
 from frames import TEXT, frame
 from fuzz import __main__ as command
-from fuzz import blind, checks, guided, subjects, talk, text
+from fuzz import blind, checks, guided, serving, subjects, talk, text
 from fuzz.drive import check_end, flood, steadily
 from fuzz.misuse import attempt
 from fuzz.mutation import TOKENS, mutate, shrink
 from fuzz.peer import check_answers, check_frames
 from fuzz.size import held_bytes
 from fuzz.targets import TARGETS, Target
+from spry_core import Application, Request, sleep
 from spry_core.protocol import Connection, Event, Message, Ping, RequestHead, ResponseHead
 from spry_core.routing.tree import NotFound, Router
 from traces import GET, connection, counted, open_websocket
@@ -27,7 +28,7 @@ SAMPLE = 120
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_sample_of_inputs_breaks_nothing(name: str) -> None:
-    """limits.md, section 5: no difference, and no exception but the documented ones."""
+    """No difference, and no exception but the documented ones."""
     target = TARGETS[name]
     runs = len(target.seeds()) + SAMPLE
     report = blind.run(target, seconds=None, runs=runs, seed=7)
@@ -184,6 +185,43 @@ def test_an_end_must_be_an_end() -> None:
     conn = connection()
     with pytest.raises(AssertionError, match=r"^ConnectionEnded stands at"):
         check_end(conn, [])
+
+
+def test_a_server_that_logs_what_it_must_not_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no traceback that a peer caused."""
+    serving.check_server(GET)
+
+    def broken() -> Application:
+        app = Application()
+
+        @app.get("/")
+        async def fails(request: Request) -> None:
+            raise KeyError(request.path)
+
+        @app.post("/")
+        async def echoes(request: Request) -> bytes:
+            return await request.read()
+
+        return app
+
+    monkeypatch.setattr(serving, "application", broken)
+    with pytest.raises(AssertionError, match=r"^the log blames the application: .*KeyError\('/'\)"):
+        serving.check_server(GET)
+
+
+def test_a_task_that_stays_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Application:
+        app = Application()
+
+        @app.get("/")
+        async def stays(request: Request) -> None:
+            await sleep(10 * serving.FOREVER)
+
+        return app
+
+    monkeypatch.setattr(serving, "application", broken)
+    with pytest.raises(AssertionError, match=r"^(tasks are left|the connection never ends)"):
+        serving.check_server(GET)
 
 
 def test_what_two_say_must_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
