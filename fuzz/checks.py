@@ -50,7 +50,7 @@ def check_bytes(make: Make, data: bytes, odd: Callable[[Random], Make] | None = 
     pieces = cut(data, random)
     other = steadily(make(), pieces)
     assert other == outcome, f"cut into {[len(piece) for piece in pieces]}: {other} instead of {outcome}"
-    if odd is not None and random.random() < 0.7:
+    if odd is not None and random.random() < 0.5:
         make = odd(random)
     storm(make(), cut(data, random), random)
     if random.random() < 1 / 32:

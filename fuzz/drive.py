@@ -93,6 +93,9 @@ class Storm:
         self._pending = 0  # bytes fetched and not yet written
         self._unreleased: deque[int] = deque()
         self._is_ended = False
+        self._haste = random.choice(
+            (0.0, 0.05, 0.5)
+        )  # or most connections would be too slow for their timeouts
 
     def run(self, pieces: Iterable[bytes]) -> None:
         """Let it rage until the bytes are used up, then let time alone go on, then lose the stream."""
@@ -110,7 +113,7 @@ class Storm:
 
     def _step(self, waiting: deque[bytes]) -> None:
         choice = self._random.randrange(16)
-        if choice < 5:
+        if choice < 6:
             self._hear(waiting)
         elif choice < 8:
             self._pass_time()
@@ -134,9 +137,9 @@ class Storm:
         moment = self.conn.next_deadline()
         if moment is None:
             moment = self.now + self._random.choice((0.0, 1.0))
-        target = self._random.choice(
-            (self.now, moment, math.nextafter(moment, -math.inf), self.now + self._random.expovariate(0.3))
-        )
+        near = (self.now, self.now + 0.001, self.now + 0.1)
+        far = (moment, math.nextafter(moment, -math.inf), self.now + self._random.expovariate(0.3))
+        target = self._random.choice(far if self._random.random() < self._haste else near)
         self.now = max(self.now, target)
         self.conn.handle_deadline(self.now)
         after = self.conn.next_deadline()

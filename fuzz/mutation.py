@@ -99,10 +99,13 @@ _EDGES: Final = (0, 1, 0x0D, 0x0A, 0x20, 0x7D, 0x7E, 0x7F, 0x80, 0xFE, 0xFF)
 def mutate(seeds: Sequence[bytes], random: Random) -> bytes:
     """Change one of the seeds in a few places, now and then behind another one."""
     data = bytearray(random.choice(seeds))
-    if random.random() < 0.2:
+    chance = random.random()
+    if chance < 0.2:
         other = random.choice(seeds)
         data[random.randint(0, len(data)) :] = other[random.randint(0, len(other)) :]
-    for _ in range(random.choice((1, 1, 2, 3, 8))):
+    elif chance < 0.4:
+        data += random.choice(seeds)
+    for _ in range(random.choice((0, 1, 1, 1, 2, 3, 8))):
         _change(data, random)
     return bytes(data)
 

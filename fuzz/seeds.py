@@ -50,6 +50,7 @@ def streams(role: Role) -> list[bytes]:
         ),
         made(BINARY, last_block, rsv=4) * 2 + made(TEXT, b"\xf2\x48\xff\xff", rsv=4),
         made(TEXT, b"a", fin=False) + made(CLOSE_FRAME, close_payload(1000, "bye")) + made(TEXT, b"never"),
+        *(made(TEXT, b"a" * size) + made(PING) + made(BINARY, b"b" * size) for size in (0, 1, 125, 126, 300)),
         made(CLOSE_FRAME),
         made(PING) * 300 + made(TEXT, b"in another turn"),
     ]
@@ -60,7 +61,9 @@ def requests() -> list[bytes]:
     handshakes = [HANDSHAKE + fields + b"\r\n" for fields in handshake_fields()]
     opened = [HANDSHAKE + b"\r\n" + each for each in streams("client")]
     more = [b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc"]
-    return [*(case.data for case in REQUESTS.values()), *handshakes, *opened, *more]
+    good = [case.data for case in REQUESTS.values() if case.refused is None and not case.is_last]
+    pipelines = [b"".join(good[i : i + 3]) for i in range(len(good))]
+    return [*(case.data for case in REQUESTS.values()), *pipelines, *handshakes, *opened, *more]
 
 
 def chunks() -> list[bytes]:
@@ -124,12 +127,14 @@ def switches() -> list[bytes]:
 
 def frames_of_clients() -> list[bytes]:
     """Return good and bad frames of clients."""
-    return [*streams("client"), *(row.frames for row in ROWS.values())]
+    good = streams("client")
+    return [*good * 6, *(row.frames for row in ROWS.values())]
 
 
 def frames_of_servers() -> list[bytes]:
     """Return good and bad frames of servers."""
-    return [*streams("server"), *(row.bare for row in ROWS.values())]
+    good = streams("server")
+    return [*good * 6, *(row.bare for row in ROWS.values())]
 
 
 def connections() -> list[bytes]:

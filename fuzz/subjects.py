@@ -127,14 +127,14 @@ _AT_LEAST_ONE: Final[Sequence[str]] = ("max_read_ahead", "max_queue", "max_queue
 
 def odd_limits(random: Random) -> Limits:
     """Make limits of which any may be as small as it may be."""
-    names = [field.name for field in fields(Limits) if random.random() < 0.3]
+    names = [field.name for field in fields(Limits) if random.random() < 0.1]
     least: dict[str, int] = dict.fromkeys(_AT_LEAST_ONE, 1)
     return replace(LIMITS, **{name: least.get(name, 0) + random.choice((0, 0, 1, 9)) for name in names})
 
 
 def odd_timeouts(random: Random) -> Timeouts:
     """Make timeouts of which any may be none at all, or for ever."""
-    names = [field.name for field in fields(Timeouts) if random.random() < 0.4]
+    names = [field.name for field in fields(Timeouts) if random.random() < 0.2]
     chosen = {name: random.choice((None, 0.0, 0.0, 0.25, 5.0)) for name in names}
     return Timeouts(**{**chosen, "ping_interval": chosen.get("ping_interval", 20.0) or None})
 
