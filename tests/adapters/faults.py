@@ -1,7 +1,8 @@
-"""Faults at the k-th step: an exception out of the k-th wait of a handler, or a cancellation of its task there."""
+"""Faults at the k-th step: an exception or a cancellation at the k-th wait of a task, or a call at the k-th of the loop."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from types import coroutine
@@ -9,6 +10,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, cast
 
 import pytest
 import trio
+from trio.abc import Instrument
 
 import spry_asyncio.driver
 import spry_trio.driver
@@ -130,3 +132,51 @@ class Later:
 
     def __init__(self, call: Callable[[], None]) -> None:
         self.step = call
+
+
+class Countdown:
+    """Cancels when the loop has made so many steps."""
+
+    def __init__(self, steps: int, cancel: Callable[[], None]) -> None:
+        self.left = steps
+        self._cancel = cancel
+
+    def count(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self._cancel()
+
+
+class Watcher(Instrument):
+    """Counts the steps of trio's tasks."""
+
+    def __init__(self, countdown: Countdown) -> None:
+        self._countdown = countdown
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._countdown.count()
+
+
+@contextmanager
+def counting(countdown: Countdown) -> Generator[None]:
+    """Count the steps of the running loop; on uvloop those of what it is asked to call."""
+    if trio.lowlevel.in_trio_run():
+        watcher = Watcher(countdown)
+        trio.lowlevel.add_instrument(watcher)
+        try:
+            yield
+        finally:
+            trio.lowlevel.remove_instrument(watcher)
+        return
+    loop = asyncio.get_running_loop()
+
+    async def tick() -> None:
+        while True:
+            countdown.count()
+            await asyncio.sleep(0)
+
+    ticking = loop.create_task(tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()

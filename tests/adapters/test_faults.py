@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from typing import Final
 
 import anyio
 import pytest
 import trio
-from trio.abc import Instrument
 
-from adapters.faults import KINDS, Fault, Injected, Kind
+from adapters.faults import KINDS, Countdown, Fault, Injected, Kind, counting
 from adapters.leaks import nothing_left
 from adapters.memory_world import MemoryWorld
 from adapters.peer import PATIENCE, connect
@@ -75,54 +72,6 @@ async def test_a_fault_at_any_wait_ends_one_connection_and_nothing_else(
 
 
 # ------------------------------------------------------------------------------------------------ the whole server
-
-
-class Countdown:
-    """Cancels when the loop has made so many steps."""
-
-    def __init__(self, steps: int, cancel: Callable[[], None]) -> None:
-        self.left = steps
-        self._cancel = cancel
-
-    def count(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self._cancel()
-
-
-class Steps(Instrument):
-    """Counts the steps of trio's tasks."""
-
-    def __init__(self, countdown: Countdown) -> None:
-        self._countdown = countdown
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._countdown.count()
-
-
-@contextmanager
-def counting(countdown: Countdown) -> Generator[None]:
-    """Count the steps of the running loop; on uvloop those of what it is asked to call."""
-    if trio.lowlevel.in_trio_run():
-        steps = Steps(countdown)
-        trio.lowlevel.add_instrument(steps)
-        try:
-            yield
-        finally:
-            trio.lowlevel.remove_instrument(steps)
-        return
-    loop = asyncio.get_running_loop()
-
-    async def tick() -> None:
-        while True:
-            countdown.count()
-            await asyncio.sleep(0)
-
-    ticking = loop.create_task(tick())
-    try:
-        yield
-    finally:
-        ticking.cancel()
 
 
 OUTSIDE: Final = (
