@@ -93,6 +93,11 @@ class Lifespan:
         self._no_session_is_left = driver.event()
         self._task = driver.start(enter, self, self._run)
 
+    def notify(self) -> None:
+        """Let the adapter look at the server, if it has lent a driver."""
+        if self._driver is not None:
+            self._driver.notify()
+
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
         """Run this as a task beside it; whoever starts one waits for its end."""
         self.driver.start(enter, self, function)

@@ -197,6 +197,7 @@ class Server:
             return
         self._is_closing = True
         self._code, self._reason = code, reason
+        self.lifespan.notify()  # first of all the listeners: who is told to go would knock there again
         grace = self.timeouts.grace if grace is None else grace
         if self.has_started:  # else nobody was told that it serves
             self.report(record_shutdown(len(self._sessions), grace))
@@ -252,6 +253,7 @@ class Server:
     def abort(self, now: float) -> None:
         """End every connection at once: streams are reset, tasks cancelled, the lifespan too (`Application.lifespan`)."""
         self._is_closing = True
+        self.lifespan.notify()
         self._until = now
         for session in tuple(self._sessions):
             session.abort(now)

@@ -7,15 +7,18 @@ last wait. So a cancelled `receive` has lost nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from spry_core.closing import CloseInfo, ConnectionClosed
 from spry_core.errors import RemoteProtocolError, WebSocketStateError
+from spry_core.web.exceptions import WebSocketClose
 from spry_core.web.incoming import Incoming
 from spry_core.web.json_text import from_json
 from spry_core.web.link import Link
 from spry_core.web.linked import Linked
 from spry_core.web.subscription import OnDone, OnError, OnMessage, Subscription
+
+_INVALID_PAYLOAD: Final = 1007
 
 
 class Receiving(Linked):
@@ -78,9 +81,13 @@ class Receiving(Linked):
         """Return the value that the next message is in JSON; it must be text (RFC 8259).
 
         Raises what `receive_text` raises, and `ValueError` for what is no JSON: the message is taken then and the
-        connection stays open.
+        connection stays open. If that error leaves the handler, it closes with 1007 (RFC 6455 §7.4.1) and is nobody's fault here.
         """
-        return from_json(await self.receive_text())
+        text = await self.receive_text()
+        try:
+            return from_json(text)
+        except ValueError as error:
+            raise _NotJson(str(error)) from None
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Iterate over the messages.
@@ -161,3 +168,14 @@ class Receiving(Linked):
             f"a message that is not {wanted}", close_code=1003, section="RFC 6455 §7.4.1"
         )
         await self._link.refuse(error)
+
+
+class _NotJson(WebSocketClose, ValueError):  # noqa: N818 - an answer, as `WebSocketClose` is
+    """A peer has sent what is no JSON: an answer if nobody catches it, since no application made that mistake."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(_INVALID_PAYLOAD)
+        self._what = what
+
+    def __str__(self) -> str:
+        return self._what

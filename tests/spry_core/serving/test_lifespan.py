@@ -523,3 +523,16 @@ def test_one_that_takes_too_long_to_end_is_cancelled_and_that_is_said(ends_in_ti
     assert served.state == (True, True)
     served.server.handle_deadline(15.0)
     assert served.faults == ([] if ends_in_time else [("lifespan: cancelled, it took too long to end", None)])
+
+
+def test_the_adapter_hears_of_a_shutdown_before_any_connection_does() -> None:
+    """Else a client that is told to go connects again, to a listener that is about to go as well."""
+    heard: list[tuple[bool, int]] = []
+    app = Application()
+    server = Server(app, random=bytes, wall_clock=lambda: 0.0, report=lambda record: None)
+    driver = MemoryDriver()
+    server.start(driver.lend("the server", lambda: heard.append((server.is_closing, server.session_count))))
+    told: list[int] = []
+    server.session(driver.lend("a session", lambda: told.append(len(heard))))
+    server.shutdown(0.0)
+    assert (heard, told) == ([(True, 1)], [1])

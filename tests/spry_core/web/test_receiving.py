@@ -370,10 +370,23 @@ def test_what_is_no_json_is_a_value_error_and_the_connection_stays_open(text: st
     """RFC 8259 §2, §6, §9."""
     opened = Opened()
     opened.peer.send(text, "0")
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"Expecting|NaN is not JSON|too many levels"):
         opened.driver.run(opened.ws.receive_json)
     assert opened.ws.ready_state is ReadyState.OPEN
     assert opened.driver.run(opened.ws.receive_json) == 0
+
+
+def test_what_is_no_json_closes_with_1007_if_nobody_minds_and_is_no_fault_of_the_application() -> None:
+    """RFC 6455 §7.4.1."""
+
+    async def handle(ws: WebSocket, request: Request) -> None:
+        await ws.receive_json()
+
+    client = client_of(handle)
+    peer = Peer(client)
+    peer.send("{")
+    assert peer.frames() == [Frame(CLOSE_FRAME, close_payload(1007))]
+    assert [each for each in client.reports if each.logger == "spry.error"] == []
 
 
 def test_who_waits_for_one_kind_may_be_cancelled_and_loses_nothing() -> None:
