@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import anyio
@@ -16,8 +18,8 @@ from adapters.memory_world import MemoryWorld
 from adapters.peer import PATIENCE, connect
 from adapters.scenarios import BRIEF, HEALTHY, SCENARIOS, Scenario, hold
 from adapters.serving import serving
-from adapters.world import Served, World, answer
-from spry_core import Application, Request, Timeouts
+from adapters.world import Served, World, answer, close, closing, request, say
+from spry_core import Application, Request, Timeouts, WebSocket, sleep
 from spry_core.testing.task import Cancelled
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +71,96 @@ async def test_a_fault_at_any_wait_ends_one_connection_and_nothing_else(
         assert at > 1
         if isinstance(world, MemoryWorld):
             assert world.driver.tasks() == []
+
+
+# ------------------------------------------------------------------------------------------------------ the lifespan
+
+
+async def test_a_fault_at_any_wait_of_the_lifespan_comes_out_of_the_server_and_leaves_nothing(
+    world: World,
+) -> None:
+    fault = Fault(world.changed)
+
+    async def wait() -> None:
+        await sleep(BRIEF)
+        await sleep(BRIEF)
+
+    stepped = fault.of(wait)
+
+    async def live(app: Application) -> AsyncGenerator[None]:
+        await stepped()
+        yield
+        await stepped()
+
+    async def serve() -> None:
+        app = world.app()
+        app.lifespan(live)
+        app.get("/healthy", healthy)
+        async with world.serving(app, timeouts=SHORT) as server:
+            world.note("served")
+            await see_it_serve(server)
+            server.shutdown()
+            await server.closed()
+
+    fault.arm("raise", 0)
+    await serve()
+    steps = fault.steps
+    assert steps >= 4
+    for at in range(1, steps + 1):
+        fault.arm("raise", at)
+        with pytest.raises(Injected, match=f"at step {at}"):
+            await serve()
+        assert fault.running == 0
+    assert world.notes == ["served"] * (1 + steps - steps // 2)
+
+
+# ------------------------------------------------------------------------------------------------ errors of handlers
+
+ERRORS: Final = {
+    type(error).__name__: error
+    for error in (
+        MemoryError(),
+        RecursionError(),
+        StopAsyncIteration(),
+        AssertionError(),
+        EOFError(),
+        BrokenPipeError(errno.EPIPE, "not the peer's"),
+        ConnectionResetError(errno.ECONNRESET, "not the peer's"),
+        BlockingIOError(errno.EAGAIN, "not the socket's"),
+        OSError(errno.EBADF, "not the socket's"),
+    )
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+async def test_errors_of_a_handler_that_look_like_the_streams_or_the_loops_are_the_handlers(
+    world: World, name: str
+) -> None:
+    """HTTP goes on after a 500, a WebSocket closes with 1011; logged once."""
+    app = world.app()
+
+    @app.get("/raise")
+    async def fail(request: Request) -> str:
+        await sleep(0)
+        raise ERRORS[name]
+
+    @app.ws("/raise")
+    async def fail_in_websocket(ws: WebSocket, request: Request) -> None:
+        await ws.receive()
+        raise ERRORS[name]
+
+    async with world.serving(app) as server:
+        peer = await server.connected()
+        for _ in range(2):
+            await peer.send(request("/raise"))
+            assert await peer.receive_answer() == answer("500 Internal Server Error", "Internal Server Error")
+            assert await server.error() is ERRORS[name]
+        ws = await server.upgraded("/raise")
+        await ws.send(say("go"))
+        await ws.expect(closing(1011))
+        await ws.send(close(1011))
+        await ws.expect_end()
+        assert await server.error() is ERRORS[name]
 
 
 # ------------------------------------------------------------------------------------------------ the whole server
