@@ -62,6 +62,12 @@ def test_arguments_for_pytest_pass_through_untouched() -> None:
     assert dev.pytest_arguments(for_pytest) == for_pytest
 
 
+def test_arguments_for_the_soak_pass_through_untouched() -> None:
+    options, for_soak = dev.parse(["soak", "--seconds", "5", "--help"])
+    assert (options.command, for_soak) == ("soak", ["--seconds", "5", "--help"])
+    assert dev.wanted_extras("soak", has_node=False) == {"trio", "fast", "test"}
+
+
 def test_arguments_for_the_fuzzer_pass_through_untouched() -> None:
     options, for_fuzzer = dev.parse(["fuzz", "deflate", "--runs", "5", "--help"])
     assert (options.command, for_fuzzer) == ("fuzz", ["deflate", "--runs", "5", "--help"])
