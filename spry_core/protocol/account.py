@@ -6,8 +6,6 @@ as soon as it is delivered, a whole message when it is complete: while it is com
 
 from __future__ import annotations
 
-from collections import deque
-
 from spry_core.protocol.limits import Limits
 
 
@@ -20,7 +18,7 @@ class Account:
         self.size: int = 0
         """Bytes of messages and of pieces delivered, ever."""
         self._limits = limits
-        self._entries: deque[tuple[int, bool]] = deque()  # bytes, and whether a message is complete with them
+        self._entries: list[tuple[int, bool]] = []  # bytes, and whether a message is complete with them
         self._unreleased = 0
         self._complete = 0
 
@@ -55,7 +53,7 @@ class Account:
         """Take note that `n` bytes were consumed, oldest first; 0 stands for an entry that has none."""
         entries = self._entries
         while entries and n >= entries[0][0]:
-            size, completes = entries.popleft()
+            size, completes = entries.pop(0)
             self._unreleased -= size
             self._complete -= completes
             n -= size

@@ -204,7 +204,7 @@ class Connection:
 
     def next_event(self) -> Event | None:
         """Return what happened next, or None when there is no more yet."""
-        return self._stream.events.popleft() if self._stream.events else None
+        return self._stream.events.pop(0) if self._stream.events else None
 
     def __iter__(self) -> Iterator[Event]:
         """Iterate over what has happened so far."""

@@ -9,7 +9,6 @@ since between two waits nobody can tell one task from another, nor a loop that w
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol, cast
@@ -40,7 +39,7 @@ class Arrival:
 
     def __init__(self, kind: Kind) -> None:
         self.kind: Kind = kind
-        self.pieces: deque[str | bytes] = deque()
+        self.pieces: list[str | bytes] = []
         """What has come, of at least one byte each."""
         self.is_complete: bool = False
         """True when no more pieces will come."""
@@ -79,7 +78,7 @@ class Arrival:
         """Put what has come behind what was joined before; return its sizes."""
         sizes = list[int]()
         while self.pieces:
-            piece = self.pieces.popleft()
+            piece = self.pieces.pop(0)
             data = piece.encode() if isinstance(piece, str) else piece
             self._joined += data
             sizes.append(len(data))
@@ -107,7 +106,7 @@ class Inbox:
         self._connection = connection
         self._driver = driver
         self._touch = touch
-        self._items: deque[str | bytes | Arrival] = deque()
+        self._items: list[str | bytes | Arrival] = []
         self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
         self._current: Arrival | None = None  # the one that is being read piece by piece
         self._unreleased: int | None = None  # what the consumer has in its hands
@@ -229,7 +228,7 @@ class Inbox:
         """Take the oldest message, as far as it has come, to read it piece by piece."""
         if not self._items:
             return None
-        first = self._items.popleft()
+        first = self._items.pop(0)
         self._current = first if isinstance(first, Arrival) else Arrival.of(first)
         return self._current
 
@@ -239,7 +238,7 @@ class Inbox:
             return arrival.take_joined()
         if not arrival.pieces:
             return None
-        piece = arrival.pieces.popleft()
+        piece = arrival.pieces.pop(0)
         self._unreleased = _size(piece)
         return piece
 

@@ -9,7 +9,7 @@ shortens close reasons and draws masks from the operating system. Here its decod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import Final, assert_never
 
 import h11
 from wsproto.extensions import Extension
@@ -132,6 +132,10 @@ class _Gate(Extension):
         return RsvBits(rsv.rsv1, False, False)
 
 
+_ENCODER: Final = FrameProtocol(client=False, extensions=[])
+"""Writes the frames of all connections: what is used of it keeps no state."""
+
+
 class WsprotoEngine:
     """`FrameEngine` on wsproto."""
 
@@ -139,7 +143,6 @@ class WsprotoEngine:
         """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""
         self._gate = _Gate(admit)
         self._decoder = FrameDecoder(client=role == "client", extensions=[self._gate])
-        self._encoder = FrameProtocol(client=False, extensions=[])
         self._random = random if role == "client" else None
         self._opcode: Opcode | None = None
 
@@ -171,7 +174,7 @@ class WsprotoEngine:
     def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame."""
         # The one method of FrameProtocol that takes any opcode and FIN; its public ones keep a state that is ours.
-        plain = self._encoder._serialize_frame(WsprotoOpcode(opcode), payload, fin)  # pyright: ignore[reportPrivateUsage]
+        plain = _ENCODER._serialize_frame(WsprotoOpcode(opcode), payload, fin)  # pyright: ignore[reportPrivateUsage]
         plain[0] |= rsv1 << 6
         if self._random is None:
             return bytes(plain)
