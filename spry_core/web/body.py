@@ -7,7 +7,6 @@ reader that is cancelled loses no byte.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, Self
 
 from spry_core.closing import ConnectionClosed
@@ -56,7 +55,7 @@ class RequestBody:
         self._exchange = exchange
         self._arrival = WakeUp(exchange.driver)
         self._checkpoints = Checkpoints(exchange.driver)
-        self._pieces: deque[bytes] = deque()  # delivered and not asked for yet
+        self._pieces: list[bytes] = []  # delivered and not asked for yet
         self._held = 0  # bytes of the piece that the consumer has
         self._is_invited = False
         self._is_complete = False
@@ -138,7 +137,7 @@ class RequestBody:
                 raise self._error
             self._checkpoints.waited()
             await self._arrival.wait()
-        piece = self._pieces.popleft()
+        piece = self._pieces.pop(0)
         self._held = len(piece)
         return piece
 
