@@ -49,6 +49,18 @@ class RemoteProtocolError(SpryError):
         self.close_code = close_code
 
 
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an error and of its causes.
+
+    Their frames hold what was read and everybody who was called, also in a circle, for as long as the error is kept; and what
+    a peer did wrong is not to be looked for in our code.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+
+
 class Refusal(Protocol):
     """A response in place of the 101, whoever's class it is."""
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, assert_never
 
-from spry_core.errors import LocalProtocolError, RemoteProtocolError
+from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol import handshake
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, HttpEvent, Role, http_engine
@@ -496,6 +496,7 @@ class Http1:
 
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """The peer broke a rule or a limit: answer if there is still an answer to give, and end."""
+        forget_frames(error)
         if self._is_server and self._state in (State.IDLE, State.REQUEST, State.WAITING):
             self._writer.write_failure(error.status_code or 400, self._request, now)
             self._finish(now)

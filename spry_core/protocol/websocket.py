@@ -21,7 +21,7 @@ from spry_core.closing import (
     check_close,
     is_wire_close_code,
 )
-from spry_core.errors import LocalProtocolError, RemoteProtocolError
+from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol.account import Account
 from spry_core.protocol.assembly import Assembled, Assembly, fail
 from spry_core.protocol.closing_handshake import Direction, State, advance
@@ -339,6 +339,7 @@ class WebSocketProtocol:
     def _fail(self, error: RemoteProtocolError, now: float) -> None:
         """Fail the connection, after what was received before the fault is released (RFC 6455 §7.1.7)."""
         self._failure = self._cause = error
+        forget_frames(error)
         self._assembly.drop()
         self._keepalive.stop()
         self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)

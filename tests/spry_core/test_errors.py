@@ -18,6 +18,7 @@ from spry_core.errors import (
     SpryError,
     WebSocketBusyError,
     WebSocketStateError,
+    forget_frames,
 )
 from spry_core.protocol import ResponseHead
 
@@ -57,3 +58,30 @@ def test_a_refused_handshake_carries_the_response() -> None:
     error = HandshakeRejected(response)
     assert error.response is response
     assert str(error) == "the opening handshake was refused with 403"
+
+
+def test_an_error_forgets_who_found_it_and_why() -> None:
+    """The frames of a traceback hold what was read."""
+
+    def find() -> None:
+        try:
+            try:
+                raise KeyError("first")
+            except KeyError:
+                raise UnicodeError("second")  # noqa: B904 - a context and no cause
+        except UnicodeError as error:
+            raise RemoteProtocolError("third", section="RFC 9112") from error
+
+    found: RemoteProtocolError | None = None
+    try:
+        find()
+    except RemoteProtocolError as error:
+        found = error
+    assert found is not None
+    second = found.__cause__
+    assert second is not None
+    first = second.__context__
+    assert first is not None
+    forget_frames(found)
+    assert [each.__traceback__ for each in (found, second, first)] == [None, None, None]
+    assert [repr(each) for each in (second, first)] == ["UnicodeError('second')", "KeyError('first')"]

@@ -1762,3 +1762,12 @@ def test_owners_of_the_tests_answer_all_kinds_of_requests() -> None:
     assert said(conn) == (
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n"
     )
+
+
+def test_a_failure_keeps_nothing_of_what_was_read() -> None:
+    """The frames of its traceback would, for as long as the connection lives."""
+    conn = server()
+    conn.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", T0)
+    failure = list(conn)[-1]
+    assert isinstance(failure, Failure)
+    assert failure.error.__traceback__ is None

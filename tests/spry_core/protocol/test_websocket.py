@@ -1505,3 +1505,14 @@ def test_the_latency_is_that_of_pings_from_whoever_sent_them() -> None:
     assert conn.latency == 0.5
     conn.receive_data(frame(PONG, counted(4)), T0 + 22)
     assert (conn.latency, conn.answered_until) == (2.0, T0 + 20)
+
+
+def test_a_failure_keeps_nothing_of_what_was_read() -> None:
+    """The frames of its traceback would, for as long as somebody keeps the `CloseInfo`."""
+    conn = server()
+    conn.receive_data(frame(TEXT, b"\xff"), T0)
+    failure = list(conn)[-1]
+    assert isinstance(failure, Failure)
+    assert failure.error.__traceback__ is None
+    assert failure.error.__cause__ is not None
+    assert failure.error.__cause__.__traceback__ is None
