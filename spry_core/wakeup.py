@@ -10,6 +10,9 @@ from spry_core.driver import Driver, Event
 
 _SWITCH_EVERY = 32
 
+_SIZE = 16 * 1024
+"""Bytes that cost about as much as another operation."""
+
 
 class WakeUp:
     """Lets any number of tasks wait for the next change of something."""
@@ -34,7 +37,7 @@ class WakeUp:
 
 
 class Checkpoints:
-    """Counts operations that need not wait, and lets other tasks run at every 32nd of them.
+    """Counts operations that need not wait, and lets other tasks run at every 32nd of them; big ones count for several.
 
     Without it a sender whose peer keeps up would never let the event loop go on; at every operation it would
     cost more than the operation itself.
@@ -46,10 +49,16 @@ class Checkpoints:
         self._driver = driver
         self._count = 0
 
-    async def pass_one(self) -> None:
-        """Raise here if the running task is cancelled; now and then let others run."""
-        self._count = (self._count + 1) % _SWITCH_EVERY
-        await self._driver.checkpoint(self._count == 0)
+    async def pass_one(self, size: int = 0) -> None:
+        """Raise here if the running task is cancelled; now and then let others run.
+
+        `size` are the bytes that the operation moves: of many fast streams each would else hold the others up for long.
+        """
+        self._count += 1 + size // _SIZE
+        switch = self._count >= _SWITCH_EVERY
+        if switch:
+            self._count = 0
+        await self._driver.checkpoint(switch)
 
     def waited(self) -> None:
         """Take note that the operation had to wait after all, so that others have run."""

@@ -67,13 +67,14 @@ async def _send_stream(exchange: HttpExchange, response: Response, items: Items[
     if not exchange.is_head:
         await exchange.wait_for_room()  # nothing is asked for that could not be sent
         async for piece in items:
-            if data := encode_piece(piece):
+            data = encode_piece(piece)
+            if data:
                 unsent.append(BodyData(data=data))
             if unsent:
                 exchange.send(*unsent)
                 unsent.clear()
                 await exchange.wait_for_room()
-            await checkpoints.pass_one()
+            await checkpoints.pass_one(len(data))
     exchange.send(*unsent, BodyEnd())
 
 

@@ -59,7 +59,7 @@ class Sending(Linked):
             WebSocketBusyError: A stream is being sent (`add_stream`, `send_fragments`).
         """
         self._check_sending(data)
-        await self._checkpoints.pass_one()
+        await self._checkpoints.pass_one(len(data))
         self._check_sending(data)
         self._link.send(_message(data, compress))
         await self._room()

@@ -70,7 +70,7 @@ class Streaming(Sending):
             check_message(item)
             self._link.send(Message(data=item if isinstance(item, (str, bytes)) else bytes(item)))
             await self._room()
-            await self._checkpoints.pass_one()
+            await self._checkpoints.pass_one(len(item))
             count += 1
         return count
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fakes import FakeDriver, run
 from spry_core.testing import MemoryDriver
 from spry_core.wakeup import Checkpoints, WakeUp
@@ -84,6 +86,22 @@ def test_an_operation_that_waited_begins_the_count_anew() -> None:
 
     run(pass_many())
     assert [n for n, switch in enumerate(driver.switches, 1) if switch] == [52]
+
+
+@pytest.mark.parametrize(
+    ("size", "first"), [(0, 32), (16 * 1024 - 1, 32), (16 * 1024, 16), (64 * 1024, 7), (1 << 20, 1)]
+)
+def test_others_run_sooner_beside_big_operations(size: int, first: int) -> None:
+    """16 KiB count as one more."""
+    driver = FakeDriver()
+    checkpoints = Checkpoints(driver)
+
+    async def pass_many() -> None:
+        for _ in range(32):
+            await checkpoints.pass_one(size)
+
+    run(pass_many())
+    assert driver.switches.index(True) == first - 1
 
 
 def test_a_checkpoint_raises_if_the_task_is_cancelled() -> None:
