@@ -158,6 +158,9 @@ class WebSocketProtocol:
     def _take_end(self, now: float) -> None:
         if self._failure is not None and self.info is None:
             return  # what was received before the fault may still be answered
+        if self.info is None and self._sent is None and self._stream.unsent:
+            # A peer that has left and still reads a byte now and then would keep the write deadline away for ever.
+            self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
         self._settle("transport", ConnectionLost(None, "the stream ended without a Close frame"), now)
         self._stream.close()
 
@@ -276,6 +279,8 @@ class WebSocketProtocol:
 
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
+        if self.info is not None and self._sent is None and not self._stream.unsent:
+            self._stream.deadlines.clear(Deadline.CLOSE)  # nothing is left to be read too slowly
         if self._late_pong is not None and self._has_room_for_pong:
             payload, self._late_pong = self._late_pong, None
             self._write(Opcode.PONG, payload, now)

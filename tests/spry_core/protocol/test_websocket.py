@@ -1054,6 +1054,21 @@ def test_the_end_of_the_stream_comes_behind_the_last_turn() -> None:
     assert conn.close_info is not None
 
 
+def test_a_peer_that_has_left_and_reads_a_byte_now_and_then_is_cut() -> None:
+    conn = server(timeouts=Timeouts(write=3.0, close_timeout=5.0))
+    conn.send(Message(data=b"x" * 1000), T0)
+    conn.data_to_send()
+    conn.receive_eof(T0)
+    assert fetched(conn, T0) == (b"", CLOSE)
+    for second in (2, 4):
+        conn.bytes_written(1, T0 + second)
+    assert conn.next_deadline() == T0 + 5
+    conn.handle_deadline(T0 + 4.999)
+    assert conn.data_to_send() == []
+    conn.handle_deadline(T0 + 5)
+    assert conn.data_to_send() == [ABORT]
+
+
 def test_writers_hear_when_there_is_room_again() -> None:
     conn = server(limits=Limits(high_water=10))
     conn.send(Message(data=b"x" * 9), T0)
