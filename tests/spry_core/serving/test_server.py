@@ -9,7 +9,6 @@ from typing import cast
 import pytest
 
 from secure import SecureClient, server_context
-from spry_system.tls import make_tls
 from spry_core import Application, Limits, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import EngineName
@@ -24,6 +23,7 @@ from spry_core.testing import (
     TestClient,
     stream,
 )
+from spry_system.tls import make_tls
 
 app = Application()
 

@@ -12,13 +12,13 @@ import pytest
 from fakes import FakeDriver
 from frames import CLOSE_FRAME, TEXT, close_payload, frame
 from secure import TLS12, VERSIONS, SecureClient, client_context, server_context
-from spry_system.tls import make_tls
 from spry_core import Application, Request, Timeouts, WebSocket
 from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 from spry_core.serving import LogRecord, Server, StreamInfo, Tls, TlsStage
 from spry_core.serving.face import Served
 from spry_core.serving.tls import MAX_OWN, PIECE
 from spry_core.testing import MemoryDriver, MemoryPump, stream
+from spry_system.tls import make_tls
 
 PEER = "192.0.2.1:50312"
 Heard: TypeAlias = tuple[str, object]
