@@ -625,9 +625,13 @@ def test_it_knows_until_when_pings_are_answered_whoever_sent_them() -> None:
     conn.receive_data(frame(PONG, b"unasked"), 3.5)
     assert (conn.answered_until, conn.latency) == (None, None)
     conn.receive_data(frame(PONG, counted(4)), 4.0)
-    assert (conn.answered_until, conn.latency) == (3.0, 1.0)
+    assert answered(conn) == (3.0, 1.0)
     conn.receive_data(frame(PONG, b"mine"), 5.0)
-    assert (conn.answered_until, conn.latency) == (3.0, 1.0)
+    assert answered(conn) == (3.0, 1.0)
+
+
+def answered(conn: Connection) -> tuple[float | None, float | None]:
+    return conn.answered_until, conn.latency
 
 
 def test_only_a_websocket_can_be_failed_by_its_owner_and_only_with_a_code() -> None:

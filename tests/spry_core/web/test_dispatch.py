@@ -116,7 +116,11 @@ def test_the_target_may_be_absolute() -> None:
 def test_head_is_answered_by_the_route_of_get() -> None:
     """RFC 9110 §9.3.2: the content is left out where it is sent."""
     app = Application()
-    app.get("/a", lambda request: request.method)
+
+    @app.get("/a")
+    def method(request: Request) -> str:
+        return request.method
+
     assert summary(answer(app, head("/a", method="HEAD"))) == (200, b"HEAD")
 
 
@@ -262,7 +266,11 @@ def test_a_verdict_can_be_known_before_it_is_given() -> None:
 
 def test_a_handler_that_returns_no_answer_is_named() -> None:
     app = Application()
-    app.get("/rooms/:room", lambda request: 1)
+
+    @app.get("/rooms/:room")
+    def number(request: Request) -> int:
+        return 1
+
     with pytest.raises(TypeError, match=r"^GET /rooms/:room returned int, of which no response can be made$"):
         answer(app, head("/rooms/a"))
 

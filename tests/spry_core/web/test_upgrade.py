@@ -147,7 +147,11 @@ def test_a_field_that_the_101_cannot_have_is_a_500_and_the_connection_stays_http
 
     app.middleware.use(stamp)
     app.ws("/", talk, max_message_size=5)
-    app.get("/plain", lambda request: str(request.exchange.limits.max_message_size))
+
+    @app.get("/plain")
+    def plain(request: Request) -> str:
+        return str(request.exchange.limits.max_message_size)
+
     client = TestClient(app)
     stream = client.connect()
     stream.send(UPGRADE)
