@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Final
+from typing import Final, TextIO
 
 from spry_cli.errors import CommandError
 
@@ -23,6 +23,22 @@ def fill_standard_descriptors() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD:
         pass
     os.close(number)
+
+
+def drop_unwritable(*streams: TextIO | None) -> None:
+    """Forget what a stream cannot write any more, because nobody reads it: it would fail again at the end of the process.
+
+    Python makes an exit status of 120 of that, and a server that was told to end has ended well.
+    """
+    for stream in streams:
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def inherited(number: int) -> socket.socket:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from spry_cli.arguments import make_parser
 from spry_cli.errors import CommandError, report
-from spry_cli.inherited import fill_standard_descriptors
+from spry_cli.inherited import drop_unwritable, fill_standard_descriptors
 from spry_cli.loader import load
 from spry_cli.options import APP, APP_DIR, FACTORY, OF_ROUTES, OF_RUN
 from spry_cli.routes import show_routes
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:  # before the server took the signals, or after it gave them back
         return INTERRUPTED
+    finally:
+        drop_unwritable(sys.stdout, sys.stderr)
     return 0
 
 

@@ -72,10 +72,6 @@ class TlsBuffer(Protocol):
         """Put this in."""
         ...
 
-    def write_eof(self) -> None:
-        """Say that no more will come."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
@@ -174,8 +170,9 @@ class TlsStage:
             self._is_at_end = True
             self._session.receive_eof(now)
         else:
-            self._tls.incoming.write_eof()
-            self._receive(iter((b"",)), now, is_fault=False)
+            # All that came has been read, and there was no close_notify in it. `ssl` is not asked, since what it says
+            # to that depends on the release of Python.
+            self._lose(CLOSE, ConnectionLost(None, "the stream ended without close_notify"), now)
 
     def connection_lost(self, error: Exception | None, now: float) -> None:
         """Take note that the stream is gone."""
@@ -265,14 +262,13 @@ class TlsStage:
 
     # Receiving
 
-    def _receive(self, pieces: Iterator[bytes], now: float, *, is_fault: bool = True) -> None:
+    def _receive(self, pieces: Iterator[bytes], now: float) -> None:
         """Decrypt, and give the session what came before an end or an error before telling of that."""
         plaintext: list[bytes] = []
         failure: Exception | None = None
         try:
             for piece in pieces:
-                if piece:  # at the end of the stream there is none
-                    self._tls.incoming.write(piece)
+                self._tls.incoming.write(piece)
                 self._take_in(plaintext)
         except self._tls.zero_return:
             self._is_at_end = True
@@ -281,7 +277,7 @@ class TlsStage:
         self._collect()
         self._pass_on(b"".join(plaintext), now)
         if failure is not None:
-            self._fail(failure, now, is_fault=is_fault)
+            self._fail(failure, now)
 
     def _take_in(self, plaintext: list[bytes]) -> None:
         """Go through what is there, until more is wanted or the peer has said that there will be none."""
@@ -312,13 +308,13 @@ class TlsStage:
 
     # Failing
 
-    def _fail(self, error: Exception, now: float, *, is_fault: bool) -> None:
+    def _fail(self, error: Exception, now: float) -> None:
         """Close after an error of TLS: the alert is written already, the session is told that its stream is lost."""
         if self._session is None:
             self._fail_handshake(_why(error), now)
             return
         if (
-            is_fault and not self._has_said_close
+            not self._has_said_close
         ):  # behind the end of our side it changes nothing, and had its line perhaps
             self._report(f"TLS failed: {_why(error)}")
         self._lose(CLOSE, error, now)
@@ -350,7 +346,7 @@ class TlsStage:
         try:
             self._encrypt(b"".join([item for item in batch if isinstance(item, bytes)]))
         except self._tls.error as error:
-            self._fail(error, self._driver.now(), is_fault=True)
+            self._fail(error, self._driver.now())
         if batch and isinstance(end := batch[-1], StreamEnd):
             self._end_as(end)
 

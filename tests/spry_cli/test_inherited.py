@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from spry_cli.errors import CommandError
-from spry_cli.inherited import fill_standard_descriptors, inherited
+from spry_cli.inherited import drop_unwritable, fill_standard_descriptors, inherited
 
 
 def test_a_listening_socket_is_taken_over() -> None:
@@ -42,6 +42,25 @@ def test_a_socket_that_does_not_listen_is_refused_and_left_open(kind: socket.Soc
         assert refusal(own.fileno()) == f"descriptor {own.fileno()} is a socket that does not listen"
         assert own.type == kind
         assert os.fstat(own.fileno())
+
+
+def test_what_nobody_reads_any_more_is_dropped() -> None:
+    """Else the interpreter's last flush fails, and the exit status is 120."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        os.close(reader)
+        stream.write("a line\n")
+        drop_unwritable(None, stream)
+        assert os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+        stream.flush()
+
+
+def test_what_can_be_written_is() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+        stream.write("a line\n")
+        drop_unwritable(stream)
+        assert read.readline() == "a line\n"
 
 
 def test_standard_descriptors_that_are_closed_become_the_null_device() -> None:
