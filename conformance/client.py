@@ -105,6 +105,7 @@ def size_of(message: str | bytes) -> int:
 
 def write(connection: Connection, stream: socket.socket) -> None:
     """Write all that there is, and end the stream as the connection says."""
+    stream.settimeout(None)  # what `read` has set is no limit for this
     for item in connection.data_to_send():
         try:
             if isinstance(item, bytes):
@@ -119,14 +120,17 @@ def write(connection: Connection, stream: socket.socket) -> None:
 
 
 def read(connection: Connection, stream: socket.socket) -> None:
-    """Wait for bytes, or for the next deadline."""
+    """Wait for bytes, if any are wanted, or for the next deadline."""
     deadline = connection.next_deadline()
-    stream.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+    if deadline is not None and (deadline <= time.monotonic() or not connection.wants_read):
+        time.sleep(max(0.0, deadline - time.monotonic()))
+        connection.handle_deadline(time.monotonic())
+        return
+    stream.settimeout(None if deadline is None else deadline - time.monotonic())
     try:
         data = stream.recv(READ_SIZE)
     except TimeoutError:
-        connection.handle_deadline(time.monotonic())
-        return
+        return  # the deadline, which the next round sees
     except OSError as error:
         connection.connection_lost(error, time.monotonic())
         return
