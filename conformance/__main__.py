@@ -32,7 +32,7 @@ def main() -> int:
         "--cases", action="append", metavar="GLOB", help="such as '12.1.*' (repeatable; default: all)"
     )
     parser.add_argument(
-        "--concurrency", type=int, default=2, help="cases at a time against a server (%(default)s)"
+        "--concurrency", type=int, default=1, help="cases at a time against a server (%(default)s)"
     )
     arguments = parser.parse_args()
     results: dict[str, list[CaseResult]] = {}
