@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Generic, TypeVar, TypeVarTuple, Unpack
 
+import pytest
+
 from frames import BINARY, CLOSE_FRAME, MASK, TEXT, Frame, close_payload, frame, read_frames
 from spry_core import Application, CloseInfo, Limits, Request, Timeouts, WebSocket
-from spry_core.testing import MemoryDriver, MemoryPeer, TestClient
+from spry_core.errors import HandshakeRejected
+from spry_core.testing import ClientResponse, MemoryDriver, MemoryPeer, TestClient
 from spry_core.web.options import WebSocketSettings
 from spry_core.web.upgrade import WebSocketHandler
 
@@ -23,6 +26,10 @@ SWITCH: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
 )
+
+
+SMALL: Final = Limits(high_water=10, max_unsent=100)
+"""Eight bytes of payload make a frame of ten."""
 
 
 def client_of(
@@ -116,6 +123,38 @@ class Opened:
     def errors(self) -> list[BaseException | None]:
         """What was logged with a traceback, or as a warning."""
         return [each.exception for each in self.client.reports if each.logger == "spry.error"]
+
+
+def stalled() -> Opened:
+    """Return one whose peer does not read and whose pipe is full to the last byte."""
+    opened = Opened(limits=SMALL)
+    opened.stream.is_reading = False
+    opened.ws.add(bytes(65_532))  # and four bytes of frame header: what a pump lets stand in the pipe
+    opened.driver.settle()
+    assert opened.ws.buffered_amount == 0
+    return opened
+
+
+async def receive_all(ws: WebSocket) -> list[str | bytes]:
+    """Return the messages up to the end."""
+    return [message async for message in ws]
+
+
+def refused(call: Callable[[], object]) -> ClientResponse:
+    """Return the response with which an opening handshake was refused."""
+    with pytest.raises(HandshakeRejected) as caught:
+        call()
+    assert isinstance(caught.value.response, ClientResponse)
+    return caught.value.response
+
+
+def errors(client: TestClient) -> list[str]:
+    """Return what was logged as an error or a warning."""
+    return [
+        f"{each.level} {each.text} {each.exception!r}"
+        for each in client.reports
+        if each.logger == "spry.error"
+    ]
 
 
 class Running(Generic[T]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from frames import CLOSE_FRAME, TEXT, close_payload, frame
-from sockets import SWITCH, UPGRADE, client_of, messages
+from sockets import SWITCH, UPGRADE, client_of, errors, messages, refused
 from spry_core import (
     Application,
     ConnectionLost,
@@ -21,27 +21,9 @@ from spry_core import (
     WebSocketStateError,
     sleep,
 )
-from spry_core.errors import HandshakeRejected
 from spry_core.protocol.deflate import Deflate
-from spry_core.testing import Cancelled, ClientResponse, MemoryPeer, TestClient
+from spry_core.testing import Cancelled, MemoryPeer, TestClient
 from spry_core.web.upgrade import WebSocketHandler
-
-
-def refused(call: Callable[[], object]) -> ClientResponse:
-    """Return the response with which an opening handshake was refused."""
-    with pytest.raises(HandshakeRejected) as caught:
-        call()
-    assert isinstance(caught.value.response, ClientResponse)
-    return caught.value.response
-
-
-def errors(client: TestClient) -> list[str]:
-    """Return what was logged as an error or a warning."""
-    return [
-        f"{each.level} {each.text} {each.exception!r}"
-        for each in client.reports
-        if each.logger == "spry.error"
-    ]
 
 
 def talk(ws: WebSocket, request: Request) -> None:

@@ -8,14 +8,13 @@ from typing import cast
 import pytest
 
 from frames import BINARY, CLOSE_FRAME, PING, TEXT, Frame, close_payload, frame
-from sockets import Opened, Peer, Running, client_of, close_frame, messages
+from sockets import Opened, Peer, Running, client_of, close_frame, messages, receive_all, stalled
 from spry_core import (
     Close,
     CloseInfo,
     ConnectionClosed,
     ConnectionLost,
     KeepaliveTimeout,
-    Limits,
     ProtocolFailure,
     ReadyState,
     Request,
@@ -25,24 +24,6 @@ from spry_core import (
     WebSocketStateError,
 )
 from spry_core.errors import RemoteProtocolError
-
-SMALL = Limits(high_water=10, max_unsent=100)
-"""Eight bytes of payload make a frame of ten."""
-
-
-async def receive_all(ws: WebSocket) -> list[str | bytes]:
-    """Return the messages up to the end."""
-    return [message async for message in ws]
-
-
-def stalled() -> Opened:
-    """Return one whose peer does not read and whose pipe is full to the last byte."""
-    opened = Opened(limits=SMALL)
-    opened.stream.is_reading = False
-    opened.ws.add(bytes(65_532))  # and four bytes of frame header: what a pump lets stand in the pipe
-    opened.driver.settle()
-    assert opened.ws.buffered_amount == 0
-    return opened
 
 
 def test_text_is_str_and_binary_is_bytes_and_empty_messages_are_messages() -> None:

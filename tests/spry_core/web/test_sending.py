@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sockets import UPGRADE, Opened, client_of, close_frame
+from sockets import UPGRADE, Opened, client_of, close_frame, stalled
 from spry_core import (
     BufferFull,
     ConnectionClosed,
@@ -26,24 +26,6 @@ from spry_core.protocol import Connection, Message, SentEvent
 from spry_core.testing import MemoryPeer, TestClient
 from spry_core.testing.task import MemoryTask
 from spry_core.web.sending import BytesLike, Sendable
-
-SMALL = Limits(high_water=10, max_unsent=100)
-"""Eight bytes of payload make a frame of ten."""
-
-
-async def receive_all(ws: WebSocket) -> list[str | bytes]:
-    """Return the messages up to the end."""
-    return [message async for message in ws]
-
-
-def stalled() -> Opened:
-    """Return one whose peer does not read and whose pipe is full to the last byte."""
-    opened = Opened(limits=SMALL)
-    opened.stream.is_reading = False
-    opened.ws.add(bytes(65_532))  # and four bytes of frame header: what a pump lets stand in the pipe
-    opened.driver.settle()
-    assert opened.ws.buffered_amount == 0
-    return opened
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from typing import Literal, cast
 import pytest
 
 from frames import CONTINUATION, PING, PONG, TEXT, Frame, frame, read_frames
-from sockets import UPGRADE, Opened, Peer, client_of, close_frame
+from sockets import UPGRADE, Opened, Peer, client_of, close_frame, stalled
 from spry_core import (
     ConnectionClosed,
     ConnectionLost,
-    Limits,
     ReadyState,
     Request,
     WebSocket,
@@ -21,20 +20,6 @@ from spry_core import (
     sleep,
 )
 from spry_core.driver import Event
-
-SMALL = Limits(high_water=10, max_unsent=100)
-"""Eight bytes of payload make a frame of ten."""
-
-
-def stalled() -> Opened:
-    """Return one whose peer does not read and whose pipe is full to the last byte."""
-    opened = Opened(limits=SMALL)
-    opened.stream.is_reading = False
-    opened.ws.add(bytes(65_532))  # and four bytes of frame header: what a pump lets stand in the pipe
-    opened.driver.settle()
-    assert opened.ws.buffered_amount == 0
-    return opened
-
 
 # Streams of messages
 

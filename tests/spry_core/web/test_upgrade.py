@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from frames import CLOSE_FRAME, PING, PONG, TEXT, Frame, close_payload, frame
-from sockets import SWITCH, UPGRADE, Peer, client_of, close_frame, messages
+from sockets import SWITCH, UPGRADE, Peer, client_of, close_frame, errors, messages, refused
 from spry_core import (
     Abort,
     Application,
@@ -23,26 +23,7 @@ from spry_core import (
     sleep,
     timeout,
 )
-from spry_core.errors import HandshakeRejected
-from spry_core.testing import Cancelled, ClientResponse, TestClient
-
-
-def refused(call: Callable[[], object]) -> ClientResponse:
-    """Return the response with which an opening handshake was refused."""
-    with pytest.raises(HandshakeRejected) as caught:
-        call()
-    assert isinstance(caught.value.response, ClientResponse)
-    return caught.value.response
-
-
-def errors(client: TestClient) -> list[str]:
-    """Return what was logged as an error or a warning."""
-    return [
-        f"{each.level} {each.text} {each.exception!r}"
-        for each in client.reports
-        if each.logger == "spry.error"
-    ]
-
+from spry_core.testing import Cancelled, TestClient
 
 # The five examples of the original's page
 

@@ -8,7 +8,16 @@ from typing import cast
 import pytest
 
 from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, Frame, close_payload, frame, read_frames
-from sockets import SWITCH, UPGRADE, Opened, Peer, Running, client_of, close_frame
+from sockets import (
+    SWITCH,
+    UPGRADE,
+    Opened,
+    Peer,
+    Running,
+    client_of,
+    close_frame,
+    stalled,
+)
 from spry_core import (
     Abort,
     BufferFull,
@@ -16,7 +25,6 @@ from spry_core import (
     CloseInfo,
     ConnectionClosed,
     ConnectionLost,
-    Limits,
     ReadyState,
     Request,
     WebSocket,
@@ -26,25 +34,6 @@ from spry_core import (
 )
 from spry_core.testing import MemoryPeer, TestClient
 from spry_core.web.upgrade import WebSocketHandler
-
-SMALL = Limits(high_water=10, max_unsent=100)
-"""Eight bytes of payload make a frame of ten."""
-
-
-async def receive_all(ws: WebSocket) -> list[str | bytes]:
-    """Return the messages up to the end."""
-    return [message async for message in ws]
-
-
-def stalled() -> Opened:
-    """Return one whose peer does not read and whose pipe is full to the last byte."""
-    opened = Opened(limits=SMALL)
-    opened.stream.is_reading = False
-    opened.ws.add(bytes(65_532))  # and four bytes of frame header: what a pump lets stand in the pipe
-    opened.driver.settle()
-    assert opened.ws.buffered_amount == 0
-    return opened
-
 
 # Before it is accepted
 
