@@ -15,7 +15,8 @@ from typing import Protocol, cast
 
 from spry_core.driver import Driver, Event, Task
 from spry_core.errors import LocalProtocolError
-from spry_core.serving.record import ERROR, FAULT, WARNING, LogRecord
+from spry_core.serving.journal import record_warning
+from spry_core.serving.record import ERROR, FAULT, LogRecord
 from spry_core.tasks import Timers, enter, part, unwrap
 from spry_core.web.application import Application
 from spry_core.web.calling import name_of
@@ -121,9 +122,7 @@ class Lifespan:
     def give_up_ending(self) -> None:
         """Cancel it if it still has not come to its end, and say so: what it was about to close may be open now."""
         if self.is_ending and not self.is_cancelling:
-            text = "lifespan: cancelled, it took too long to end"
-            fields = {"kind": "application warning", "peer": None, "method": None, "target": None}
-            self._owner.report(LogRecord(logger=ERROR, level=WARNING, text=text, fields=fields))
+            self._owner.report(record_warning("", None, "lifespan: cancelled, it took too long to end"))
             self.cancel()
 
     def _cancel_task(self) -> None:
