@@ -43,11 +43,11 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.testing": (
         ("client",),
         ("client_websocket", "response"),
-        ("conversation",),
+        ("conversation", "wire"),
         ("peer", "pump"),
         ("memory",),
         ("task",),
-        ("parked", "pipe"),
+        ("address", "parked", "pipe"),
     ),
     "spry_core.serving": (
         ("server",),
