@@ -55,15 +55,19 @@ class Deadlines:
         """Tell whether `name` is set, running or held."""
         return name in self._running or name in self._held
 
-    def hold(self, name: Deadline, now: float) -> None:
-        """Stop the clock of `name`, if it runs; what is left of it is kept."""
-        if (moment := self._running.pop(name, None)) is not None:
-            self._held[name] = moment - now
+    def hold(self, name: Deadline, now: float) -> bool:
+        """Stop the clock of `name`, if it runs; what is left of it is kept. Tell whether it ran."""
+        if (moment := self._running.pop(name, None)) is None:
+            return False
+        self._held[name] = moment - now
+        return True
 
-    def resume(self, name: Deadline, now: float) -> None:
-        """Let the clock of `name` run on, if it is held."""
-        if (left := self._held.pop(name, None)) is not None:
-            self._running[name] = now + left
+    def resume(self, name: Deadline, now: float) -> bool:
+        """Let the clock of `name` run on, if it is held. Tell whether it was."""
+        if (left := self._held.pop(name, None)) is None:
+            return False
+        self._running[name] = now + left
+        return True
 
     def next(self) -> float | None:
         """Return the earliest moment, or None."""

@@ -2,6 +2,10 @@
 
 A Ping goes out at each interval, and any byte that comes answers it; one at a time is on its way. The time from a
 Ping to its own Pong, whoever sent the Ping, is the latency.
+
+While it is we who do not read, silence proves nothing, and the Ping on its way stays the only one. But something is
+written at each interval all the same, an unsolicited Pong (§5.5.3), so that TCP finds out if the peer is gone: a stream
+that is neither read nor written shows neither its end nor a reset.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ class Keepalive:
         stream.timeouts = replace(stream.timeouts, ping_interval=seconds)
         if seconds is None:
             stream.deadlines.clear(Deadline.PING, Deadline.PONG)
-        elif not self._is_over and not stream.deadlines.is_set(Deadline.PONG):
+        elif not self._is_over and (not self.is_waiting or stream.deadlines.is_set(Deadline.PING)):
             stream.deadlines.set(Deadline.PING, now, seconds)
 
     def stop(self) -> None:
@@ -60,10 +64,9 @@ class Keepalive:
 
     def take_sign_of_life(self, now: float) -> None:
         """Take note that bytes came: the next interval begins, if they were waited for."""
-        deadlines = self._stream.deadlines
-        if deadlines.is_set(Deadline.PONG):
-            deadlines.clear(Deadline.PONG)
-            deadlines.set(Deadline.PING, now, self._stream.timeouts.ping_interval)
+        if self.is_waiting:
+            self._stream.deadlines.clear(Deadline.PONG)
+            self.beat(now)
 
     def take_pong(self, payload: bytes, now: float) -> None:
         """Measure the Ping that this answers; it answers all earlier ones too, since a peer may answer the latest
@@ -76,8 +79,19 @@ class Keepalive:
                 return
 
     def judge(self, is_reading: bool, now: float) -> None:
-        """Let the time to answer stand still while it is we who do not read."""
+        """Let the time to answer stand still while it is we who do not read, and beat instead."""
+        deadlines = self._stream.deadlines
         if is_reading:
-            self._stream.deadlines.resume(Deadline.PONG, now)
-        else:
-            self._stream.deadlines.hold(Deadline.PONG, now)
+            if deadlines.resume(Deadline.PONG, now):
+                deadlines.clear(Deadline.PING)
+        elif deadlines.hold(Deadline.PONG, now):
+            self.beat(now)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while a keepalive Ping is on its way: at most one is."""
+        return self._stream.deadlines.is_set(Deadline.PONG)
+
+    def beat(self, now: float) -> None:
+        """Let the next interval of a pause begin."""
+        self._stream.deadlines.set(Deadline.PING, now, self._stream.timeouts.ping_interval)

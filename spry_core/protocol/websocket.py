@@ -404,9 +404,21 @@ class WebSocketProtocol:
                 self.abort("timeout", ConnectionLost(None, "the closing handshake took too long"), now)
 
     def _send_keepalive(self, now: float) -> None:
+        if self._keepalive.is_waiting:
+            self._beat(now)
+            return
         self._write(Opcode.PING, self._stream.random(4), now)
         self._keepalive.begin_waiting(now)
         self._look(now)
+
+    def _beat(self, now: float) -> None:
+        """Write something, so that TCP finds out if the peer is gone (RFC 6455 §5.5.3); what is unsent does that too.
+
+        Its payload is that of no Ping, since those of the peer that we have not read may be empty.
+        """
+        if not self._stream.unsent:
+            self._write(Opcode.PONG, self._stream.random(4), now)
+        self._keepalive.beat(now)
 
     def _fail_keepalive(self, now: float) -> None:
         """The peer is silent: nobody waits for what it might still read (RFC 6455 §7.4.1, 1011)."""

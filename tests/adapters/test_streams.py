@@ -57,6 +57,39 @@ async def test_a_websocket_peer_that_is_dead_is_found_by_keepalive() -> None:
         assert await peer.receive_all() == expected
 
 
+@pytest.mark.parametrize("resets", [True, False])
+@pytest.mark.parametrize("receives_once", [True, False])
+async def test_a_peer_that_has_gone_is_found_though_nobody_reads(resets: bool, receives_once: bool) -> None:
+    """The queue is full, so the stream is not read, and shows its end only to who writes (RFC 6455 §5.5.3).
+
+    Nobody reads because the handler does not, or because it has returned and who received behind it does not come back.
+    """
+    app = App()
+
+    async def forget(ws: WebSocket, request: Request) -> None:
+        app.pushing.append(ws)
+        if not receives_once:
+            await ws.closed
+
+    app.ws("/forget", forget)
+    limits, timeouts = Limits(max_queue=1), Timeouts(ping_interval=0.02, ping_timeout=60.0)
+    async with nothing_left(), serving(app, limits=limits, timeouts=timeouts) as server:
+        async with await upgraded(server, "/forget") as peer:
+            if receives_once:
+                await peer.send(frame(TEXT, b"dropped") + frame(PING))
+                assert await peer.receive(2) == frame(PONG, mask=None)
+                async with anyio.create_task_group() as group:
+                    group.start_soon(app.pushing[0].receive)
+                    await anyio.wait_all_tasks_blocked()
+                    await peer.send(frame(TEXT, b"taken"))
+            await peer.send(frame(TEXT, b"unread") * 3)
+            while (await peer.receive(6))[:2] != bytes((0x80 | PONG, 4)):
+                pass  # a Ping, which went before the queue was full or behind it
+            if resets:
+                peer.reset()
+        await app.ends.until("1006 by transport")
+
+
 async def test_a_websocket_peer_that_answers_pings_stays() -> None:
     timeouts = Timeouts(ping_interval=0.02, ping_timeout=0.5, grace=0.0)
     app = App()

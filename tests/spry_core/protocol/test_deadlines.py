@@ -75,17 +75,15 @@ def test_a_held_deadline_stands_still_and_keeps_what_is_left() -> None:
 def test_holding_twice_and_resuming_twice_change_nothing_more() -> None:
     deadlines = Deadlines()
     deadlines.set(B, 0.0, 20.0)
-    deadlines.hold(B, 15.0)
-    deadlines.hold(B, 18.0)
-    deadlines.resume(B, 100.0)
-    deadlines.resume(B, 103.0)
+    assert [deadlines.hold(B, 15.0), deadlines.hold(B, 18.0)] == [True, False]
+    assert [deadlines.resume(B, 100.0), deadlines.resume(B, 103.0)] == [True, False]
     assert deadlines.next() == 105.0
 
 
 def test_one_that_is_not_set_can_be_held_and_resumed_without_effect() -> None:
     deadlines = Deadlines()
-    deadlines.hold(B, 0.0)
-    deadlines.resume(B, 1.0)
+    assert not deadlines.hold(B, 0.0)
+    assert not deadlines.resume(B, 1.0)
     assert not deadlines.is_set(B)
     assert deadlines.next() is None
 

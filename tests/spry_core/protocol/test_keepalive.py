@@ -68,10 +68,44 @@ def test_without_a_timeout_the_next_interval_begins_with_the_ping() -> None:
 def test_the_time_to_answer_stands_still_while_nothing_is_read() -> None:
     made, keepalive = waiting(T0 + 20)
     keepalive.judge(False, T0 + 23)
-    assert made.deadlines.next() is None
+    assert not made.deadlines.resume(Deadline.PING, T0 + 23)
     keepalive.judge(False, T0 + 24)
-    keepalive.judge(True, T0 + 50)
-    assert due(made) == (Deadline.PONG, T0 + 55)
+    keepalive.judge(True, T0 + 40)
+    assert due(made) == (Deadline.PONG, T0 + 45)
+    assert due(made) is None
+
+
+def test_a_pause_has_intervals_of_its_own() -> None:
+    """The first begins with the pause, or with the Ping if that goes out later; its end is that of them all."""
+    made, keepalive = waiting(T0 + 20)
+    keepalive.judge(False, T0 + 23)
+    keepalive.judge(False, T0 + 24)
+    assert due(made) == (Deadline.PING, T0 + 43)
+    assert keepalive.is_waiting
+    keepalive.beat(T0 + 43)
+    assert due(made) == (Deadline.PING, T0 + 63)
+    keepalive.beat(T0 + 63)
+    keepalive.judge(True, T0 + 70)
+    assert due(made) == (Deadline.PONG, T0 + 75)
+    assert not keepalive.is_waiting
+
+
+def test_bytes_that_were_on_their_way_begin_another_interval_in_a_pause_too() -> None:
+    made, keepalive = waiting(T0 + 20)
+    keepalive.judge(False, T0 + 23)
+    keepalive.take_sign_of_life(T0 + 24)
+    keepalive.judge(False, T0 + 24)
+    assert not keepalive.is_waiting
+    assert due(made) == (Deadline.PING, T0 + 44)
+    assert due(made) is None
+
+
+def test_another_interval_is_that_of_a_pause_too() -> None:
+    made, keepalive = waiting(T0 + 20)
+    keepalive.judge(False, T0 + 23)
+    keepalive.set_interval(3.0, T0 + 24)
+    assert keepalive.is_waiting
+    assert due(made) == (Deadline.PING, T0 + 27)
 
 
 # ------------------------------------------------------------------------------------------------------ another interval

@@ -726,6 +726,9 @@ def test_a_shutdown_closes_with_1001() -> None:
 # --------------------------------------------------------------------------------------------------------------- keepalive
 
 
+BEAT = frame(PONG, counted(4), mask=None)
+
+
 def pinged(conn: Connection, moment: float) -> None:
     """Check that a keepalive Ping goes out at this moment and not before."""
     assert conn.next_deadline() == moment
@@ -820,9 +823,8 @@ def test_the_peers_silence_is_not_judged_while_we_do_not_read() -> None:
     conn.receive_data(frame(TEXT, b"a") * 2, T0)
     assert not conn.wants_read
     pinged(conn, T0 + 20)
-    assert conn.next_deadline() is None
-    conn.handle_deadline(T0 + 500)
-    assert fetched(conn) == (b"", None)
+    conn.handle_deadline(T0 + 990)
+    assert fetched(conn, T0 + 990) == (BEAT, None)
     conn.release(1, T0 + 1000)
     assert conn.wants_read
     assert conn.next_deadline() == T0 + 1020
@@ -830,6 +832,34 @@ def test_the_peers_silence_is_not_judged_while_we_do_not_read() -> None:
     assert fetched(conn) == (b"", None)
     conn.handle_deadline(T0 + 1020)
     assert fetched(conn) == (close_of_server(1011, "keepalive timeout"), HALF_CLOSE)
+
+
+def test_while_we_do_not_read_something_is_written_at_each_interval() -> None:
+    """An unsolicited Pong (RFC 6455 §5.5.3): without it TCP never tells that the peer is gone."""
+    conn = server(limits=Limits(max_queue=1))
+    conn.receive_data(frame(TEXT, b"a"), T0)
+    pinged(conn, T0 + 20)
+    for moment in (T0 + 40, T0 + 60):
+        assert conn.next_deadline() == moment
+        conn.handle_deadline(moment - 0.001)
+        assert fetched(conn) == (b"", None)
+        conn.handle_deadline(moment)
+        assert fetched(conn, moment) == (BEAT, None)
+    conn.release(1, T0 + 70)
+    assert conn.next_deadline() == T0 + 90  # to answer the Ping: none of the beats was one
+
+
+def test_what_is_unsent_beats_by_itself_so_a_pause_costs_no_memory() -> None:
+    conn = server(limits=Limits(max_queue=1), timeouts=Timeouts(write=None))
+    conn.receive_data(frame(TEXT, b"a"), T0)
+    conn.handle_deadline(T0 + 20)
+    for moment in (T0 + 40, T0 + 60):
+        assert conn.next_deadline() == moment
+        conn.handle_deadline(moment)
+        assert conn.buffered_amount == 6
+    conn.bytes_written(6, T0 + 61)
+    conn.handle_deadline(T0 + 80)
+    assert conn.buffered_amount == 6
 
 
 def test_after_our_close_the_peer_is_read_however_much_is_unreleased() -> None:
@@ -1315,7 +1345,7 @@ def test_pieces_that_fill_the_account_stop_the_clock_of_the_peers_silence() -> N
     conn.receive_data(frame(TEXT, b"abc", fin=False), T0)
     pinged(conn, T0 + 20)
     conn.receive_in_pieces(True, T0 + 30)
-    assert conn.next_deadline() is None
+    assert conn.next_deadline() == T0 + 50  # of nothing but the interval
     conn.release(3, T0 + 50)
     assert conn.next_deadline() == T0 + 60
 
