@@ -91,6 +91,13 @@ def test_importing_the_core_does_not_load_the_testing_kit() -> None:
     ) == ["False False"]
 
 
+def test_the_testing_kit_loads_neither_sockets_nor_hypothesis() -> None:
+    """Only who names an address needs a socket; seeds and files are the kit's to have."""
+    assert loaded_by("spry_core.testing", "spry_core.testing.wire").keys() <= {"random", "pathlib"}
+    assert fresh("import sys, spry_core.testing; print('hypothesis' in sys.modules)") == ["False"]
+    assert "socket" in loaded_by("spry_core.testing.address")
+
+
 def test_no_module_of_the_core_loads_anything_forbidden() -> None:
     """Also those that `import spry_core` leaves out, and whatever order they are imported in."""
     modules = [name for name in MODULES if not name.startswith("spry_core.testing")]

@@ -32,6 +32,17 @@ class MemoryPeer:
         return data
 
     @property
+    def waiting(self) -> int:
+        """Bytes that the other side has sent and that were not read; 0 while `is_reading`."""
+        return len(self._end.incoming)
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` of the bytes that wait, with `is_reading` set to False: a reader as slow as the test wants."""
+        data = self._end.incoming.read(size)
+        self._driver.settle()
+        return data
+
+    @property
     def is_ended(self) -> bool:
         """True if the other side has ended its direction, and all before it was read."""
         return self._end.incoming.is_finished and not len(self._end.incoming)

@@ -73,3 +73,11 @@ def test_sending_lets_the_other_side_answer_first() -> None:
     peer_end = MemoryPeer(driver, ours)
     peer_end.send(b"abc")
     assert peer_end.received == b"abc"
+
+
+def test_a_peer_may_read_as_slowly_as_it_likes() -> None:
+    peer_end, other = peer()
+    peer_end.is_reading = False
+    other.outgoing.write(b"abcde")
+    assert (peer_end.waiting, peer_end.read(3), peer_end.waiting) == (5, b"abc", 2)
+    assert (peer_end.read(3), peer_end.read(3)) == (b"de", b"")
