@@ -89,8 +89,16 @@ frames = st.lists(
         st.binary(max_size=300),
         st.booleans(),
         st.just(b"\x01\x02\x03\x04"),
+        st.integers(0, 7),
     )
-    | st.builds(Frame, st.sampled_from([CLOSE_FRAME, PING, PONG]), st.binary(min_size=2, max_size=125)),
+    | st.builds(
+        Frame,
+        st.sampled_from([CLOSE_FRAME, PING, PONG]),
+        st.binary(max_size=125),
+        st.just(True),
+        st.none(),
+        st.just(0),
+    ),
     max_size=5,
 )
 
