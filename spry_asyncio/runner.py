@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 from spry_asyncio.server import RunningServer, serve
 from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.serving import MakeConnection
 
 LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
 """Which event loop `run` makes; ``"auto"`` is uvloop where it is installed."""
@@ -38,6 +39,7 @@ def run(
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
     access_log: bool = True,
+    make_connection: MakeConnection | None = None,
     loop: LoopName = "auto",
     started: Callable[[RunningServer], None] | None = None,
 ) -> None:
@@ -48,7 +50,8 @@ def run(
     put back as they were.
 
     Args:
-        app, host, port, uds, sockets, ssl_context, limits, timeouts, engine, access_log: As for `serve`.
+        app, host, port, uds, sockets, ssl_context, limits, timeouts, engine, access_log, make_connection: As
+            for `serve`.
         loop: The event loop to make.
         started: Called once when the server listens and signals are taken.
 
@@ -68,6 +71,7 @@ def run(
             timeouts=timeouts,
             engine=engine,
             access_log=access_log,
+            make_connection=make_connection,
         )
         runner.run(serve_until_signal(serving, started))
 

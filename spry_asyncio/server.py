@@ -22,7 +22,7 @@ from spry_asyncio.pump import Pump
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import ERROR, LogRecord, Served, Server, StreamInfo
+from spry_core.serving import ERROR, LogRecord, MakeConnection, Served, Server, StreamInfo
 from spry_system import (
     INTERNET,
     Address,
@@ -292,6 +292,7 @@ async def serve(
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
     access_log: bool = True,
+    make_connection: MakeConnection | None = None,
 ) -> AsyncGenerator[RunningServer]:
     """Serve `app` while the block runs; it listens when the block begins, and leaving the block closes as `close()` does.
 
@@ -314,6 +315,7 @@ async def serve(
         timeouts: Durations.
         engine: The grammar engine.
         access_log: False drops the records of the logger ``spry.access``.
+        make_connection: Makes the connection of each stream, such as what `spry_system.record_in` returns.
 
     Raises:
         OSError: The address cannot be resolved or bound, or the port or the unix socket is taken.
@@ -323,7 +325,7 @@ async def serve(
         NotImplementedError: The loop has no `add_reader` (Windows' proactor loop; its selector loop has).
     """
     app.locals["backend"] = backend_name(asyncio.get_running_loop())
-    core = make_server(app, limits, timeouts, engine, access_log=access_log)
+    core = make_server(app, limits, timeouts, engine, access_log=access_log, make_connection=make_connection)
     if ssl_context is not None:
         make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
     listeners = await open_listeners(host, port, uds, sockets, core.limits.backlog, ask_resolver)

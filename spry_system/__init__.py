@@ -1,4 +1,6 @@
-"""What every adapter takes from the operating system, whatever its event loop: sockets to listen on, TLS, randomness, the log."""
+"""What every adapter takes from the operating system, whatever its event loop: sockets to listen on, TLS, randomness, the log,
+files.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ from spry_system.listeners import (
     open_listeners,
     unix_paths,
 )
+from spry_system.recordings import MAX_FILES, record_in
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
 
 __all__ = [
     "INTERNET",
+    "MAX_FILES",
     "Address",
     "Found",
     "Listener",
@@ -26,5 +30,6 @@ __all__ = [
     "make_server",
     "make_tls",
     "open_listeners",
+    "record_in",
     "unix_paths",
 ]

@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 
 from spry_core import Application
-from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import LogRecord, Server
+from spry_core.protocol import Connection, EngineName, Limits, Timeouts
+from spry_core.serving import LogRecord, MakeConnection, Server
 
 if sys.platform != "win32":
     import resource
@@ -23,29 +23,34 @@ def make_server(
     engine: EngineName,
     *,
     access_log: bool,
+    make_connection: MakeConnection | None = None,
 ) -> Server:
     """Make the core's server for `app`; see the `serve` of the adapters for the arguments."""
+    each = 1 if make_connection is None else 2  # the stream, and the file of whoever looks on
     limits = limits or Limits()
     return Server(
         app,
-        limits=replace(limits, max_connections=most_connections(limits)),
+        limits=replace(limits, max_connections=most_connections(limits, each)),
         timeouts=timeouts,
         engine=engine,
         random=secrets.token_bytes,
         wall_clock=time.time,
         report=log,
         access_log=access_log,
+        make_connection=make_connection or Connection,
     )
 
 
-def most_connections(limits: Limits) -> int:
-    """Return how many connections to hold: four fifths of the process's descriptors are ours, the rest the application's."""
+def most_connections(limits: Limits, each: int = 1) -> int:
+    """Return how many connections to hold, each with so many descriptors: four fifths of the process's are ours, the rest the
+    application's.
+    """
     if sys.platform == "win32":
         return limits.max_connections
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
         return limits.max_connections
-    return min(limits.max_connections, descriptors * 4 // 5)
+    return min(limits.max_connections, descriptors * 4 // 5 // each)
 
 
 def log(record: LogRecord) -> None:

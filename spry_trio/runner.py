@@ -15,6 +15,7 @@ import trio
 
 from spry_core import Application
 from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.serving import MakeConnection
 from spry_trio.server import RunningServer, serve
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -35,6 +36,7 @@ def run(
     timeouts: Timeouts | None = None,
     engine: EngineName = "reference",
     access_log: bool = True,
+    make_connection: MakeConnection | None = None,
     started: Callable[[RunningServer], None] | None = None,
 ) -> None:
     """Serve `app` on a loop of its own until SIGINT or SIGTERM; then drain with Close 1001 and return. A second signal aborts.
@@ -44,7 +46,8 @@ def run(
     put back as they were.
 
     Args:
-        app, host, port, uds, sockets, ssl_context, limits, timeouts, engine, access_log: As for `serve`.
+        app, host, port, uds, sockets, ssl_context, limits, timeouts, engine, access_log, make_connection: As
+            for `serve`.
         started: Called once when the server listens and signals are taken.
 
     Raises:
@@ -61,6 +64,7 @@ def run(
         timeouts=timeouts,
         engine=engine,
         access_log=access_log,
+        make_connection=make_connection,
     )
     trio.run(serve_until_signal, serving, started)
 

@@ -26,7 +26,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("testing",),
         ("serving",),
         ("web",),
-        ("routing",),
+        ("recording", "routing"),
         ("protocol",),
         ("tasks",),
         ("wakeup",),
@@ -71,6 +71,12 @@ HOUSE: Mapping[str, Ranks] = {
         ("calling", "cookies", "iteration", "json_text", "link", "origin", "target", "urlencoded"),
         ("inbox", "pinging"),
     ),
+    "spry_core.recording": (
+        ("recorder",),
+        ("connection",),
+        ("values", "wire"),
+        ("redaction",),
+    ),
     "spry_core.routing": (
         ("builder",),
         ("tree",),
@@ -91,7 +97,10 @@ HOUSE: Mapping[str, Ranks] = {
         ("reference",),
         ("interface",),
     ),
-    "spry_system": (("listeners", "server", "tls"),),
+    "spry_system": (
+        ("recordings",),
+        ("listeners", "server", "tls"),
+    ),
     "spry_asyncio": (
         ("runner",),
         ("server",),

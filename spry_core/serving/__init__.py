@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spry_core.serving.face import Served
+from spry_core.serving.face import MakeConnection, Served
 from spry_core.serving.record import ACCESS, ERROR, SERVER, LogRecord
 from spry_core.serving.server import Server
 from spry_core.serving.session import Session
@@ -14,6 +14,7 @@ __all__ = [
     "ERROR",
     "SERVER",
     "LogRecord",
+    "MakeConnection",
     "Served",
     "Server",
     "Session",

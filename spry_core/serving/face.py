@@ -6,9 +6,33 @@ nothing of what is behind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from spry_core.protocol.connection import Connection
+from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
+
+
+class MakeConnection(Protocol):
+    """Makes the connection of one stream: `Connection` itself, or what looks on, such as `spry_core.recording.Recorder`."""
+
+    def __call__(
+        self,
+        role: Role,
+        /,
+        *,
+        now: float,
+        random: Callable[[int], bytes],
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        engine: EngineName = "reference",
+        can_half_close: bool = True,
+        wall_clock: Callable[[], float] | None = None,
+    ) -> Connection:
+        """Make one; the arguments are those of `Connection`."""
+        ...
 
 
 class Clocked(Protocol):

@@ -14,7 +14,7 @@ from spry_core.errors import LocalProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.engines import EngineName, check_engine
 from spry_core.protocol.limits import Limits, Timeouts
-from spry_core.serving.face import Served
+from spry_core.serving.face import MakeConnection, Served
 from spry_core.serving.journal import record_shutdown
 from spry_core.serving.lifespan import Lifespan
 from spry_core.serving.record import LogRecord
@@ -38,6 +38,7 @@ class Server:
         wall_clock: Seconds since the epoch, for the Date field.
         report: Takes finished records for the log.
         access_log: False makes no records of requests and WebSockets.
+        make_connection: Makes the connection of each stream.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Server:
         wall_clock: Callable[[], float],
         report: Callable[[LogRecord], None],
         access_log: bool = True,
+        make_connection: MakeConnection = Connection,
     ) -> None:
         check_engine(engine)
         self.dispatcher: Final[Dispatcher] = app.compile()
@@ -60,6 +62,7 @@ class Server:
         self._random = random
         self._wall_clock = wall_clock
         self._report = report
+        self._make_connection = make_connection
         self.logs_access: Final = access_log
         self._timers = Timers()
         self.lifespan: Final = Lifespan(app, self)
@@ -101,7 +104,7 @@ class Server:
         """
         self._check_started()
         stream = stream or StreamInfo()
-        connection = Connection(
+        connection = self._make_connection(
             "server",
             now=driver.now(),
             random=self._random,
