@@ -70,10 +70,21 @@ class AddressWire:
         """Send all of `data`, and wait while the other side does not read; see `Wire.send`."""
         rest = memoryview(data)
         while rest:
-            if self._has_ended:
-                raise BrokenPipeError("this end has ended its direction")
-            self._socket.settimeout(self._patience)
+            self._prepare_to_send(self._patience)
             rest = rest[self._socket.send(rest) :]
+
+    def send_some(self, data: bytes, timeout: float) -> int:
+        """Send what the kernel has room for; 0 if that is nothing for `timeout` seconds; see `Wire.send_some`."""
+        self._prepare_to_send(timeout)
+        try:
+            return self._socket.send(data)
+        except (TimeoutError, BlockingIOError):
+            return 0
+
+    def _prepare_to_send(self, timeout: float) -> None:
+        if self._has_ended:
+            raise BrokenPipeError("this end has ended its direction")
+        self._socket.settimeout(timeout)
 
     def receive(self, timeout: float, size: int = READ_SIZE) -> bytes | None:
         """Return the next bytes; none at the end; None if nothing comes within `timeout` seconds."""

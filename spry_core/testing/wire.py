@@ -37,6 +37,15 @@ class Wire(Protocol):
         """
         ...
 
+    def send_some(self, data: bytes, timeout: float) -> int:
+        """Send what the other side has room for, and return how many bytes that was; 0 if none in `timeout` seconds.
+
+        Raises:
+            ConnectionResetError: The other side has cut the stream.
+            BrokenPipeError: The stream is gone, or this end has ended its direction.
+        """
+        ...
+
     def receive(self, timeout: float, size: int = READ_SIZE) -> bytes | None:
         """Return the next bytes; none at the end of the stream; None if nothing has come within `timeout` seconds.
 
@@ -106,22 +115,31 @@ class MemoryWire:
 
     def send(self, data: bytes) -> None:
         """Send all of `data`, and let time pass while the other side does not read; see `Wire.send`."""
-        self._look()
         while data:
-            if self._has_ended:
-                raise BrokenPipeError("this end has ended its direction")
-            room = WINDOW - self._peer.unread
-            if room <= 0:
-                self._wait_for_room()
-                continue
-            self._peer.send(data[:room])
-            data = data[room:]
-            self._look()
+            taken = self.send_some(data, self._patience)
+            if not taken:
+                raise TimeoutError(f"the other side has read nothing for {self._patience} s")
+            data = data[taken:]
+
+    def send_some(self, data: bytes, timeout: float) -> int:
+        """Send what the pipe has room for, and let at most `timeout` virtual seconds pass until it has some."""
+        _check(timeout)
+        self._look()
+        if self._has_ended:
+            raise BrokenPipeError("this end has ended its direction")
+        try:
+            self._driver.wait_until(self._has_room, "room for more to send", timeout=timeout)
+        except TimeoutError:
+            return 0
+        self._look()
+        room = WINDOW - self._peer.unread
+        self._peer.send(data[:room])
+        self._look()
+        return len(data[:room])
 
     def receive(self, timeout: float, size: int = READ_SIZE) -> bytes | None:
         """Return the next bytes; none at the end; None if nothing comes within `timeout` virtual seconds."""
-        if not 0 <= timeout < math.inf:
-            raise ValueError(f"timeout must be a finite number and not negative, not {timeout}")
+        _check(timeout)
         if self._is_closed:
             return b""
         try:
@@ -160,10 +178,10 @@ class MemoryWire:
     def _has_news(self) -> bool:
         return self._peer.waiting > 0 or self._peer.is_ended or self._peer.is_reset
 
-    def _wait_for_room(self) -> None:
-        self._driver.wait_until(
-            lambda: self._peer.unread < WINDOW or self._peer.is_reset,
-            "room for more to send",
-            timeout=self._patience,
-        )
-        self._look()
+    def _has_room(self) -> bool:
+        return self._peer.unread < WINDOW or self._peer.is_reset
+
+
+def _check(timeout: float) -> None:
+    if not 0 <= timeout < math.inf:
+        raise ValueError(f"timeout must be a finite number and not negative, not {timeout}")

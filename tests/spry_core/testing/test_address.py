@@ -101,6 +101,22 @@ def test_who_does_not_read_is_waited_for_so_long() -> None:
         wire.send(bytes(64 << 20))
 
 
+def test_some_of_it_is_what_the_kernel_takes() -> None:
+    wire, sock = pair(receive_buffer=4096)
+    with wire, sock:
+        taken = 0
+        while some := wire.send_some(bytes(1 << 20), 0):
+            taken += some
+        assert wire.send_some(b"a", 0.02) == 0
+        wire.half_close()
+        got = 0
+        while some_bytes := sock.recv(1 << 20):
+            got += len(some_bytes)
+        assert got == taken
+        with pytest.raises(BrokenPipeError):
+            wire.send_some(b"a", 0)
+
+
 def test_a_small_receive_buffer_is_soon_full() -> None:
     wire, sock = pair(receive_buffer=4096)
     with wire, sock:

@@ -105,9 +105,17 @@ def test_sending_to_an_end_that_was_closed_meets_a_reset() -> None:
 def test_a_reader_that_does_not_read_is_waited_for_so_long() -> None:
     wire, other = raw(patience=5.0)
     wire.send(bytes(WINDOW))
-    with pytest.raises(TimeoutError, match=r"room for more to send did not come within 5\.0 s"):
+    with pytest.raises(TimeoutError, match=r"the other side has read nothing for 5\.0 s"):
         wire.send(b"more")
     assert (wire.now(), len(other.incoming)) == (5.0, WINDOW)
+
+
+def test_some_of_it_is_what_there_is_room_for() -> None:
+    wire, other = raw()
+    assert (wire.send_some(bytes(WINDOW + 7), 1.0), wire.now()) == (WINDOW, 0.0)
+    assert (wire.send_some(b"more", 1.5), wire.now(), len(other.incoming)) == (0, 1.5, WINDOW)
+    other.incoming.read(2)
+    assert wire.send_some(b"more", 1.5) == 2
 
 
 def test_what_does_not_fit_goes_when_there_is_room() -> None:
