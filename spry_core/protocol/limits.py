@@ -50,6 +50,11 @@ class Limits:
     close.
     """
 
+    min_write_rate: int = 500
+    """Bytes a second that a peer must take of what is unsent, on average over each `Timeouts.write` seconds; below it the
+    stream is aborted. What goes out whole is not judged. 0 for any rate.
+    """
+
     max_requests: int | None = None
     """Requests on one connection, None for any number; the last answer says ``Connection: close``."""
 
@@ -116,7 +121,7 @@ class Timeouts:
     """Between an answer and the next request's first byte; then close (RFC 9112 §9.5)."""
 
     write: float | None = 30.0
-    """Without any progress in writing; then the stream is aborted."""
+    """Without any progress in writing, or below `Limits.min_write_rate` for so long; then the stream is aborted."""
 
     linger: float | None = 2.0
     """From our half-close to the peer's end of stream; then close (RFC 9112 §9.6)."""

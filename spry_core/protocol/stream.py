@@ -3,7 +3,8 @@ ends.
 
 Both halves of a connection, HTTP and WebSocket, write here. The order "the bytes first, then the end" is kept
 in this file, so no pump needs to know it. Bytes are counted from the moment they are queued until the
-transport has taken them; that number is the send water mark, and its standing still is the write deadline.
+transport has taken them; that number is the send water mark, and its standing still is the write deadline. So is its
+falling too slowly: a peer that reads a byte now and then would else hold its connection for as long as it likes.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Stream:
         self._end: StreamEnd | None = None
         self._fetched_end: StreamEnd | None = None
         self._was_full = False
+        self._judged_from = 0.0  # when the present time to write began,
+        self._taken = 0  # and what has gone since then
 
     @property
     def end(self) -> Literal[StreamEnd.HALF_CLOSE, StreamEnd.CLOSE, StreamEnd.ABORT] | None:
@@ -80,7 +83,7 @@ class Stream:
         if not data or self.is_lost:
             return
         if not self.unsent:
-            self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
+            self._begin_to_judge(now)
         self._queue.append(data)
         self.unsent += len(data)
         self._was_full = self._was_full or self.unsent > self.limits.high_water
@@ -130,13 +133,33 @@ class Stream:
         self.unsent -= n
         if self._end is ABORT:
             return
-        if n and self.unsent:
-            self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
-        elif not self.unsent:
+        if not self.unsent:
             self.deadlines.clear(Deadline.WRITE)
+        elif n:
+            self._judge(n, now)
         if self._was_full and self.unsent <= self.limits.high_water:
             self._was_full = False
             self.events.append(Writable())
+
+    def _begin_to_judge(self, now: float) -> None:
+        self._judged_from, self._taken = now, 0
+        self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
+
+    def _judge(self, n: int, now: float) -> None:
+        """Give the peer more time for the `n` bytes that it took, but no more than they may take."""
+        seconds, rate = self.timeouts.write, self.limits.min_write_rate
+        if seconds is None:
+            return
+        if not rate:
+            self._begin_to_judge(now)
+            return
+        self._taken += n
+        allowed = max(seconds, self._taken / rate)
+        passed = now - self._judged_from
+        if seconds <= passed < allowed:
+            self._begin_to_judge(now)  # what it took early buys no time later
+        else:
+            self.deadlines.set(Deadline.WRITE, now, min(seconds, allowed - passed))
 
     def lose(self) -> None:
         """Take note that the stream is gone."""

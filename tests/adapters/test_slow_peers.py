@@ -16,12 +16,12 @@ import anyio
 import pytest
 
 from adapters.leaks import nothing_left
-from adapters.peer import Peer
+from adapters.peer import PATIENCE, Peer
 from adapters.secure_peer import SecurePeer
 from adapters.serving import App, Running, connected, dateless, serving, upgraded
 from frames import CLOSE_FRAME, PING, TEXT, close_payload, frame, read_frames
 from secure import server_context
-from spry_core import Timeouts
+from spry_core import Limits, Timeouts
 
 pytestmark = pytest.mark.anyio
 
@@ -197,6 +197,22 @@ async def test_each_slow_peer_is_cut_by_its_own_timeout_while_a_healthy_client_i
     assert sorted(app.ends) == ["1006 by timeout", "4000 by timeout"]
     assert len(waits) > 10
     assert median(waits) < 0.1
+
+
+async def test_a_peer_that_reads_too_slowly_is_cut() -> None:
+    """A KiB now and then is progress, and at a tenth of the rate it is not enough."""
+    app = App()
+    limits = Limits(min_write_rate=500 * 1024)
+    async with serving(app, limits=limits, timeouts=TIMEOUTS) as server:
+        since = anyio.current_time()
+        async with await upgraded(server, "/push", receive_buffer=4096) as peer:
+            with anyio.fail_after(PATIENCE):
+                while not app.ends:
+                    await peer.receive_some(1024)
+                    await anyio.sleep(PAUSE)
+            seconds = anyio.current_time() - since
+    assert list(app.ends) == ["1006 by timeout"]
+    assert seconds >= 0.28
 
 
 async def test_a_peer_that_answers_no_ping_is_told_so_and_cut() -> None:

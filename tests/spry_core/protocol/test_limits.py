@@ -22,6 +22,7 @@ LIMITS = {
     "max_empty_lines": 4,
     "max_body": KIB * KIB,
     "min_body_rate": 500,
+    "min_write_rate": 500,
     "max_requests": None,
     "max_read_ahead": 64 * KIB,
     "max_linger": 64 * KIB,

@@ -13,9 +13,11 @@ from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, Stream, StreamEn
 from traces import counted
 
 
-def stream(*, can_half_close: bool = True, high_water: int = 10, write: float | None = 30.0) -> Stream:
+def stream(
+    *, can_half_close: bool = True, high_water: int = 10, write: float | None = 30.0, rate: int = 0
+) -> Stream:
     return Stream(
-        limits=Limits(high_water=high_water),
+        limits=Limits(high_water=high_water, min_write_rate=rate),
         timeouts=Timeouts(write=write),
         random=counted,
         can_half_close=can_half_close,
@@ -155,8 +157,57 @@ def test_progress_moves_the_write_deadline_and_no_progress_does_not() -> None:
     assert made.deadlines.next() == 50.0
 
 
-def test_without_a_write_timeout_there_is_no_deadline() -> None:
-    made = stream(write=None)
+def written(made: Stream, *progress: tuple[float, int]) -> list[float | None]:
+    """Let the transport take so many bytes at each moment; return the deadlines that this gives."""
+    given = list[float | None]()
+    for moment, n in progress:
+        made.bytes_written(n, moment)
+        given.append(made.deadlines.next())
+    return given
+
+
+@pytest.mark.parametrize(
+    ("n", "until"), [(1, 31.0), (299, 31.0), (300, 31.0), (310, 32.0), (410, 41.0), (999, 41.0)]
+)
+def test_progress_that_is_too_slow_buys_no_more_time_than_the_bytes_may_take(n: int, until: float) -> None:
+    """10 bytes a second: 300 of them in the 30 seconds."""
+    made = stream(write=30.0, rate=10)
+    made.write(b"a" * 1000, 1.0)
+    assert written(made, (11.0, n)) == [until]
+
+
+def test_a_peer_that_takes_a_byte_now_and_then_is_not_waited_for() -> None:
+    made = stream(write=30.0, rate=10)
+    made.write(b"a" * 1000, 1.0)
+    assert written(made, (11.0, 1), (21.0, 1), (30.999, 1)) == [31.0] * 3
+    assert written(made, (31.0, 1)) == [31.0]
+
+
+def test_what_was_taken_early_buys_no_time_later() -> None:
+    """Every 30 seconds are judged alone."""
+    made = stream(write=30.0, rate=10)
+    made.write(b"a" * 10_000, 0.0)
+    assert written(made, (1.0, 5000), (29.5, 1), (30.0, 1)) == [31.0, 59.5, 60.0]
+    assert written(made, (40.0, 1), (50.0, 299), (59.5, 5), (60.0, 1)) == [60.0, 60.0, 60.5, 90.0]
+
+
+def test_what_has_gone_whole_is_forgotten() -> None:
+    made = stream(write=30.0, rate=10)
+    made.write(b"ab", 0.0)
+    assert written(made, (29.0, 2)) == [None]
+    made.write(b"abc", 100.0)
+    assert written(made, (101.0, 1), (101.0, 1), (101.0, 1)) == [130.0, 130.0, None]
+
+
+def test_without_a_rate_any_progress_will_do() -> None:
+    made = stream(write=30.0, rate=0)
+    made.write(b"a" * 1000, 0.0)
+    assert written(made, (29.0, 1), (58.0, 1), (87.0, 1)) == [59.0, 88.0, 117.0]
+
+
+@pytest.mark.parametrize("rate", [0, 10])
+def test_without_a_write_timeout_there_is_no_deadline(rate: int) -> None:
+    made = stream(write=None, rate=rate)
     made.write(b"ab", 1.0)
     made.bytes_written(1, 2.0)
     assert made.deadlines.next() is None
