@@ -84,7 +84,8 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.protocol": (
         ("connection",),
-        ("http1", "websocket"),
+        ("http1_client", "http1_server", "websocket"),
+        ("http1",),
         ("writer",),
         ("incoming", "outgoing", "handshake", "assembly", "data_frames", "memory"),
         ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),

@@ -24,6 +24,8 @@ from spry_core.protocol.deflate import Deflate, parse_agreement
 from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.http1 import Http1
+from spry_core.protocol.http1_client import Http1Client
+from spry_core.protocol.http1_server import Http1Server
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.memory import http_bound, websocket_bound
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
@@ -68,7 +70,11 @@ class Connection:
             random=random,
             can_half_close=can_half_close,
         )
-        self._http = Http1(role, self._stream, now=now, engine=engine, wall_clock=wall_clock)
+        self._http: Http1
+        if role == "server":
+            self._http = Http1Server(self._stream, now=now, engine=engine, wall_clock=wall_clock)
+        else:
+            self._http = Http1Client(self._stream, engine=engine, wall_clock=wall_clock)
         self._websocket: WebSocketProtocol | None = None
         self._deflate: Deflate | None = None
         self._started = now

@@ -12,7 +12,7 @@ from spry_core.protocol.stream import Stream
 
 
 class MessageWriter:
-    """Writes what `http1` has found to be right."""
+    """Writes what `http1_server` or `http1_client` has found to be right."""
 
     def __init__(self, stream: Stream, engine: HttpEngine, wall_clock: Callable[[], float] | None) -> None:
         self._stream = stream

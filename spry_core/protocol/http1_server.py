@@ -1,0 +1,244 @@
+"""The server's part of HTTP/1.1: requests come in, are answered in order, and have their time.
+
+What is the same for a client stands in `http1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
+from spry_core.protocol import handshake
+from spry_core.protocol.deadlines import Deadline
+from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.events import Accept, BodyData, Offer, RequestHead, ResponseHead, SentEvent
+from spry_core.protocol.exchange import State, Step, advance
+from spry_core.protocol.head import (
+    Length,
+    check_request,
+    expects_continue,
+    may_persist,
+    read_request,
+    refuse,
+)
+from spry_core.protocol.http1 import Http1
+from spry_core.protocol.incoming import IncomingContent
+from spry_core.protocol.outgoing import check_interim_head, check_response_head, with_close
+from spry_core.protocol.stream import HALF_CLOSE, Stream
+
+
+class Http1Server(Http1):
+    """HTTP/1.1 over one accepted stream."""
+
+    role: ClassVar[Role] = "server"
+
+    def __init__(
+        self, stream: Stream, *, now: float, engine: EngineName, wall_clock: Callable[[], float] | None
+    ) -> None:
+        super().__init__(stream, engine=engine, wall_clock=wall_clock)
+        self._requests = 0
+        self._expects_continue = False
+        self._is_still_answering = False  # the time to ask again is over, but for that
+        stream.deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
+
+    @property
+    def awaits_continue(self) -> bool:
+        """True if the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
+        return self._expects_continue and self._state is State.REQUEST
+
+    @property
+    def wants_read(self) -> bool:
+        """False while enough is held behind the present request, or of its content and not consumed."""
+        if not self.is_over and (self._is_behind or self._state in (State.WAITING, State.ANSWER)):
+            return len(self._held) < self._stream.limits.max_read_ahead
+        return super().wants_read
+
+    @property
+    def _is_behind(self) -> bool:
+        """True while the next request must wait: a peer that asks and does not read is not to fill memory with answers."""
+        return self._state is State.IDLE and self._stream.unsent > self._stream.limits.high_water
+
+    @property
+    def _is_waiting(self) -> bool:
+        """True while a request is here and to be parsed later, behind others or behind our answers."""
+        return super()._is_waiting or (self._is_behind and bool(self._held))
+
+    # Receiving
+
+    def _take_end_within(self, now: float) -> None:
+        """The request is complete: it is answered all the same."""
+
+    def _parse_next(self, now: float) -> bool:
+        if self._state is not State.IDLE:
+            return False
+        deadlines = self._stream.deadlines
+        deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
+        if self._is_behind:
+            return False
+        if not deadlines.is_set(Deadline.HEAD):
+            deadlines.set(Deadline.HEAD, now, self._stream.timeouts.head)
+        self._is_still_answering = False
+        return self._parse_head(now)
+
+    def _judge(self, head: bytes) -> RequestHead:
+        self._request = read_request(head)
+        self._framing = check_request(self._request)
+        return self._request
+
+    def _deliver_head(self, head: RequestHead | ResponseHead, now: float) -> None:
+        assert isinstance(head, RequestHead)
+        stream, framing = self._stream, self._framing
+        self._expects_continue = expects_continue(head)
+        self._incoming = IncomingContent(framing, stream, now, is_invited=not self._expects_continue)
+        websocket = handshake.examine(head, framing, self._stream.limits.max_fields)
+        if websocket is not None:
+            head = replace(head, websocket=websocket)
+            stream.deadlines.set(Deadline.OPENING, now, stream.timeouts.opening)
+        self._requests += 1
+        allowed = stream.limits.max_requests
+        self._keep_alive = (
+            self._keep_alive
+            and may_persist(head)
+            and (allowed is None or self._requests < allowed)
+            and (websocket is None or framing == Length(0))
+        )
+        stream.deadlines.clear(Deadline.HEAD)
+        self._request = head
+        self._state = advance(self._state, Step.REQUEST_HEAD)
+        stream.events.append(head)
+
+    def _deliver_data(self, event: BodyData, now: float) -> None:
+        self._expects_continue = False
+        if self._state is not State.LATE:
+            super()._deliver_data(event, now)
+            return
+        self._lingered += len(event.data)
+        if self._lingered > self._stream.limits.max_linger:
+            self._finish(now)
+
+    # Sending
+
+    def _send_head(self, event: SentEvent, now: float) -> None:
+        match event:
+            case ResponseHead():
+                self._send_response(event, now)
+            case Accept():
+                self._send_accept(event, now)
+            case _:  # pragma: no cover - `step_of` has refused every other event
+                raise AssertionError(event)
+
+    def _send_response(self, head: ResponseHead, now: float) -> None:
+        assert self._request is not None
+        if head.status_code == 101:
+            raise LocalProtocolError("a 101 is sent by the event Accept (RFC 6455 §4.2.2)")
+        if head.status_code < 200:
+            self._send_interim(head, now)
+            return
+        fields, outgoing = check_response_head(head, self._request)
+        self._outgoing = outgoing
+        if self._must_close(head):
+            self._keep_alive = False
+            fields = with_close(fields)
+        self._stream.deadlines.clear(Deadline.OPENING)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now)
+
+    def _must_close(self, head: ResponseHead) -> bool:
+        """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
+        drops_frames = self._request is not None and self._request.websocket is not None and bool(self._held)
+        # What is still to come of the request will not be waited for, unless the owner goes on reading it.
+        max_linger = self._stream.limits.max_linger
+        is_too_long = self._incoming is not None and self._incoming.is_longer_than(max_linger)
+        says_close = not self._keep_alive or not may_persist(head)
+        return says_close or self.awaits_continue or drops_frames or is_too_long
+
+    def _send_interim(self, head: ResponseHead, now: float) -> None:
+        if self._request is not None and self._request.http_version == b"1.0":
+            raise LocalProtocolError("HTTP/1.0 knows no interim responses (RFC 9110 §15.2)")
+        check_interim_head(head)
+        if head.status_code == 100:
+            assert self._incoming is not None
+            self._expects_continue = False
+            self._incoming.invite(now)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, list(head.headers), now)
+
+    def _send_accept(self, accept: Accept, now: float) -> None:
+        assert self._request is not None
+        if not isinstance(self._request.websocket, Offer):
+            raise LocalProtocolError("this request offers no WebSocket (RFC 6455 §4.2.1)")
+        self._writer.write(handshake.response(self._request.websocket, accept), now)
+        self._switch(accept)
+
+    def _after_send(self, step: Step, now: float) -> None:
+        if step is Step.RESPONSE_END and self._state is State.LATE:
+            self._discard_content(now)
+        else:
+            super()._after_send(step, now)
+
+    def _discard_content(self, now: float) -> None:
+        """Nobody wants the rest of a request that is answered: read and drop it within bounds, or end here."""
+        assert self._incoming is not None
+        if not self._keep_alive or self._incoming.is_longer_than(self._stream.limits.max_linger):
+            self._finish(now)
+            return
+        self._stream.deadlines.clear(Deadline.BODY)
+        self._stream.deadlines.set(Deadline.LINGER, now, self._stream.timeouts.linger)
+        self._incoming.release(self._incoming.unreleased, now)
+
+    def _next(self, now: float) -> None:
+        super()._next(now)
+        if not self.is_over:
+            self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
+
+    # Ends and time
+
+    def bytes_written(self, now: float) -> None:
+        """Some of what was unsent is gone: the next request may have its turn."""
+        if self._state is State.IDLE:
+            self._begin_idle(now)
+            self._parse(now)
+            self._end_if_drained(now)
+
+    def _begin_idle(self, now: float) -> None:
+        """Give the peer its time to ask again, if it had passed while our answer was still on its way."""
+        if self._is_still_answering and not self._stream.unsent and not self.is_over:
+            self._is_still_answering = False
+            self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
+
+    def shutdown(self, now: float) -> None:
+        """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""
+        if self._state is State.IDLE and not self.is_over and self._held:
+            self._writer.write_failure(503, None, now)
+        super().shutdown(now)
+
+    def _end_side(self, now: float) -> None:
+        """Read and drop till the peer ends its own side (RFC 9112 §9.6)."""
+        self._stream.half_close()
+        if self._stream.end is HALF_CLOSE:
+            self._stream.deadlines.set(Deadline.LINGER, now, self._stream.timeouts.linger)
+
+    def _end_failing(self, error: RemoteProtocolError, now: float) -> None:
+        if self._state in (State.IDLE, State.REQUEST, State.WAITING):
+            self._writer.write_failure(error.status_code or 400, self._request, now)
+            self._finish(now)
+        elif self._state is State.LATE:
+            self._finish(now)
+        else:
+            self.abort()  # half an answer is out; it must not look like a whole one
+
+    def handle(self, deadline: Deadline, now: float) -> None:
+        """Do what `deadline` brings."""
+        match deadline:
+            case Deadline.HEAD if self._held:
+                self._fail(refuse(408, "the head took too long", "RFC 9110 §15.5.9"), now)
+            case Deadline.BODY:
+                self._fail(refuse(408, "the content came too slowly", "RFC 9110 §15.5.9"), now)
+            case Deadline.OPENING:
+                super().handle(deadline, now)
+            case Deadline.KEEP_ALIVE if self._stream.unsent:
+                self._is_still_answering = True  # the peer's time begins when the answer has gone
+            case Deadline.LINGER if self._state is not State.LATE or self.is_over:
+                self._close()
+            case _:
+                self._finish(now)
