@@ -32,6 +32,7 @@ With `--cases '5.*'` it runs some of them, and only prints.
 
 "OK" is a case that ended exactly as it should, in its messages and in its closing handshake.
 "INFORMATIONAL" is a case for which the standard leaves the answer open.
+A case that runs out of the suite's own time, which says nothing of the rules, is given a second run.
 """
 
 

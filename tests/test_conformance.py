@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from conformance import __main__ as conformance
 from conformance import client, server
 from conformance.report import page, verdict
 
@@ -44,3 +45,24 @@ def test_the_quick_cases_are_in_order(subject: str) -> None:
         "7.13.2",
     ]
     assert f"| 2 | pings and pongs | {11} OK |" in page({subject: results}, "1.0")
+
+
+def test_a_case_that_runs_out_of_time_is_given_a_second_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, other = server.run("asyncio", ["1.1.1", "1.1.2"], 1)
+
+    class Slow:
+        case_id = "1.1.1"
+        result = "Case did not finish within 480 seconds."
+
+    runs: list[tuple[str, str, int]] = []
+
+    def run_slice(*arguments: object) -> list[object]:
+        runs.append(arguments)  # type: ignore[arg-type]  # the signature is the point
+        return [good]
+
+    monkeypatch.setattr(conformance, "run_slice", run_slice)
+    assert conformance.one_by_one("trio", [Slow(), other]) == [good, other]  # type: ignore[list-item]  # CaseResult cannot be made
+    assert runs == [("trio", "1.1.1", 1)]
+    assert capsys.readouterr().out == "    1.1.1: Case did not finish within 480 seconds. Once more:\n"
