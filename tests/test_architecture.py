@@ -41,13 +41,22 @@ HOUSE: Mapping[str, Ranks] = {
         ("timers",),
     ),
     "spry_core.testing": (
+        ("peers",),
         ("client",),
         ("client_websocket", "response"),
         ("conversation", "wire"),
         ("peer", "pump"),
         ("memory",),
         ("task",),
-        ("address", "parked", "pipe"),
+        ("address", "frames", "parked", "pipe"),
+    ),
+    "spry_core.testing.peers": (
+        ("__main__",),
+        ("command",),
+        ("catalogue", "healthy"),
+        ("floods", "leaving", "lying", "servers", "slow"),
+        ("talk",),
+        ("octets", "report"),
     ),
     "spry_core.serving": (
         ("server",),
@@ -136,6 +145,7 @@ UNMIRRORED: Mapping[str, str] = {
     "spry_core.protocol.engines.interface": "an interface without code",
     "spry_core.serving.face": "an interface without code",
     "spry_core.web.exchange": "an interface without code",
+    "spry_core.testing.peers.__main__": "one call; the tests of the command run it as a process",
     "spry_cli.__main__": "one call; the tests of spry_cli.main run it as a process",
 }
 """Modules without a test file of their own, and why."""

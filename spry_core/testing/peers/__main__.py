@@ -1,0 +1,10 @@
+"""`python -m spry_core.testing.peers`."""
+
+from __future__ import annotations
+
+import sys
+
+from spry_core.testing.peers.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

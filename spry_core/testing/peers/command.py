@@ -1,0 +1,123 @@
+"""`python -m spry_core.testing.peers HOST:PORT`: every peer against a real server, a line for each.
+
+Only for servers that are yours: to others this is an attack.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from spry_core.testing.peers.catalogue import ALL, Kind, Peer
+from spry_core.testing.peers.healthy import healthy
+from spry_core.testing.peers.octets import HOST
+from spry_core.testing.peers.report import Ending, Report
+from spry_core.testing.peers.talk import PATIENCE
+from spry_core.testing.wire import Wire
+
+_ROW: Final = "{:<36} {:<16} {:<14} {:>8}  {}"
+_NEVER_READ: Final = frozenset({"never_reads", "zero_window"})
+_SMALL: Final = 4096  # bytes of the receive buffer of those: theirs is soon full, and then the server's
+
+Connect: TypeAlias = Callable[[Peer | None], Wire]
+"""Opens a connection for a peer, or for the healthy client."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 1 if a peer outlived its patience, or the server is gone, or no name fits."""
+    options = _parser().parse_args(arguments)
+    chosen = list(_chosen(options.name))
+    if options.list:
+        for peer in chosen:
+            print(f"{peer.name:<36} {peer.kind:<10} {peer.says}")
+        return 0 if chosen else 1
+    targets: dict[Kind, str | None] = {
+        "get": options.get,
+        "upload": options.upload,
+        "websocket": options.websocket,
+        "handshake": options.websocket,
+    }
+    return _run(chosen, targets, _connector(options.address), options.host, options.patience)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m spry_core.testing.peers",
+        description="Let hostile peers loose on a server of yours, one after the other, and tell what each met.",
+        epilog="Exit status 1: a peer outlived its patience, so the server would keep it for ever, or answers nobody any more.",
+    )
+    parser.add_argument(
+        "address", nargs="?", default="127.0.0.1:8000", help="HOST:PORT, or the path of a unix socket"
+    )
+    parser.add_argument(
+        "--name", action="append", default=[], help="only peers whose name begins so (several times)"
+    )
+    parser.add_argument("--get", default="/", metavar="TARGET", help="something to GET (default: /)")
+    parser.add_argument("--upload", metavar="TARGET", help="something that reads the content of a POST")
+    parser.add_argument("--websocket", metavar="TARGET", help="a WebSocket, best one that echoes")
+    parser.add_argument("--host", default=HOST, help=f"what the Host field says (default: {HOST})")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        help=f"seconds that each peer stays (default: {PATIENCE:g})",
+    )
+    parser.add_argument("--list", action="store_true", help="say what the peers do, and connect to nothing")
+    return parser
+
+
+def _chosen(names: Sequence[str]) -> Iterator[Peer]:
+    return (peer for peer in ALL if not names or peer.name.startswith(tuple(names)))
+
+
+def _connector(text: str) -> Connect:
+    from spry_core.testing.address import AddressWire  # noqa: PLC0415 - only here are sockets wanted (decision 21)
+
+    host, _, port = text.rpartition(":")
+    address = text if "/" in text else (host.strip("[]") or "127.0.0.1", int(port))
+
+    def connect(peer: Peer | None) -> Wire:
+        is_deaf = peer is not None and peer.name in _NEVER_READ
+        return AddressWire(address, receive_buffer=_SMALL if is_deaf else None)
+
+    return connect
+
+
+def _run(
+    chosen: Sequence[Peer],
+    targets: Mapping[Kind, str | None],
+    connect: Connect,
+    host: str,
+    patience: float,
+) -> int:
+    print(_ROW.format("peer", "met", "ended by", "seconds", "verdict"))
+    verdicts: list[str] = []
+    for peer in chosen:
+        target = targets[peer.kind]
+        if target is None:
+            continue
+        report = peer.run(connect(peer), target, host=host, patience=patience)
+        is_alive = _is_answered(healthy(connect(None), targets["get"] or "/", host=host, patience=patience))
+        verdict = _verdict(peer, report) if is_alive else "AND NOBODY IS ANSWERED ANY MORE"
+        verdicts.append(verdict)
+        print(_ROW.format(peer.name, report.answer, report.ending.value, f"{report.seconds:.2f}", verdict))
+    left_out = len(chosen) - len(verdicts)
+    failed = sum(verdict.isupper() for verdict in verdicts)
+    print(f"{len(verdicts)} peers, {failed} failed", end="")
+    print(f"; {left_out} left out for want of --upload or --websocket" if left_out else "")
+    return 1 if failed or not verdicts else 0
+
+
+def _is_answered(report: Report) -> bool:
+    return report.ending is Ending.END and report.status_code is not None
+
+
+def _verdict(peer: Peer, report: Report) -> str:
+    if report.outlived:
+        return "OUTLIVED ITS PATIENCE"
+    if peer.has_met(report):
+        return "as expected"
+    if peer.kind == "websocket" and report.status_code != 101:
+        return "no WebSocket there"
+    return "ended otherwise"
