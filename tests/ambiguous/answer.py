@@ -12,6 +12,7 @@ VERSION: Final = Refused(505, "neither HTTP/1.1 nor HTTP/1.0", "RFC 9110 §15.6.
 LONG_LINE: Final = Refused(414, "the start line is too long", "RFC 9112 §3")
 MANY_FIELDS: Final = Refused(431, "too many fields", "RFC 6585 §5")
 LONG_FIELD: Final = Refused(431, "a field line is too long", "RFC 6585 §5")
+LONG_SECTION: Final = Refused(431, "the header section is too long", "RFC 6585 §5")
 SHORT: Final = Refused(400, "the stream ended inside the content", "RFC 9112 §8")
 NONE: Final = Refused(400, "the stream ended before the response", "RFC 9112 §8")
 MORE: Final = Refused(400, "a response that nobody asked for", "RFC 9112 §9.2")

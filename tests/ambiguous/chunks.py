@@ -140,6 +140,8 @@ TRAILERS: Final[Mapping[str, Case]] = {
     "a trailer twice": good(trailed(b"Host: a\r\nHost: b\r\n"), read(b"", (b"host", b"a"), (b"host", b"b"))),
     "as many trailers as may be": good(trailed(b"X: y\r\n" * 32), read(b"", *[(b"x", b"y")] * 32)),
     "one trailer more": bad(MANY, trailed(b"X: y\r\n" * 33)),
+    "a trailer between tabs and spaces": good(trailed(b"X:\t y \t\r\n"), read(b"", (b"x", b"y"))),
+    "trailers that are too long together": bad(LARGE, trailed((b"X: " + b"y" * 4097 + b"\r\n") * 2)),
     "trailers without an end": bad(LARGE, HEAD + b"0\r\nX: " + b"y" * 8200),
     "a length in a trailer": bad(FRAMING, trailed(b"Content-Length: 3\r\n")),
     "a length that is none in a trailer": bad(FRAMING, trailed(b"Content-Length: x\r\n")),

@@ -10,6 +10,7 @@ from ambiguous.answer import (
     LINE,
     LONG_FIELD,
     LONG_LINE,
+    LONG_SECTION,
     MANY_FIELDS,
     NONE,
     SHORT,
@@ -25,7 +26,7 @@ from ambiguous.answer import (
     trailed,
 )
 from ambiguous.case import BAD_FIELD, BARE_LF, FOLDED
-from ambiguous.chunks import BOMB, FRAMING, LONG, MANY, NO_CRLF, SIZE
+from ambiguous.chunks import BOMB, FRAMING, LARGE, LONG, MANY, NO_CRLF, SIZE
 from ambiguous.framing import BOTH, CHUNKS, CODING, IN_1_0, LENGTH
 
 OK: Final = start(b"HTTP/1.1 200 OK")
@@ -157,6 +158,10 @@ CHUNKS_AND_TRAILERS: Final[Mapping[str, Answer]] = {
     ),
     "as many trailers as may be": trailed(b"X: y\r\n" * 32, *[(b"x", b"y")] * 32),
     "one trailer more": cut(MANY, CHUNKED + b"0\r\n" + b"X: y\r\n" * 33 + b"\r\n"),
+    "trailers without an end": cut(LARGE, CHUNKED + b"0\r\nX: " + b"y" * 8200),
+    "trailers that are too long together": cut(
+        LARGE, CHUNKED + b"0\r\n" + (b"X: " + b"y" * 4097 + b"\r\n") * 2 + b"\r\n"
+    ),
     "a length in the trailers": cut(FRAMING, CHUNKED + b"0\r\nContent-Length: 3\r\n\r\n"),
     "a coding in the trailers": cut(FRAMING, CHUNKED + b"0\r\nTransfer-Encoding: gzip\r\n\r\n"),
     "a trailer with a space before its colon": cut(BAD_FIELD, CHUNKED + b"0\r\nX : y\r\n\r\n"),
@@ -250,6 +255,12 @@ FIELDS: Final[Mapping[str, Answer]] = {
     "one field more": bad(MANY_FIELDS, head(*[b"X: y"] * 100, b"Content-Length: 0")),
     "a field as long as may be": good(head(b"X: " + b"y" * 8189, b"Content-Length: 0"), 200),
     "a field that is longer": bad(LONG_FIELD, head(b"X: " + b"y" * 8190, b"Content-Length: 0")),
+    "as many bytes of fields as may be": good(
+        head(*[b"X: " + b"y" * 7997] * 4, b"X: " + b"y" * 736, b"Content-Length: 0"), 200
+    ),
+    "a byte of fields more": bad(
+        LONG_SECTION, head(*[b"X: " + b"y" * 7997] * 4, b"X: " + b"y" * 737, b"Content-Length: 0")
+    ),
     "space before a colon": bad(BAD_FIELD, head(b"Content-Length : 3") + b"abc"),
     "a tab before a colon": bad(BAD_FIELD, head(b"Content-Length\t: 3") + b"abc"),
     "a space in a name": bad(BAD_FIELD, head(b"X Content-Length: 3") + b"abc"),

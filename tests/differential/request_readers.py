@@ -7,8 +7,7 @@ input, so a reader that has gone astray shows it: it does not find the probe, or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import httptools
 from aiohttp.base_protocol import BaseProtocol
@@ -16,44 +15,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from spry_core.protocol import BodyData, BodyEnd, Failure, RawFields, RequestHead
-from spry_core.protocol.head import tokens, values
+from differential.reading import Comparison, Reading, Request, Seen, until_last
+from differential.request_differences import REQUEST_DIFFERENCES
+from spry_core.protocol import BodyData, BodyEnd, Failure, RequestHead
 from traces import Owner, connection
 
 PROBE: Final = b"GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n"
-
-
-class Seen(NamedTuple):
-    """A request that was read to its end."""
-
-    method: bytes
-    target: bytes
-    version: bytes
-    fields: RawFields
-    """Names in lower case, as the readers do not agree about their case."""
-    content: bytes = b""
-
-    def is_last(self) -> bool:
-        """Tell whether what comes behind it is no request any more, or is another protocol's."""
-        options = tokens(self.fields, b"connection")
-        switches = b"upgrade" in options and bool(values(self.fields, b"upgrade"))
-        return self.version == b"1.0" or b"close" in options or switches or self.method == b"CONNECT"
-
-
-class Reading(NamedTuple):
-    """What one reader makes of some bytes."""
-
-    requests: tuple[Seen, ...]
-    fault: str = ""
-    """What it says where it stops, if it does."""
-
-
-def until_last(requests: list[Seen], fault: str) -> Reading:
-    """Leave out what stands behind a request that is the last."""
-    for i, each in enumerate(requests):
-        if each.is_last():
-            return Reading(tuple(requests[: i + 1]))
-    return Reading(tuple(requests), fault)
 
 
 def by_spry(data: bytes) -> Reading:
@@ -74,7 +41,8 @@ def by_spry(data: bytes) -> Reading:
             case BodyData():
                 content += event.data
             case BodyEnd():
-                complete.append(Seen(head.method, head.target, head.http_version, head.headers, content))
+                start = (head.method, head.target, head.http_version)
+                complete.append(Request(*start, head.headers, content, event.trailers))
             case Failure():
                 fault = str(event.error)
             case _:
@@ -93,14 +61,15 @@ class _Callbacks:
     def on_message_begin(self) -> None:
         self._target = self._content = b""
         self._fields: list[tuple[bytes, bytes]] = []
+        self._trailers: list[tuple[bytes, bytes]] = []
         self._version = b""
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._version:  # a trailer comes here as well
-            self._fields.append((name.lower(), value))
+        section = self._trailers if self._version else self._fields
+        section.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._version = self.parser.get_http_version().encode()
@@ -109,9 +78,9 @@ class _Callbacks:
         self._content += body
 
     def on_message_complete(self) -> None:
-        method = self.parser.get_method()
-        fields = tuple(self._fields)
-        self.complete.append(Seen(method, self._target, self._version, fields, self._content))
+        start = (self.parser.get_method(), self._target, self._version)
+        sections = tuple(self._fields), tuple(self._trailers)
+        self.complete.append(Request(*start, sections[0], self._content, sections[1]))
 
 
 def by_httptools(data: bytes) -> Reading:
@@ -126,7 +95,7 @@ def by_httptools(data: bytes) -> Reading:
     return until_last(callbacks.complete, fault)
 
 
-class _Protocol:
+class Protocol:
     """As much of a protocol as a payload asks for."""
 
     _reading_paused = False
@@ -141,7 +110,7 @@ class _Protocol:
 def by_aiohttp(data: bytes) -> Reading:
     """Read as aiohttp does without its C extension: byte by byte, since of one piece it gives out nothing before a fault."""
     loop = asyncio.new_event_loop()
-    parser = HttpRequestParserPy(cast(BaseProtocol, _Protocol()), loop, limit=2**30, auto_decompress=False)
+    parser = HttpRequestParserPy(cast(BaseProtocol, Protocol()), loop, limit=2**30, auto_decompress=False)
     messages, fault = list[tuple[RawRequestMessage, StreamReader]](), ""
     try:
         for i in range(len(data)):
@@ -163,12 +132,11 @@ def by_aiohttp(data: bytes) -> Reading:
     return until_last(complete, fault)
 
 
-def _of_aiohttp(message: RawRequestMessage, content: bytes) -> Seen:
+def _of_aiohttp(message: RawRequestMessage, content: bytes) -> Request:
     fields = tuple((bytes(name).lower(), bytes(value)) for name, value in message.raw_headers)
     version = f"{message.version.major}.{message.version.minor}".encode()
     target = message.path.encode("utf-8", "surrogateescape")
-    return Seen(message.method.encode(), target, version, fields, content)
+    return Request(message.method.encode(), target, version, fields, content, None)
 
 
-OTHERS: Final[Mapping[str, Callable[[bytes], Reading]]] = {"httptools": by_httptools, "aiohttp": by_aiohttp}
-"""Whom we compare ourselves with."""
+REQUESTS: Final = Comparison(by_spry, {"httptools": by_httptools, "aiohttp": by_aiohttp}, REQUEST_DIFFERENCES)

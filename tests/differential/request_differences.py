@@ -1,79 +1,32 @@
-"""Every disagreement of the readers that was looked at: which class of input, which sentence of a standard decides, who is right.
+"""Every disagreement of the readers about requests that was looked at: which class of input, which sentence of a standard
+decides, who is right.
 
 A disagreement that no row explains fails the tests, and so does a row that explains none.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from differential.readers import Reading, Seen
-
-Kind = Literal["takes", "refuses", "reads"]
-"""The other reader takes what Spry refuses, or refuses what Spry takes, or both take it and read it otherwise."""
-
-HTTPTOOLS: Final = ("httptools",)
-AIOHTTP: Final = ("aiohttp",)
-BOTH: Final = ("httptools", "aiohttp")
-
-SPRY: Final = "Spry"
-CHOICE: Final = "both: the standard leaves it open"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One reviewed class of disagreements."""
-
-    readers: tuple[str, ...]
-    kind: Kind
-    said: str
-    """What is said to what one refuses: the text of Spry's error, or the name of the other's exception. Of what is read
-    otherwise the parts of the request.
-    """
-    what: str
-    """The class of input, for people."""
-    section: str
-    sentence: str
-    """What it says, in short."""
-    right: str
-    where: bytes = b""
-    """What the bytes match if the class is a part of what `said` covers."""
-
-    def explains(self, reader: str, kind: Kind, said: str, data: bytes) -> bool:
-        """Tell whether a disagreement about `data` is of this class."""
-        is_ours = reader in self.readers and (kind, said) == (self.kind, self.said)
-        return is_ours and re.search(self.where, data) is not None
-
-
-def first_difference(ours: Reading, theirs: Reading) -> tuple[Kind, str] | None:
-    """Say how two readings part, if they do: the kind, and what is said to it."""
-    count = min(len(ours.requests), len(theirs.requests))
-    for mine, other in zip(ours.requests, theirs.requests, strict=False):
-        if mine != other:
-            parts = [part for part in Seen._fields if getattr(mine, part) != getattr(other, part)]
-            return "reads", ", ".join(parts)
-    if len(theirs.requests) > count:
-        return "takes", ours.fault
-    return ("refuses", theirs.fault) if len(ours.requests) > count else None
-
-
-_GRAMMAR: Final = "A chunk extension is `;` with a token and, behind `=`, a token or a quoted string."
-_BAD_SPACE: Final = "There may be whitespace, which a recipient must remove; it must not be sent."
-_LARGE: Final = (
-    "A set of fields that is larger than a server wishes to process is answered with a 4xx status."
+from differential.reading import AIOHTTP, BOTH, CHOICE, HTTPTOOLS, SPRY, Difference
+from differential.sentences import (
+    BAD_SPACE,
+    BIG_LENGTH,
+    BIG_SIZE,
+    CODING,
+    EXTENSIONS,
+    FAULTY,
+    FORMS,
+    GRAMMAR,
+    HOST,
+    LARGE,
+    LATE,
+    LINE,
+    REPEATED,
+    SPACE,
 )
-_EXTENSIONS: Final = "A server ought to limit the total length of the chunk extensions in a request."
-_FORMS: Final = (
-    "A target has the origin, absolute, authority or asterisk form; the last two are CONNECT's and OPTIONS'."
-)
-_CODING: Final = "To a transfer coding that it does not understand a server should respond with 501."
-_HOST: Final = "A server must answer 400 to a request without a Host field, with two, or with one whose value is invalid."
-_LINE: Final = "A request line is method, target and version with single spaces between them; what else is taken is a risk."
-_SPACE: Final = "Optional whitespace is any number of spaces and tabs, and no part of what it surrounds."
 
-DIFFERENCES: Final[tuple[Difference, ...]] = (
+REQUEST_DIFFERENCES: Final[tuple[Difference, ...]] = (
     # ------------------------------------------------------------------------------------------------------- framing
     Difference(
         BOTH,
@@ -81,7 +34,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "Transfer-Encoding in HTTP/1.0",
         "`Transfer-Encoding: chunked` in HTTP/1.0",
         "RFC 9112 §6.1",
-        "The framing of such a message is faulty; the connection is closed.",
+        FAULTY,
         SPRY,
     ),
     Difference(
@@ -90,7 +43,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "a transfer coding other than chunked",
         "A list of transfer codings that ends with `chunked`, of which the others are not undone",
         "RFC 9112 §6.1",
-        _CODING,
+        CODING,
         SPRY,
     ),
     Difference(
@@ -99,7 +52,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed Content-Length",
         "Content-Length with more than 18 digits, zeros before them",
         "RFC 9110 §8.6",
-        "There is no limit to the value, and a recipient must not fail by converting it.",
+        BIG_LENGTH,
         CHOICE,
         where=rb"\d{19}",
     ),
@@ -109,7 +62,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "a framing field in the trailer section",
         "Content-Length or Transfer-Encoding as a trailer",
         "RFC 9110 §6.5.1",
-        "Fields about framing must not be sent in a trailer section.",
+        LATE,
         SPRY,
     ),
     # -------------------------------------------------------------------------------------------------------- chunks
@@ -119,7 +72,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed chunk-size line",
         "A chunk size of more than 16 digits, zeros before them",
         "RFC 9112 §7.1",
-        "A recipient must anticipate large numerals and not fail by converting them.",
+        BIG_SIZE,
         CHOICE,
         where=rb"\n[0-9A-Fa-f]{17}",
     ),
@@ -129,7 +82,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed chunk-size line",
         "Chunk extensions without a name or value",
         "RFC 9112 §7.1.1",
-        _GRAMMAR,
+        GRAMMAR,
         SPRY,
         where=rb"\n[0-9A-Fa-f]{1,16};",
     ),
@@ -139,7 +92,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed chunk-size line",
         "Anything but a bare LF behind the semicolon of a chunk-size line, control bytes too",
         "RFC 9112 §7.1.1",
-        _GRAMMAR,
+        GRAMMAR,
         SPRY,
         where=rb"\n[0-9A-Fa-f]{1,16};",
     ),
@@ -149,7 +102,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "a chunk-size line is too long",
         "A chunk-size line of more than 256 bytes",
         "RFC 9112 §7.1.1",
-        _EXTENSIONS,
+        EXTENSIONS,
         SPRY,
     ),
     Difference(
@@ -158,19 +111,19 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "too many chunk extensions",
         "More than 4 KiB of chunk extensions in one content",
         "RFC 9112 §7.1.1",
-        _EXTENSIONS,
+        EXTENSIONS,
         SPRY,
     ),
     Difference(
-        BOTH, "takes", "too many trailer fields", "More than 32 trailers", "RFC 9110 §5.4", _LARGE, CHOICE
+        BOTH, "takes", "too many trailer fields", "More than 32 trailers", "RFC 9110 §5.4", LARGE, CHOICE
     ),
     Difference(
-        HTTPTOOLS,
+        BOTH,
         "takes",
         "the trailer section is too long",
         "More than 8 KiB of trailers",
         "RFC 9110 §5.4",
-        _LARGE,
+        LARGE,
         CHOICE,
     ),
     Difference(
@@ -179,7 +132,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "HttpParserError",
         "Whitespace around the semicolon and the equals sign of a chunk extension",
         "RFC 9112 §7.1.1",
-        _BAD_SPACE,
+        BAD_SPACE,
         SPRY,
         where=rb"\n[0-9A-Fa-f]{1,16}[^\r\n]*[ \t]",
     ),
@@ -189,7 +142,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "TransferEncodingError",
         "Whitespace before the semicolon of a chunk extension",
         "RFC 9112 §7.1.1",
-        _BAD_SPACE,
+        BAD_SPACE,
         SPRY,
         where=rb"\n[0-9A-Fa-f]{1,16}[ \t]+;",
     ),
@@ -199,7 +152,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "BadHttpMessage",
         "Two fields of a name that takes one value, such as Content-Type, in a header or trailer section",
         "RFC 9110 §5.3",
-        "A sender must not do this; what a recipient does is not said, but for Host and the framing.",
+        REPEATED,
         CHOICE,
         where=rb"(?i)\n(content-(?:location|range|type)|etag|host|max-forwards|server|user-agent):(?s:.*)\n\1:",
     ),
@@ -210,7 +163,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed request line",
         "A request line without a version, as of HTTP/0.9, with fields behind it",
         "RFC 9112 §3",
-        _LINE,
+        LINE,
         SPRY,
         where=rb"[A-Z-]+ +[^ \r\n]* *\r\n",
     ),
@@ -220,7 +173,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed request line",
         "More than one space between the parts of a request line",
         "RFC 9112 §3",
-        _LINE,
+        LINE,
         SPRY,
         where=rb"[A-Z-]+(?:  +[^ \r\n]+ +| [^ \r\n]+  +)HTTP/",
     ),
@@ -316,7 +269,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed request target",
         "A target of no form, or not of the method's; user information, or no host, in an absolute one",
         "RFC 9112 §3.2",
-        _FORMS,
+        FORMS,
         SPRY,
     ),
     Difference(
@@ -325,7 +278,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed request target",
         "CONNECT without a port or with user information; user information in an absolute target, other schemes",
         "RFC 9112 §3.2",
-        _FORMS,
+        FORMS,
         SPRY,
         where=rb"CONNECT |[A-Za-z0-9+.-]+://",
     ),
@@ -335,11 +288,11 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "no Host field",
         "A request of HTTP/1.1 without Host",
         "RFC 9112 §3.2",
-        _HOST,
+        HOST,
         SPRY,
     ),
     Difference(
-        HTTPTOOLS, "takes", "more than one Host field", "Two Host fields", "RFC 9112 §3.2", _HOST, SPRY
+        HTTPTOOLS, "takes", "more than one Host field", "Two Host fields", "RFC 9112 §3.2", HOST, SPRY
     ),
     Difference(
         BOTH,
@@ -347,7 +300,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "malformed Host field",
         "A Host that is no host with a port: a path, user information, a broken address",
         "RFC 9112 §3.2",
-        _HOST,
+        HOST,
         SPRY,
     ),
     Difference(
@@ -356,7 +309,17 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "fields",
         "Whitespace behind a value, which the reader leaves there",
         "RFC 9110 §5.5",
-        _SPACE,
+        SPACE,
+        SPRY,
+        where=rb":[^\r\n]*[ \t]\r\n",
+    ),
+    Difference(
+        HTTPTOOLS,
+        "reads",
+        "trailers",
+        "Whitespace behind the value of a trailer, which the reader leaves there",
+        "RFC 9110 §5.5",
+        SPACE,
         SPRY,
         where=rb":[^\r\n]*[ \t]\r\n",
     ),
@@ -366,7 +329,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "HttpParserError",
         "A tab behind the value of Transfer-Encoding",
         "RFC 9110 §5.5",
-        _SPACE,
+        SPACE,
         SPRY,
         where=rb"(?i)Transfer-Encoding:[ \t]*chunked[ \t]*\t[ \t]*\r\n",
     ),
