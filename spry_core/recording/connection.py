@@ -31,7 +31,15 @@ from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
 from spry_core.recording.redaction import Redaction
-from spry_core.recording.values import Entry, Json, encode, encode_bytes, encode_error, encode_fields
+from spry_core.recording.values import (
+    Entry,
+    Json,
+    encode,
+    encode_all,
+    encode_bytes,
+    encode_changes,
+    encode_error,
+)
 from spry_core.recording.wire import WireRedactor
 from spry_core.version import VERSION
 
@@ -89,8 +97,8 @@ class RecordedConnection(Connection):
                 "can_half_close": can_half_close,
                 "dated": wall_clock is not None,
                 "redacted": list(redaction.names),
-                "limits": encode_fields(limits, all_of_them=True),
-                "timeouts": encode_fields(timeouts, all_of_them=True),
+                "limits": encode_all(limits),
+                "timeouts": encode_all(timeouts),
             }
         )
         super().__init__(
@@ -194,8 +202,8 @@ class RecordedConnection(Connection):
         """See `Connection.configure`."""
         with self._call(
             "configure",
-            limits=encode_fields(limits, all_of_them=True),
-            timeouts=encode_fields(timeouts, all_of_them=True),
+            limits=encode_changes(self.limits, limits),
+            timeouts=encode_changes(self.timeouts, timeouts),
             deflate=encode(deflate),
         ):
             super().configure(limits=limits, timeouts=timeouts, deflate=deflate)

@@ -10,8 +10,8 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Final, TypeAlias, TypeVar, cast
+from dataclasses import MISSING, fields, is_dataclass, replace
+from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeVar, cast
 
 from spry_core.closing import Close
 from spry_core.errors import RemoteProtocolError, SpryError
@@ -45,6 +45,13 @@ Entry: TypeAlias = "dict[str, Json]"
 T = TypeVar("T")
 Settings = TypeVar("Settings", Limits, Timeouts)
 
+
+class DataclassInstance(Protocol):
+    """An instance of any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # Any: as `dataclasses` has it
+
+
 _PLAIN: Final = re.compile(rb"[\t\r\n\x20-\x7e]*")
 
 
@@ -75,7 +82,7 @@ def encode(value: object) -> Json:
             return {"end": value.name}
         case BaseException():
             return encode_error(value)
-        case _ if is_dataclass(value):
+        case _ if is_dataclass(value) and not isinstance(value, type):
             return {"is": type(value).__name__, **encode_fields(value)}
         case _:
             return {"unknown": type(value).__name__}
@@ -88,21 +95,27 @@ def encode_bytes(data: bytes) -> Json:
     return {"base64": b2a_base64(data, newline=False).decode("ascii")}
 
 
-def encode_fields(value: object, *, all_of_them: bool = False) -> Entry:
+def encode_fields(value: DataclassInstance) -> Entry:
     """Return the fields of a dataclass that have not their default."""
     entry: Entry = {}
-    assert is_dataclass(value)
     for field in fields(value):
         each: object = getattr(value, field.name)
-        if all_of_them or each != _default_of(field):
+        if field.default is MISSING or each != field.default:
             # Of a message the kind of its data is all that tells text from bytes.
             is_text = field.name == "data" and isinstance(each, str)
             entry["text" if is_text else field.name] = encode(each)
     return entry
 
 
-def _default_of(field: Field[object]) -> object:
-    return MISSING if field.default is MISSING else field.default
+def encode_all(settings: Limits | Timeouts) -> Entry:
+    """Return every setting."""
+    return {field.name: encode(getattr(settings, field.name)) for field in fields(settings)}
+
+
+def encode_changes(present: Settings, following: Settings) -> Entry:
+    """Return the settings that will be others."""
+    before = encode_all(present)
+    return {name: value for name, value in encode_all(following).items() if value != before[name]}
 
 
 def encode_error(error: BaseException) -> Json:
@@ -282,15 +295,17 @@ def _make(made: type, entry: Entry, readers: Readers) -> object:
         raise ValueError(f"{made.__name__} is not complete") from None
 
 
-def decode_settings(settings: type[Settings], value: Json) -> Settings:
-    """Return limits or timeouts; those of another version may have others, which is an error."""
+def decode_settings(settings: Settings, value: Json) -> Settings:
+    """Return these limits or timeouts with what was recorded in its place; those of another version may have others, which is
+    an error.
+    """
     names = {field.name for field in fields(settings)}
-    arguments: dict[str, float | None] = {}
+    changes: dict[str, Any] = {}  # each is checked to be what its field holds: a number, or None
     for name, item in as_object(value).items():
         if name not in names:
-            raise ValueError(f"{settings.__name__} has no {name!r:.60}")
-        arguments[name] = or_none(as_number)(item)
-    return cast("Callable[..., Settings]", settings)(**arguments)
+            raise ValueError(f"{type(settings).__name__} has no {name!r:.60}")
+        changes[name] = or_none(as_number)(item)
+    return replace(settings, **changes)
 
 
 def decode_deflate(value: Json) -> Deflate:

@@ -1,14 +1,16 @@
-"""Redacts one direction of a byte stream as it goes by, wherever it is cut; nothing is held back.
+"""One direction of a byte stream as it goes by, wherever it is cut: which part of which message each byte belongs to.
 
-Secrets stand in header and trailer sections, so this follows the framing of the messages (RFC 9112 §6), as `protocol.head` judges
-it. Where the bytes are no HTTP the connection fails, and what follows is never parsed: from there on every line is taken for a
-field line. Behind the 101 nothing is looked at.
+Secrets stand in header and trailer sections, so whoever hides them has to follow the framing of the messages (RFC 9112 §6), as
+`protocol.head` judges it. Nothing is held back. Where the bytes are no HTTP the connection fails, and what follows is never
+parsed: from there on every line is taken for a field line.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Literal
 
@@ -30,121 +32,125 @@ SWITCHED: Final = 101
 _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
-class _Part(Enum):
-    START = auto()  # a start line, and empty lines before it
-    FIELDS = auto()  # field lines up to the empty line
-    CONTENT = auto()  # so many bytes
-    SIZE = auto()  # a chunk-size line
-    CHUNK = auto()  # chunk data with the CRLF behind it
-    TRAILERS = auto()  # field lines up to the empty line
-    BROKEN = auto()  # no HTTP: nothing is parsed any more
-    RAW = auto()  # content up to the end of the stream, or no HTTP any more
+class Part(Enum):
+    """What bytes belong to."""
+
+    START = auto()
+    """A start line, and empty lines before it."""
+
+    FIELDS = auto()
+    """Field lines up to the empty line."""
+
+    CONTENT = auto()
+    """Content of a known length."""
+
+    SIZE = auto()
+    """A chunk-size line."""
+
+    CHUNK = auto()
+    """Chunk data with the CRLF behind it."""
+
+    TRAILERS = auto()
+    """Field lines behind the last chunk, up to the empty line."""
+
+    BROKEN = auto()
+    """No HTTP: nothing is parsed any more."""
+
+    RAW = auto()
+    """Content up to the end of the stream, or another protocol."""
 
 
-_OF_BYTES: Final = (_Part.CONTENT, _Part.CHUNK)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some bytes of one part; of a line at most that line."""
+
+    part: Part
+    data: bytes
+    before: bytes = b""
+    """What came of the same line earlier."""
 
 
-class WireRedactor:
+class Wire:
     """Follows one direction.
 
     Args:
         kind: What heads it has.
-        redaction: The rule.
         methods: The methods of the requests that wait for their answer: the two directions of a connection share it.
     """
 
-    def __init__(
-        self, kind: Literal["request", "response"], redaction: Redaction, methods: deque[bytes]
-    ) -> None:
+    def __init__(self, kind: Literal["request", "response"], methods: deque[bytes]) -> None:
         self._is_request = kind == "request"
-        self._redaction = redaction
         self._methods = methods
-        self._part = _Part.START
+        self._part = Part.START
         self._line = bytearray()  # what has come of the present line
         self._head = bytearray()  # the complete lines of the present head
         self._left = 0  # bytes of content or chunk data to come
 
     def switch(self) -> None:
         """No HTTP comes any more."""
-        self._part = _Part.RAW
+        self._part = Part.RAW
 
-    def feed(self, data: bytes) -> bytes:
-        """Return the next bytes as they may be shown, as many as there are."""
-        shown = bytearray()
-        while len(shown) < len(data):
-            if self._part is _Part.RAW:
-                shown += data[len(shown) :]
-            elif self._part in _OF_BYTES:
-                shown += self._pass(data, len(shown))
+    def feed(self, data: bytes) -> Iterator[Piece]:
+        """Take the next bytes apart."""
+        begin = 0
+        while begin < len(data):
+            part = self._part
+            if part is Part.RAW:
+                piece = Piece(part, data[begin:])
+            elif part in (Part.CONTENT, Part.CHUNK):
+                piece = Piece(part, data[begin : begin + self._left])
+                self._pass(len(piece.data))
             else:
-                shown += self._pass_line(data, len(shown))
-        return bytes(shown)
+                end = data.find(b"\n", begin)
+                piece = Piece(part, data[begin:] if end < 0 else data[begin : end + 1], bytes(self._line))
+                self._line += piece.data
+                if end >= 0:
+                    self._end_line()
+            begin += len(piece.data)
+            yield piece
 
-    def _pass(self, data: bytes, begin: int) -> bytes:
-        """Let content through."""
-        passed = data[begin : begin + self._left]
-        self._left -= len(passed)
+    def _pass(self, n: int) -> None:
+        self._left -= n
         if not self._left:
-            self._part = _Part.SIZE if self._part is _Part.CHUNK else _Part.START
-        return passed
+            self._part = Part.SIZE if self._part is Part.CHUNK else Part.START
 
-    def _pass_line(self, data: bytes, begin: int) -> bytes:
-        """Let the next bytes of a line through, as they may be shown."""
-        known = len(self._line)
-        end = data.find(b"\n", begin)
-        self._line += data[begin:] if end < 0 else data[begin : end + 1]
-        shown = self._shown(bytes(self._line))[known:]
-        if end >= 0:
-            line = bytes(self._line)
-            self._line.clear()
-            self._end_line(line)
-        return shown
-
-    def _shown(self, line: bytes) -> bytes:
-        shown = self._redaction.line(
-            line
-        )  # a start line too may be a field line that stands in the wrong place
-        if self._part is not _Part.START or not self._is_request or shown != line:
-            return shown
-        method, first, rest = line.partition(b" ")
-        target, second, version = rest.partition(b" ")
-        return method + first + hide_query(target) + second + version
-
-    def _end_line(self, line: bytes) -> None:
+    def _end_line(self) -> None:
+        line = bytes(self._line)
+        self._line.clear()
         is_empty = line in (b"\r\n", b"\n")
         match self._part:
-            case _Part.START if not is_empty:
+            case Part.START if not is_empty:
                 self._head[:] = line
-                self._part = _Part.FIELDS
-            case _Part.FIELDS:
+                self._part = Part.FIELDS
+            case Part.FIELDS:
                 self._head += line
                 if is_empty:
                     head = bytes(self._head)
                     self._head.clear()
-                    self._end_head(head)
-            case _Part.SIZE:
+                    self._part = self._behind(head)
+            case Part.SIZE:
                 self._end_size(line)
-            case _Part.TRAILERS if is_empty:
-                self._part = _Part.START
+            case Part.TRAILERS if is_empty:
+                self._part = Part.START
             case _:
                 pass
 
-    def _end_head(self, head: bytes) -> None:
+    def _behind(self, head: bytes) -> Part:
+        """Return what follows a head."""
         try:
             framing = self._judge_request(head) if self._is_request else self._judge_response(head)
         except (RemoteProtocolError, ValueError):  # whoever reads it fails by it as well
-            self._part = _Part.BROKEN
-            return
+            return Part.BROKEN
         match framing:
             case Length(size=size):
                 self._left = size
-                self._part = _Part.CONTENT if size else _Part.START
+                return Part.CONTENT if size else Part.START
             case Chunked():
-                self._part = _Part.SIZE
+                return Part.SIZE
             case _:
-                self._part = _Part.RAW
+                return Part.RAW
 
-    def _judge_request(self, head: bytes) -> Framing | None:
+    def _judge_request(self, head: bytes) -> Framing:
         request = read_request(head)
         self._methods.append(request.method)
         return check_request(request)
@@ -161,8 +167,49 @@ class WireRedactor:
     def _end_size(self, line: bytes) -> None:
         digits = _DIGITS.match(line)
         if digits is None:
-            self._part = _Part.BROKEN
+            self._part = Part.BROKEN
             return
         size = int(digits[0], 16)
         self._left = size + 2
-        self._part = _Part.CHUNK if size else _Part.TRAILERS
+        self._part = Part.CHUNK if size else Part.TRAILERS
+
+
+class WireRedactor:
+    """Hides the secrets of one direction.
+
+    Args:
+        kind, methods: As of `Wire`.
+        redaction: The rule.
+    """
+
+    def __init__(
+        self, kind: Literal["request", "response"], redaction: Redaction, methods: deque[bytes]
+    ) -> None:
+        self._wire = Wire(kind, methods)
+        self._is_request = kind == "request"
+        self._redaction = redaction
+
+    def switch(self) -> None:
+        """No HTTP comes any more: nothing is hidden."""
+        self._wire.switch()
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the next bytes as they may be shown, as many as there are."""
+        return b"".join(map(self._shown, self._wire.feed(data)))
+
+    def _shown(self, piece: Piece) -> bytes:
+        if piece.part in (Part.CONTENT, Part.CHUNK, Part.RAW):
+            return piece.data
+        line = piece.before + piece.data
+        # In the place of a start line too there may stand a field line.
+        shown = self._redaction.line(line)
+        if shown == line and piece.part is Part.START and self._is_request:
+            shown = _without_query(line)
+        return shown[len(piece.before) :]
+
+
+def _without_query(line: bytes) -> bytes:
+    """Hide the query in a request line, whole or only its beginning."""
+    method, first, rest = line.partition(b" ")
+    target, second, version = rest.partition(b" ")
+    return method + first + hide_query(target) + second + version
