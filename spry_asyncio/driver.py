@@ -34,6 +34,8 @@ class Owner(Protocol):
 class Driver:
     """What asyncio lends to one connection (`spry_core.driver.Driver`)."""
 
+    __slots__ = ("_leaving", "_loop", "_owner", "_tasks")
+
     def __init__(self, owner: Owner) -> None:
         self._loop = asyncio.get_running_loop()
         self._owner = owner
@@ -98,6 +100,8 @@ class Driver:
 
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
+
+    __slots__ = ("_has_begun", "_is_cancelled", "running")
 
     def __init__(self) -> None:
         self.running: asyncio.Task[None] | None = None

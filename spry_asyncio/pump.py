@@ -33,6 +33,31 @@ RESET: Final = struct.pack("ii", 1, 0)
 class Pump(asyncio.BufferedProtocol):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
+    __slots__ = (
+        "_buffer",
+        "_connecting",
+        "_driver",
+        "_ended",
+        "_error",
+        "_has_ended",
+        "_has_failed",
+        "_is_at_end",
+        "_is_closing",
+        "_is_half_closing",
+        "_is_looking",
+        "_is_lost",
+        "_is_reading",
+        "_loop",
+        "_report",
+        "_session",
+        "_socket",
+        "_soon",
+        "_timer",
+        "_timer_at",
+        "_transport",
+        "_unreported",
+    )
+
     def __init__(
         self,
         sock: socket.socket,

@@ -33,6 +33,8 @@ class Owner(Protocol):
 class Driver:
     """What trio lends to one connection (`spry_core.driver.Driver`)."""
 
+    __slots__ = ("_nursery", "_owner", "_tasks")
+
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._nursery: trio.Nursery | None = None
@@ -97,6 +99,8 @@ class Driver:
 
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
+
+    __slots__ = ("scope",)
 
     def __init__(self) -> None:
         self.scope: trio.CancelScope = trio.CancelScope(shield=True)

@@ -41,6 +41,24 @@ RESET: Final = struct.pack("ii", 1, 0)
 class Pump:
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
+    __slots__ = (
+        "_deadline",
+        "_driver",
+        "_end",
+        "_has_failed",
+        "_is_at_end",
+        "_is_idle",
+        "_is_looking",
+        "_is_lost",
+        "_is_writing",
+        "_nursery",
+        "_report",
+        "_scope",
+        "_session",
+        "_socket",
+        "_unsent",
+    )
+
     def __init__(
         self,
         sock: socket.socket,

@@ -12,6 +12,8 @@ from spry_core.protocol.limits import Limits
 class Account:
     """Messages and pieces delivered, oldest first, and how much of them is released."""
 
+    __slots__ = ("_complete", "_entries", "_limits", "_unreleased", "messages", "size")
+
     def __init__(self, limits: Limits) -> None:
         self.messages: int = 0
         """Complete messages delivered, ever."""

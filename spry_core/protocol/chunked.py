@@ -34,6 +34,8 @@ class _Part(Enum):
 class ChunkScanner:
     """Where we are in one chunked content."""
 
+    __slots__ = ("_error", "_extensions", "_fields", "_left", "_limits", "_part", "_section")
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._part = _Part.SIZE

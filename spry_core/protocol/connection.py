@@ -37,6 +37,18 @@ _OF_WEBSOCKET = (Deadline.PING, Deadline.PONG, Deadline.RELEASE, Deadline.CLOSE)
 class Connection:
     """HTTP/1.1 on one byte stream, which may become a WebSocket (RFC 9112, RFC 6455)."""
 
+    __slots__ = (
+        "_cause",
+        "_deflate",
+        "_engine",
+        "_http",
+        "_initiator",
+        "_role",
+        "_started",
+        "_stream",
+        "_websocket",
+    )
+
     def __init__(
         self,
         role: Role,

@@ -13,6 +13,8 @@ from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, Me
 class DataFrameWriter:
     """Writes the data frames of one WebSocket, and knows the message that is under way."""
 
+    __slots__ = ("_compressor", "_is_compressed", "_is_continuing", "_kind", "_write", "messages", "size")
+
     def __init__(
         self, write: Callable[[Opcode, bytes, bool, bool, float], None], compressor: Compressor | None
     ) -> None:

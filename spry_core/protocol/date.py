@@ -23,6 +23,8 @@ def imf_fixdate(seconds: float) -> str:
 class DateCache:
     """The value of the Date field, made anew once a second."""
 
+    __slots__ = ("_second", "_value", "_wall_clock")
+
     def __init__(self, wall_clock: Callable[[], float] | None) -> None:
         self._wall_clock = wall_clock
         self._second = -1

@@ -28,6 +28,8 @@ class Deadline(Enum):
 class Deadlines:
     """A small set of named moments."""
 
+    __slots__ = ("_held", "_running")
+
     def __init__(self) -> None:
         self._running: dict[Deadline, float] = {}
         self._held: dict[Deadline, float] = {}

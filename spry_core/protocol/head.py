@@ -44,6 +44,8 @@ def refuse(status_code: int, message: str, section: str) -> RemoteProtocolError:
 class HeadScanner:
     """Finds one head in a stream of bytes and checks its lines (RFC 9112 §2 to §5)."""
 
+    __slots__ = ("_empty_lines", "_fields", "_is_request", "_limits", "_scanned", "_section")
+
     def __init__(self, kind: Literal["request", "response"], limits: Limits) -> None:
         self._limits = limits
         self._is_request = kind == "request"

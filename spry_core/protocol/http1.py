@@ -41,6 +41,23 @@ _WAITS: Final = (Deadline.HEAD, Deadline.BODY, Deadline.KEEP_ALIVE, Deadline.OPE
 class Http1(ABC):
     """HTTP/1.1 over one stream."""
 
+    __slots__ = (
+        "_engine",
+        "_framing",
+        "_held",
+        "_incoming",
+        "_keep_alive",
+        "_lingered",
+        "_outgoing",
+        "_request",
+        "_scanner",
+        "_state",
+        "_stream",
+        "_writer",
+        "accepted",
+        "is_over",
+    )
+
     role: ClassVar[Role]
     """Which side of the connection we are."""
 

@@ -22,6 +22,8 @@ from spry_core.protocol.outgoing import content_of
 class Http1Client(Http1):
     """HTTP/1.1 over one stream that we have made."""
 
+    __slots__ = ()
+
     role: ClassVar[Role] = "client"
 
     # Receiving

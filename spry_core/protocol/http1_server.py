@@ -32,6 +32,8 @@ from spry_core.protocol.stream import HALF_CLOSE, Stream
 class Http1Server(Http1):
     """HTTP/1.1 over one accepted stream."""
 
+    __slots__ = ("_expects_continue", "_is_still_answering", "_requests")
+
     role: ClassVar[Role] = "server"
 
     def __init__(

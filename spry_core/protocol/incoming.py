@@ -17,6 +17,19 @@ from spry_core.protocol.stream import Stream
 class IncomingContent:
     """The content of one message from the peer."""
 
+    __slots__ = (
+        "_chunks",
+        "_is_judged",
+        "_left",
+        "_paused_at",
+        "_received",
+        "_start",
+        "_stream",
+        "ends_with_stream",
+        "is_done",
+        "unreleased",
+    )
+
     def __init__(
         self,
         framing: Framing,

@@ -23,6 +23,8 @@ _REMEMBERED: Final = 16
 class Keepalive:
     """The deadlines PING and PONG of one WebSocket, and its Pings that are not answered yet."""
 
+    __slots__ = ("_is_over", "_sent", "_stream", "answered", "latency")
+
     def __init__(self, stream: Stream, now: float) -> None:
         self.latency: float | None = None
         """Seconds from the last Ping that was answered to its Pong."""

@@ -54,6 +54,8 @@ def reason_phrase(status_code: int) -> bytes:
 class OutgoingContent:
     """The content of one message of ours."""
 
+    __slots__ = ("_framing", "_left")
+
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._left = framing.size if isinstance(framing, Length) else None

@@ -47,6 +47,25 @@ _RANK: Final = {None: 0, HALF_CLOSE: 1, CLOSE: 2, ABORT: 3}
 class Stream:
     """Queue of bytes and events between the two halves of a connection and its pump."""
 
+    __slots__ = (
+        "_can_half_close",
+        "_end",
+        "_fetched_end",
+        "_judged_from",
+        "_queue",
+        "_taken",
+        "_was_full",
+        "deadlines",
+        "events",
+        "is_lost",
+        "limits",
+        "random",
+        "received_end",
+        "timeouts",
+        "turn",
+        "unsent",
+    )
+
     def __init__(
         self, *, limits: Limits, timeouts: Timeouts, random: Callable[[int], bytes], can_half_close: bool
     ) -> None:

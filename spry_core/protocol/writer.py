@@ -14,6 +14,8 @@ from spry_core.protocol.stream import Stream
 class MessageWriter:
     """Writes what `http1_server` or `http1_client` has found to be right."""
 
+    __slots__ = ("_date", "_engine", "_stream")
+
     def __init__(self, stream: Stream, engine: HttpEngine, wall_clock: Callable[[], float] | None) -> None:
         self._stream = stream
         self._engine = engine

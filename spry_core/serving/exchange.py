@@ -48,6 +48,24 @@ class Owner(Host, Protocol):
 class HttpExchange:
     """One request and its answer."""
 
+    __slots__ = (
+        "_connection",
+        "_is_complete",
+        "_is_over",
+        "_limits",
+        "_owner",
+        "_scopes",
+        "_timeouts",
+        "content_received",
+        "content_sent",
+        "extensions",
+        "head",
+        "room",
+        "started",
+        "status_code",
+        "subprotocol",
+    )
+
     def __init__(self, owner: Owner, head: RequestHead, now: float) -> None:
         self.head = head
         self.started = now

@@ -82,6 +82,24 @@ class Owner(Protocol):
 class Session:
     """Serves one connection."""
 
+    __slots__ = (
+        "_context",
+        "_exchange",
+        "_has_complained",
+        "_is_forgotten",
+        "_is_inside",
+        "_link",
+        "_owner",
+        "_request",
+        "_tasks",
+        "connection",
+        "driver",
+        "is_cancelling",
+        "is_draining",
+        "stream",
+        "timers",
+    )
+
     def __init__(self, owner: Owner, connection: Connection, driver: Driver, stream: StreamInfo) -> None:
         self.connection = connection
         self.driver = driver

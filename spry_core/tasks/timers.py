@@ -48,6 +48,8 @@ class Timers:
     ones (and `_KEPT`).
     """
 
+    __slots__ = ("_cancelled", "_heap", "_numbers")
+
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
         self._numbers = count()  # of two timers for one moment the older fires first

@@ -93,6 +93,25 @@ class Arrival:
 class Inbox:
     """The received messages of one WebSocket."""
 
+    __slots__ = (
+        "_arriving",
+        "_called",
+        "_connection",
+        "_consumer",
+        "_current",
+        "_driver",
+        "_in_pieces",
+        "_is_discarding",
+        "_is_taken_over",
+        "_items",
+        "_touch",
+        "_unreleased",
+        "is_boundless",
+        "is_closed",
+        "is_orphaned",
+        "mail",
+    )
+
     def __init__(self, connection: Connection, driver: Driver, touch: Callable[[bool], None]) -> None:
         """Take messages of `connection`, and call `touch` when what is consumed may have changed something there."""
         self.mail: WakeUp = WakeUp(driver)

@@ -72,6 +72,27 @@ class Host(Protocol):
 class Link:
     """The state of one accepted WebSocket, as far as it is not the connection's."""
 
+    __slots__ = (
+        "_closes_on_return",
+        "_error",
+        "_has_noticed_settling",
+        "_host",
+        "_interrupted_by_end",
+        "_interrupted_by_settling",
+        "_tasks",
+        "background",
+        "cancels_on_end",
+        "connection",
+        "driver",
+        "ending",
+        "has_exclusive_sender",
+        "inbox",
+        "pings",
+        "room",
+        "settling",
+        "streams",
+    )
+
     def __init__(self, connection: Connection, host: Host) -> None:
         self.connection: Connection = connection
         self.driver: Driver = host.driver

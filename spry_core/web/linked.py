@@ -10,6 +10,8 @@ from spry_core.web.link import Link
 class Linked:
     """Has a link from the 101 on; before that every operation that needs one is refused."""
 
+    __slots__ = ("_connected",)
+
     def __init__(self) -> None:
         self._connected: tuple[Link, Checkpoints] | None = None
 

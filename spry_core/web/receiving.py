@@ -29,6 +29,8 @@ class Receiving(Linked):
     another, nor a loop that was left from one that is slow, and whoever asks next gets the next message.
     """
 
+    __slots__ = ()
+
     async def receive(self) -> str | bytes:
         """Return the next message: `str` for text, `bytes` for binary (RFC 6455 §5.6).
 

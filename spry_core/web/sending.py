@@ -41,6 +41,8 @@ class SendResult(Enum):
 class Sending(Linked):
     """The sending of whole messages, of `WebSocket`."""
 
+    __slots__ = ()
+
     async def send(self, data: Sendable, *, compress: bool | None = None) -> None:
         """Send one message; return when the unsent bytes are under the high-water mark.
 

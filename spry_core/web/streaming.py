@@ -28,6 +28,8 @@ _INTERNAL_ERROR: Final = 1011
 class Streaming(Sending):
     """The sending half of `WebSocket`: whole messages, and iterables of messages and of fragments."""
 
+    __slots__ = ()
+
     async def add_stream(
         self, source: AsyncIterable[Sendable] | Iterable[Sendable], *, exclusive: bool = True
     ) -> int:

@@ -92,6 +92,8 @@ def _ready_state(opening: Opening) -> ReadyState:
 class WebSocket(Receiving, Streaming):
     """One WebSocket connection (RFC 6455), as its handler gets it."""
 
+    __slots__ = ("__weakref__", "_opening")
+
     def __init__(self, opening: Opening) -> None:
         super().__init__()
         self._opening = opening

@@ -24,6 +24,8 @@ from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead,
 class H11Engine:
     """`HttpEngine` on h11."""
 
+    __slots__ = ("_h11",)
+
     def __init__(self, role: Role, max_incomplete: int) -> None:
         """Make one that holds at most `max_incomplete` bytes of an unfinished line or head."""
         h11_role = h11.SERVER if role == "server" else h11.CLIENT
@@ -138,6 +140,8 @@ _ENCODER: Final = FrameProtocol(client=False, extensions=[])
 
 class WsprotoEngine:
     """`FrameEngine` on wsproto."""
+
+    __slots__ = ("_decoder", "_gate", "_opcode", "_random")
 
     def __init__(self, role: Role, admit: Admit, random: Callable[[int], bytes]) -> None:
         """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""

@@ -739,7 +739,7 @@ def test_a_slow_upload_behind_an_answer_that_has_begun_is_cut() -> None:
 
 
 def test_a_peer_that_does_not_read_is_cut() -> None:
-    conn = server()
+    conn = server(limits=Limits(min_write_rate=0))
     conn.receive_data(GET, T0)
     answer(conn, b"x" * 100, now=T0 + 1)
     conn.data_to_send()
