@@ -15,12 +15,11 @@ mistake an exception that changed nothing. Exactly one `ConnectionEnded` comes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close, is_wire_close_code
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.deadlines import Deadline
-from spry_core.protocol.deflate import Deflate, parse_agreement
+from spry_core.protocol.deflate import Agreement, Deflate, parse_agreement
 from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.http1 import Http1
@@ -31,19 +30,19 @@ from spry_core.protocol.memory import http_bound, websocket_bound
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
 from spry_core.protocol.websocket import WebSocketProtocol
 
-_OF_WEBSOCKET = (Deadline.PING, Deadline.PONG, Deadline.RELEASE, Deadline.CLOSE)
-
 
 class Connection:
     """HTTP/1.1 on one byte stream, which may become a WebSocket (RFC 9112, RFC 6455)."""
 
     __slots__ = (
+        "_agreement",
         "_cause",
         "_deflate",
         "_engine",
         "_http",
         "_initiator",
         "_role",
+        "_spoken",
         "_started",
         "_stream",
         "_websocket",
@@ -82,12 +81,15 @@ class Connection:
             random=random,
             can_half_close=can_half_close,
         )
-        self._http: Http1
+        # One of the two: whatever HTTP held is gone with the 101.
+        self._http: Http1 | None
         if role == "server":
             self._http = Http1Server(self._stream, now=now, engine=engine, wall_clock=wall_clock)
         else:
             self._http = Http1Client(self._stream, engine=engine, wall_clock=wall_clock)
         self._websocket: WebSocketProtocol | None = None
+        self._spoken: Http1 | WebSocketProtocol = self._http
+        self._agreement: Agreement | None = None
         self._deflate: Deflate | None = None
         self._started = now
         self._initiator: Initiator | None = None
@@ -114,23 +116,16 @@ class Connection:
         if self._stream.end in (CLOSE, ABORT):
             return  # already on their way when we ended the stream
         self._stream.turn.begin()
-        if self._websocket is None:
-            self._http.receive_data(data, now)
-            self._switch_if_agreed(now)
-        else:
-            self._websocket.receive_data(data, now)
+        self._spoken.receive_data(data, now)
+        self._switch_if_agreed(now)
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more; a second time changes nothing."""
         if self._stream.is_lost or self._stream.received_end:
             return
         self._stream.received_end = True
-        if self._websocket is None:
-            if not self._http.is_over:
-                self._initiator = self._initiator or "remote"
-            self._http.receive_eof(now)
-        else:
-            self._websocket.receive_eof(now)
+        self._note_initiator("remote")
+        self._spoken.receive_eof(now)
 
     def connection_lost(self, error: BaseException | None, now: float) -> None:
         """Take note that the stream is gone: by an `error`, by the peer, or because the pump did what we
@@ -141,7 +136,9 @@ class Connection:
         if self._stream.is_lost:
             return
         self._stream.lose()
-        info = self._end_of_http(error, now) if self._websocket is None else self._websocket.lose(error, now)
+        info = (
+            self._end_of_http(error, now) if self._http is not None else self._as_websocket().lose(error, now)
+        )
         self._stream.events.append(ConnectionEnded(info=info))
 
     def data_to_send(self) -> list[bytes | StreamEnd]:
@@ -164,10 +161,7 @@ class Connection:
         if not 0 <= n <= self._stream.unsent:
             raise LocalProtocolError(f"{n} bytes written where {self._stream.unsent} were unsent")
         self._stream.bytes_written(n, now)
-        if self._websocket is None:
-            self._http.bytes_written(now)
-        else:
-            self._websocket.bytes_written(now)
+        self._spoken.bytes_written(now)
 
     @property
     def wants_read(self) -> bool:
@@ -176,7 +170,7 @@ class Connection:
             return False
         if self._stream.turn.is_awaited:
             return False
-        return self._http.wants_read if self._websocket is None else self._websocket.wants_read
+        return self._spoken.wants_read
 
     @property
     def closed(self) -> bool:
@@ -199,12 +193,9 @@ class Connection:
                 )
             elif deadline is Deadline.WRITE:
                 self._cut("timeout", ConnectionLost(None, "the peer does not read"), now)
-            elif self._websocket is not None and deadline in _OF_WEBSOCKET:
-                self._websocket.handle(deadline, now)
             else:
-                if not self._http.is_over:
-                    self._initiator = self._initiator or "timeout"
-                self._http.handle(deadline, now)
+                self._note_initiator("timeout")
+                self._spoken.handle(deadline, now)
         if is_our_turn and self._stream.end not in (CLOSE, ABORT):
             self._take_turn(now)
 
@@ -212,11 +203,8 @@ class Connection:
         """Parse more of what came earlier."""
         self._stream.take_no_turn()
         self._stream.turn.begin()
-        if self._websocket is None:
-            self._http.go_on(now)
-            self._switch_if_agreed(now)
-        else:
-            self._websocket.go_on(now)
+        self._spoken.go_on(now)
+        self._switch_if_agreed(now)
 
     # The owner's half
 
@@ -240,11 +228,8 @@ class Connection:
         """
         if self._stream.is_lost:
             raise LocalProtocolError("the stream is gone")
-        if self._websocket is None:
-            self._http.send(event, now)
-            self._switch_if_agreed(now)
-        else:
-            self._websocket.send(event, now)
+        self._spoken.send(event, now)
+        self._switch_if_agreed(now)
 
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.
@@ -259,10 +244,7 @@ class Connection:
             raise LocalProtocolError(f"{n} bytes cannot be consumed")
         if self._stream.is_lost:
             return
-        if self._websocket is None:
-            self._http.release(n, now)
-        else:
-            self._websocket.release(n, now)
+        self._spoken.release(n, now)
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         """Get messages as `MessageStart`, `MessageData`, `MessageEnd` from now on, or whole again.
@@ -296,7 +278,8 @@ class Connection:
 
         `Timeouts.opening` no longer applies to it. A server may ignore an offer (RFC 9110 §7.8).
         """
-        self._http.ignore_offer()
+        if self._http is not None:
+            self._http.ignore_offer()
 
     def shutdown(self, now: float, code: int = 1001, reason: str = "") -> None:
         """End as soon as that is polite: a WebSocket with this Close, HTTP after the present answer, at once
@@ -308,12 +291,11 @@ class Connection:
         close = check_close(code, reason)
         if self._stream.is_lost:
             return
-        if self._websocket is None:
-            if not self._http.is_over:
-                self._initiator = self._initiator or "shutdown"
+        if self._http is not None:
+            self._note_initiator("shutdown")
             self._http.shutdown(now)
         else:
-            self._websocket.shutdown(close, now)
+            self._as_websocket().shutdown(close, now)
 
     def fail(self, error: RemoteProtocolError, now: float) -> None:
         """Fail the WebSocket connection for what its peer has sent and the owner cannot take (RFC 6455 §7.1.7).
@@ -336,11 +318,16 @@ class Connection:
     def _cut(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         if self._stream.is_lost or self._stream.end is ABORT:
             return
-        if self._websocket is not None:
-            self._websocket.abort(initiator, cause, now)
-            return
-        self._initiator, self._cause = self._initiator or initiator, cause
-        self._http.abort()
+        if self._http is not None:
+            self._initiator, self._cause = self._initiator or initiator, cause
+            self._http.abort()
+        else:
+            self._as_websocket().abort(initiator, cause, now)
+
+    def _note_initiator(self, initiator: Initiator) -> None:
+        """Remember who has begun the end of HTTP; of a WebSocket its own half knows."""
+        if self._http is not None and not self._http.is_over:
+            self._initiator = self._initiator or initiator
 
     # What the owner may ask
 
@@ -362,7 +349,7 @@ class Connection:
     @property
     def awaits_continue(self) -> bool:
         """True if the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
-        return self._websocket is None and self._http.awaits_continue
+        return self._http is not None and self._http.awaits_continue
 
     @property
     def buffered_amount(self) -> int:
@@ -380,10 +367,9 @@ class Connection:
         Given are reads of at most 64 KiB, and an owner that fetches events after each call and joins small pieces, as
         `Session` does. Not counted are what an application keeps, and what it sends at once beyond the marks.
         """
-        limits, accepted = self._stream.limits, self._http.accepted
-        if accepted is None:
-            return http_bound(limits)
-        return websocket_bound(limits, self._role, parse_agreement(accepted.extensions), self._deflate)
+        if self._websocket is None:
+            return http_bound(self._stream.limits)
+        return websocket_bound(self._stream.limits, self._role, self._agreement, self._deflate)
 
     @property
     def random(self) -> Callable[[int], bytes]:
@@ -432,25 +418,25 @@ class Connection:
         self._stream.limits, self._stream.timeouts, self._deflate = limits, timeouts, deflate
 
     def _switch_if_agreed(self, now: float) -> None:
-        if self._http.accepted is None or self._websocket is not None:
+        http = self._http
+        if http is None or http.accepted is None:
             return
-        self._websocket = WebSocketProtocol(
+        self._agreement = parse_agreement(http.accepted.extensions)
+        self._http = None
+        self._spoken = self._websocket = WebSocketProtocol(
             self._role,
             self._stream,
             now=now,
             engine=self._engine,
-            agreement=parse_agreement(self._http.accepted.extensions),
+            agreement=self._agreement,
             deflate=self._deflate,
         )
-        if held := self._http.take_held():
+        if held := http.take_held():
             self._websocket.receive_data(held, now)
         if self._stream.received_end:
             self._websocket.receive_eof(now)
 
     def _end_of_http(self, error: BaseException | None, now: float) -> CloseInfo:
-        initiator = self._initiator or self._http_initiator(error)
-        info = CloseInfo(initiator=initiator, cause=error or self._cause)
-        return replace(info, duration=now - self._started)
-
-    def _http_initiator(self, error: BaseException | None) -> Initiator:
-        return "local" if error is None and self._http.is_over else "transport"
+        has_ended = error is None and self._http is not None and self._http.is_over
+        initiator = self._initiator or ("local" if has_ended else "transport")
+        return CloseInfo(initiator=initiator, cause=error or self._cause, duration=now - self._started)

@@ -189,6 +189,13 @@ def test_an_offer_may_be_ignored() -> None:
     assert conn.next_deadline() is None
 
 
+def test_an_offer_that_was_accepted_cannot_be_ignored_any_more() -> None:
+    conn = open_websocket()
+    before = conn.next_deadline()
+    conn.ignore_offer()
+    assert (conn.is_open, conn.next_deadline(), fetched(conn)) == (True, before, (b"", None))
+
+
 def test_what_came_behind_the_opening_handshake_belongs_to_the_websocket() -> None:
     conn = connection()
     conn.receive_data(HANDSHAKE + frame(TEXT, b"a"), 0.0)
