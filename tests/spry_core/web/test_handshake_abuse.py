@@ -4,13 +4,10 @@ to a lenient reader; as a server behind a whole application, and as a client (RF
 
 from __future__ import annotations
 
-import sys
 import time
 import tracemalloc
 from base64 import b64encode
-from collections.abc import Callable
-from types import FrameType
-from typing import Final, Self
+from typing import Final
 
 import pytest
 
@@ -24,6 +21,7 @@ from spry_core.protocol.events import BodyEnd, Offer
 from spry_core.protocol.handshake import accept_key, examine, request
 from spry_core.protocol.head import Length
 from spry_core.testing import TestClient
+from steps import steps
 from traces import connection, counted, fetched
 
 ACCEPT: Final = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -123,27 +121,6 @@ def test_more_than_the_limits_of_a_head_is_431_whatever_it_is() -> None:
     assert answer_to(a_client(), shake((PROTOCOL, filled(b"a,", 8300))))[0] == 431
     assert answer_to(a_client(), shake(*[(PROTOCOL, b"a")] * 96))[0] == 431
     assert answer_to(a_client(), shake(*[(PROTOCOL, b"a")] * 95))[0] == 101
-
-
-class Counter:
-    """Counts the lines of Python that are run through."""
-
-    lines = 0
-
-    def __call__(self, frame: FrameType, event: str, argument: object) -> Self:
-        self.lines += event == "line"
-        return self
-
-
-def steps(act: Callable[[], object]) -> int:
-    """Return how many lines of Python `act` runs through."""
-    counter, before = Counter(), sys.gettrace()
-    sys.settrace(counter)
-    try:
-        act()
-    finally:
-        sys.settrace(before)
-    return counter.lines
 
 
 def head_of(field: bytes, value: bytes) -> RequestHead:
