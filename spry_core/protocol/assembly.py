@@ -2,7 +2,7 @@
 
 A message comes out whole, or in pieces as its bytes come in. A compressed one is inflated on the way (RFC 7692
 §6.2): never further than the limit of a message, and in pieces never further than its receiver has room; what finds
-none waits compressed. What came before a fault is still given out, so where the bytes were cut changes nothing.
+none, or no time, waits compressed. What came before a fault is still given out, so where the bytes were cut changes nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Assembly:
 
     @property
     def is_waiting(self) -> bool:
-        """True while a compressed message waits for room: `go_on` gives more of it, and no frame may be added."""
+        """True while a compressed message waits for room or time: `go_on` gives more of it, and no frame may be added."""
         return self._is_compressed and self._decompressor is not None and self._decompressor.has_more
 
     def receive_in_pieces(self, wanted: bool) -> Iterator[Assembled]:
@@ -138,16 +138,16 @@ class Assembly:
         return "text" if self._opcode is Opcode.TEXT else "binary"
 
     def _inflate(self, data: bytes) -> Iterator[Assembled]:
-        """Take compressed bytes, and inflate them as far as there is room."""
+        """Take compressed bytes, and inflate them as far as there is room and time."""
         assert self._decompressor is not None
         self._decompressor.decompress(data, 0, ends_message=self._has_all)
         yield from self.go_on()
 
     def go_on(self) -> Iterator[Assembled]:
-        """Inflate what waits, as far as there is room now."""
+        """Inflate what waits, as far as there is room now, and time."""
         decompressor = self._decompressor
         assert decompressor is not None
-        while decompressor.has_more and self._room:
+        while decompressor.has_more and decompressor.has_time and self._room:
             yield from self._keep_inflated(decompressor.decompress(b"", self._room))
         if not decompressor.has_more:
             yield from self._finish()

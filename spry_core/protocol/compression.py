@@ -6,7 +6,8 @@ message (context takeover) unless that direction has agreed to forget it. zlib's
 of a connection, so one is made by the first message that needs it, and dropped by the end of the message where
 it would be forgotten.
 
-What a peer sends is inflated only as far as the caller has room. The rest stays as it came, compressed.
+What a peer sends is inflated only as far as the caller has room, and until its turn is over: blocks that hold nothing
+cost time all the same. The rest stays as it came, compressed.
 
 A context for reading is as large as the agreed window and no larger. A peer that looks further back than it
 agreed to is found out or understood, never misread; which of the two depends on how its bytes were cut, since
@@ -23,6 +24,7 @@ from typing import Final, Protocol, Self
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.deflate import FEWEST_BITS, MOST_BITS, Agreement, Deflate
 from spry_core.protocol.engines import Role
+from spry_core.protocol.turn import Turn
 
 LEVEL: Final = 1
 """The level for `Deflate.level` None: the fastest. Level 6 needs nearly twice the time to make the messages of a
@@ -41,6 +43,11 @@ _LAST_BLOCK: Final = b"\x01" + _TAIL
 _AT_ONCE: Final = 4 * 1024
 """Bytes that zlib is given at a time. It copies what it leaves of them, and it may leave nearly all of them
 each time that room or a stream of blocks ends: given everything, it would copy everything over and over.
+"""
+
+_STEP: Final = 64
+"""Compressed bytes that count as a step: at worst they are nothing but the tables of blocks without content. The end of
+a stream of blocks, after two bytes at the earliest, counts as another, since it costs a context.
 """
 
 
@@ -141,8 +148,10 @@ class Decompressor:
     After a `RemoteProtocolError` it is of no further use: the connection must be failed.
     """
 
-    def __init__(self, agreement: Agreement, role: Role) -> None:
-        """Serve the peer's direction of `agreement`; `role` is ours."""
+    def __init__(self, agreement: Agreement, role: Role, turn: Turn | None = None) -> None:
+        """Serve the peer's direction of `agreement`; `role` is ours. Steps are those of `turn`; without one, there is
+        always time.
+        """
         if role == "server":
             bits, forgets = agreement.client_max_window_bits, agreement.client_no_context_takeover
         else:
@@ -151,6 +160,7 @@ class Decompressor:
         # compressed with 9 and said nothing, and a larger window reads all that was made for a smaller one.
         self._bits = max(bits or MOST_BITS, FEWEST_BITS)
         self._forgets = forgets
+        self._turn = turn
         self._context: _Inflating | None = None
         self._held = bytearray()  # compressed, in the order in which it came
         self._is_ending = False  # all of the message is in `_held`, or has been
@@ -160,17 +170,23 @@ class Decompressor:
 
     @property
     def has_more(self) -> bool:
-        """True while more may come out of what was put in: make room, and call `decompress` with ``b""``.
+        """True while more may come out of what was put in: make room or wait for the next turn, and call `decompress` with
+        ``b""``.
 
         Where the room was exactly enough it is true as well, and nothing more will come: zlib says that it has
         come to the end only when it has room to go on.
         """
         return self._has_more
 
+    @property
+    def has_time(self) -> bool:
+        """True until the turn is over."""
+        return self._turn is None or self._turn.left > 0
+
     def decompress(self, data: bytes, max_length: int, *, ends_message: bool = False) -> bytes:
         """Take payload data of a compressed message; return what they inflate to, at most `max_length` bytes.
 
-        What finds no room waits, compressed, for the next call; all of it does if `max_length` is 0 or less. The
+        What finds no room or no time waits, compressed, for the next call; all of it does if `max_length` is 0 or less. The
         message is over when `ends_message` was said, with its last data and perhaps again, and `has_more` is
         False; only then may data of another one come.
 
@@ -184,7 +200,7 @@ class Decompressor:
         self._is_ending = self._is_ending or ends_message
         self._has_more = True
         pieces, room = list[bytes](), max_length
-        while self._has_more and room > 0:
+        while self._has_more and room > 0 and self.has_time:
             if self._fault is not None:
                 if room == max_length:
                     raise self._fault
@@ -210,7 +226,10 @@ class Decompressor:
             self._fault.__cause__ = error
             return _before_fault(before, taken, room)
         left = context.unused_data if context.eof else context.unconsumed_tail
-        del self._held[: len(taken) - len(left)]
+        used = len(taken) - len(left)
+        del self._held[:used]
+        if self._turn is not None:
+            self._turn.spend(used // _STEP + context.eof)
         if context.eof:
             # A block said that it is the last one; what follows begins anew, without a window (RFC 1951 §3.2.3),
             # in this message or, a byte of 0 having completed this one, in the next (RFC 7692 §7.2.3.4).

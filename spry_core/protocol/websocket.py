@@ -65,7 +65,7 @@ class WebSocketProtocol:
         compressor = decompressor = None
         if agreement is not None:
             compressor = Compressor(agreement, role, deflate or Deflate())
-            decompressor = Decompressor(agreement, role)
+            decompressor = Decompressor(agreement, role, stream.turn)
         self._is_server = role == "server"
         self._stream = stream
         self._account = Account(stream.limits)
@@ -147,7 +147,7 @@ class WebSocketProtocol:
             turn.spend(1, self._assembly.received - received)
             received = self._assembly.received
         self._is_behind = self._engine.has_data
-        if self._is_behind and turn.left <= 0:
+        if turn.left <= 0 and (self._is_behind or self._assembly.is_waiting):
             self._stream.wait_for_turn(now)
 
     def receive_eof(self, now: float) -> None:

@@ -19,6 +19,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import Role
 from spry_core.protocol.compression import LEVEL, Compressor, Decompressor
 from spry_core.protocol.deflate import Agreement, Deflate
+from spry_core.protocol.turn import STEPS, Turn
 from traces import cut_at, error_values, two_way_cuts
 
 PLAIN: Final = Agreement()
@@ -311,6 +312,57 @@ def test_a_bomb_that_is_wanted_comes_out_whole() -> None:
             break
         piece = decompressor.decompress(b"", PLENTY)
     assert size == BOMB_SIZE
+
+
+# ------------------------------------------------------------------------------------------------------------------- turns
+
+
+def in_turns(payload: bytes, room: int = PLENTY) -> tuple[int, bytes]:
+    """Read one message; return how many turns that took, and the message."""
+    turn, turns, message = Turn(), 1, b""
+    decompressor = Decompressor(PLAIN, "server", turn)
+    decompressor.decompress(payload, 0, ends_message=True)
+    while True:
+        message += decompressor.decompress(b"", room)
+        if not decompressor.has_more:
+            return turns, message
+        if not decompressor.has_time:
+            assert decompressor.decompress(b"", room) == b""
+            turn.begin()
+            turns += 1
+
+
+LAST_BLOCK = b"\x03\x00"
+"""A block of no bytes that says it is the last: what follows costs another context."""
+
+
+@pytest.mark.parametrize(("n", "turns"), [(STEPS - 1, 1), (STEPS, 2), (STEPS + 1, 2), (3 * STEPS, 4)])
+def test_a_turn_is_over_after_so_many_last_blocks(n: int, turns: int) -> None:
+    """Nothing comes out of them, so no limit of a message ends them."""
+    assert in_turns(LAST_BLOCK * n + b"\x00") == (turns, b"")
+
+
+@pytest.mark.parametrize(("blocks", "turns"), [(3276, 1), (3277, 2), (13_107, 4), (13_108, 5)])
+def test_a_turn_is_over_after_16_kib_of_blocks_without_content(blocks: int, turns: int) -> None:
+    """64 compressed bytes are a step. Blocks that are nothing but tables cost the most, and nothing comes out of them."""
+    assert in_turns(b"\x00\x00\x00\xff\xff" * blocks + b"\x00") == (turns, b"")
+
+
+def test_turns_change_nothing_of_what_comes_out() -> None:
+    text = Random(1).randbytes(60_000) + bytes(60_000)
+    payload = writer().compress(text, ends_message=True)
+    assert in_turns(payload, room=10_000) == (4, text)
+
+
+def test_a_fault_behind_the_end_of_a_turn_is_found_in_the_next() -> None:
+    turn = Turn()
+    decompressor = Decompressor(PLAIN, "server", turn)
+    assert decompressor.decompress(LAST_BLOCK * STEPS + b"\x07", PLENTY, ends_message=True) == b""
+    assert decompressor.has_more
+    turn.begin()
+    with pytest.raises(RemoteProtocolError) as caught:
+        decompressor.decompress(b"", PLENTY)
+    assert error_values(caught.value) == NOT_DEFLATE
 
 
 def test_waiting_costs_what_came() -> None:

@@ -1084,8 +1084,33 @@ def test_the_end_of_the_stream_comes_behind_the_last_turn() -> None:
     assert conn.close_info is not None
 
 
+def test_blocks_that_inflate_to_nothing_are_looked_at_in_turns() -> None:
+    """RFC 7692 §7.2.3.4 lets a message have any number of blocks; what stands behind them waits, the end included."""
+    conn = open_websocket(now=T0, agreement=Agreement())
+    conn.receive_data(frame(BINARY, b"\x03\x00" * 2 * STEPS + b"\x00", rsv=4) + frame(PING, b"?"), T0)
+    conn.receive_eof(T0)
+    assert list(conn) == []
+    for _ in range(2):
+        assert (conn.wants_read, conn.next_deadline(), conn.close_info) == (False, T0, None)
+        conn.release(0, T0)
+        assert list(conn) == []
+        conn.handle_deadline(T0)
+    assert list(conn) == [Message(data=b""), Ping(payload=b"?")]
+    assert conn.close_info is not None
+
+
+def test_who_waits_for_room_is_not_called_again_and_again() -> None:
+    conn = in_pieces(limits=Limits(max_queue_size=10), agreement=Agreement())
+    zeros = Compressor(Agreement(), "client", Deflate()).compress(bytes(1000), ends_message=True)
+    conn.receive_data(frame(BINARY, b"\x03\x00" * STEPS + zeros, rsv=4), T0)
+    conn.handle_deadline(T0)
+    assert [type(event) for event in conn] == [MessageStart, MessageData]
+    assert not conn.wants_read
+    assert conn.next_deadline() == T0 + 20
+
+
 def test_a_peer_that_has_left_and_reads_a_byte_now_and_then_is_cut() -> None:
-    conn = server(timeouts=Timeouts(write=3.0, close_timeout=5.0))
+    conn = server(limits=Limits(min_write_rate=0), timeouts=Timeouts(write=3.0, close_timeout=5.0))
     conn.send(Message(data=b"x" * 1000), T0)
     conn.data_to_send()
     conn.receive_eof(T0)
