@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option[object
                 add(option.name, metavar=option.metavar, nargs="?", help=words)
             case "switch":
                 add(option.flag, dest=option.name, action=argparse.BooleanOptionalAction, help=words)
-            case "pairs":
+            case "pairs" | "names":
                 add(option.flag, dest=option.name, metavar=option.metavar, action="append", help=words)
             case "value":
                 add(option.flag, dest=option.name, metavar=option.metavar, help=words)

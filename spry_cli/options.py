@@ -16,15 +16,19 @@ from spry_cli.readers import (
     Number,
     any_text,
     default_of,
+    names,
     one_of,
     pairs,
     port,
+    positive,
     setting,
     some_text,
     switch,
     whole,
 )
 from spry_core.protocol import Limits, Timeouts
+from spry_core.recording import MAX_SIZE
+from spry_system import MAX_FILES
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -43,8 +47,8 @@ LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 CertReqs: TypeAlias = Literal["none", "optional", "required"]
 """Whether clients are asked for a certificate."""
 
-Shape: TypeAlias = Literal["target", "value", "switch", "pairs"]
-"""The place on the command line: the word without a flag, a flag with one value, a flag alone, a flag that may come again."""
+Shape: TypeAlias = Literal["target", "value", "switch", "pairs", "names"]
+"""The place on the command line: the word without a flag, a flag with one value, a flag alone, and two that may come again."""
 
 BACKENDS: Final[tuple[Backend, ...]] = ("asyncio", "trio")
 LOOPS: Final[tuple[Loop, ...]] = ("auto", "asyncio", "uvloop")
@@ -117,6 +121,7 @@ _LOOP: Final = "backend"
 _LISTENING: Final = "listening"
 _TLS: Final = "TLS"
 _LOG: Final = "log"
+_RECORDING: Final = "recordings"
 _LIMITS: Final = "limits and timeouts"
 
 
@@ -211,6 +216,23 @@ LOG_FORMAT: Final = Option[LogFormat](
     group=_LOG, help="lines for people, or one JSON object for each",
 )  # fmt: skip
 
+RECORD: Final = Option[str | None](
+    name="record", metavar="FOLDER", read=some_text, default=None,
+    group=_RECORDING, help="record each connection in a file of its own there, with all that people say",
+)  # fmt: skip
+REDACT: Final = Option[tuple[str, ...] | None](
+    name="redact", shape="names", metavar="NAME", read=names, default=None,
+    group=_RECORDING, help="hide the value of this field in recordings too; may come again",
+)  # fmt: skip
+RECORD_SIZE: Final = Option[int](
+    name="record-size", metavar="BYTES", read=positive, default=MAX_SIZE,
+    group=_RECORDING, help="bytes of one recording, which ends there",
+)  # fmt: skip
+RECORD_FILES: Final = Option[int](
+    name="record-files", metavar="NUMBER", read=positive, default=MAX_FILES,
+    group=_RECORDING, help="recordings that are kept of one run",
+)  # fmt: skip
+
 LIMIT: Final = Option[Mapping[str, Number] | None](
     name="limit", shape="pairs", metavar="NAME=VALUE", read=pairs(Limits), default=None,
     group=_LIMITS, help="set any of spry_core.Limits, such as max_body=65536; may come again",
@@ -239,6 +261,10 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     ACCESS_LOG,
     LOG_LEVEL,
     LOG_FORMAT,
+    RECORD,
+    REDACT,
+    RECORD_SIZE,
+    RECORD_FILES,
     _limit(
         "limit-concurrency",
         "max_connections",

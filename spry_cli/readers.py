@@ -8,6 +8,7 @@ from dataclasses import MISSING, fields
 from typing import Final, TypeAlias, TypeVar
 
 from spry_core.protocol import Limits, Timeouts
+from spry_core.recording.redaction import check_name
 
 T = TypeVar("T")
 Text = TypeVar("Text", bound=str)
@@ -64,6 +65,18 @@ def whole(text: str) -> int:
     if not is_whole(text):
         raise ValueError(f"a whole number, not {quote(text)}")
     return int(text)
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    if not is_whole(text) or not int(text):
+        raise ValueError(f"a whole number from 1 on, not {quote(text)}")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names of fields that a recording can hide, several with commas between them."""
+    return tuple(check_name(name.strip()) for name in text.split(","))
 
 
 def is_whole(text: str) -> bool:

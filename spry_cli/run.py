@@ -19,7 +19,9 @@ from spry_cli.inherited import inherited
 from spry_cli.log import announce, configure_logging, log_end
 from spry_cli.settings import RunSettings
 from spry_core import Application
+from spry_core.recording import Recorder
 from spry_core.version import VERSION
+from spry_system import record_in
 
 LIFESPAN: Final = "spry_core.serving.lifespan"
 
@@ -42,9 +44,11 @@ def run(app: Application, settings: RunSettings) -> None:
     """Serve `app` until SIGINT or SIGTERM; say on standard error where, as soon as it listens.
 
     Raises:
-        CommandError: The backend or the loop is not installed, or the address cannot be listened on.
+        CommandError: The backend or the loop is not installed, the address cannot be listened on, or nothing can be recorded
+            in the folder.
     """
     configure_logging(settings.log_level, settings.log_format)
+    recorder = make_recorder(settings)
     serve = serve_on_trio if settings.backend == "trio" else serve_on_asyncio
     is_listening = False
 
@@ -53,11 +57,13 @@ def run(app: Application, settings: RunSettings) -> None:
         is_listening = True
         where = " and ".join(places(server, is_secure=settings.ssl_context is not None))
         announce(f"spry {VERSION} on {where} ({backend})", settings.log_format)
+        if recorder is not None:
+            announce(recording_words(settings, recorder), settings.log_format)
 
     with ExitStack() as stack:
         sockets = [] if settings.fd is None else [stack.enter_context(inherited(settings.fd))]
         try:
-            serve(app, settings, sockets, started)
+            serve(app, settings, sockets, recorder, started)
         except Exception as error:
             if is_of_lifespan(error):
                 when, cause = ("end", None) if is_listening else ("start", error)
@@ -70,10 +76,34 @@ def run(app: Application, settings: RunSettings) -> None:
     log_end()
 
 
+def make_recorder(settings: RunSettings) -> Recorder | None:
+    """Make what records, if that was asked for."""
+    if settings.record is None:
+        return None
+    try:
+        return record_in(
+            settings.record,
+            redact=settings.redact,
+            max_size=settings.record_size,
+            max_files=settings.record_files,
+        )
+    except OSError as error:
+        raise CommandError(f"cannot record in {settings.record}: {reason(error)}") from None
+
+
+def recording_words(settings: RunSettings, recorder: Recorder) -> str:
+    """Say that connections are recorded: who serves so keeps what others have said."""
+    return (
+        f"recording each connection in {settings.record}: at most {settings.record_files} files "
+        f"of {settings.record_size} bytes, without {', '.join(recorder.redaction.names)}"
+    )
+
+
 def serve_on_asyncio(
     app: Application,
     settings: RunSettings,
     sockets: Sequence[socket.socket],
+    recorder: Recorder | None,
     started: Callable[[Listening, str], None],
 ) -> None:
     """Serve on asyncio, or on uvloop below it."""
@@ -97,6 +127,7 @@ def serve_on_asyncio(
         limits=settings.limits,
         timeouts=settings.timeouts,
         access_log=settings.access_log,
+        make_connection=recorder,
         loop=settings.loop,
         started=say,
     )
@@ -106,6 +137,7 @@ def serve_on_trio(
     app: Application,
     settings: RunSettings,
     sockets: Sequence[socket.socket],
+    recorder: Recorder | None,
     started: Callable[[Listening, str], None],
 ) -> None:
     """Serve on trio."""
@@ -123,6 +155,7 @@ def serve_on_trio(
         limits=settings.limits,
         timeouts=settings.timeouts,
         access_log=settings.access_log,
+        make_connection=recorder,
         started=lambda server: started(server, "trio"),
     )
 

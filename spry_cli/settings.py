@@ -19,6 +19,10 @@ from spry_cli.options import (
     LOOP,
     OPTIONS,
     PORT,
+    RECORD,
+    RECORD_FILES,
+    RECORD_SIZE,
+    REDACT,
     TIMEOUT,
     UDS,
     Backend,
@@ -31,6 +35,8 @@ from spry_cli.readers import Number
 from spry_cli.sources import Found, Values
 from spry_cli.tls import make_context
 from spry_core.protocol import Limits, Timeouts
+from spry_core.recording import MAX_SIZE
+from spry_system import MAX_FILES
 
 Settings = TypeVar("Settings", Limits, Timeouts)
 
@@ -55,6 +61,14 @@ class RunSettings:
     """Whether each request is logged, to `spry.access`."""
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
+    record: str | None = None
+    """The folder for a recording of each connection."""
+    redact: tuple[str, ...] = ()
+    """Fields whose values recordings do not have, besides those that they never have."""
+    record_size: int = MAX_SIZE
+    """Bytes of one recording."""
+    record_files: int = MAX_FILES
+    """Recordings that are kept."""
 
 
 PLACES: Final[tuple[tuple[Option[object], ...], ...]] = ((HOST, PORT), (UDS,), (FD,))
@@ -68,6 +82,7 @@ def make_settings(values: Values) -> RunSettings:
         CommandError: Two of them cannot go together, or a certificate cannot be used.
     """
     place = listening_place(values)
+    redacted = values[REDACT]
     return RunSettings(
         backend=values[BACKEND],
         loop=loop_of(values),
@@ -81,6 +96,10 @@ def make_settings(values: Values) -> RunSettings:
         access_log=values[ACCESS_LOG],
         log_level=values[LOG_LEVEL],
         log_format=values[LOG_FORMAT],
+        record=values[RECORD],
+        redact=redacted or (),
+        record_size=values[RECORD_SIZE],
+        record_files=values[RECORD_FILES],
     )
 
 

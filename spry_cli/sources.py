@@ -158,6 +158,8 @@ def written(option: Option[object], value: object, label: str) -> str:
         if not table:
             raise CommandError(f"{label}: an empty table")
         return ",".join(f"{name}={scalar(each, label)}" for name, each in table.items())
+    if option.shape == "names" and isinstance(value, list):
+        return ",".join(scalar(each, label) for each in cast("list[object]", value))
     if isinstance(value, bool) and option.shape != "switch":
         raise CommandError(f"{label}: not {text_of(value)}")
     return scalar(value, label)

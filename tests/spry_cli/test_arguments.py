@@ -21,6 +21,8 @@ def sample(option: Option[object]) -> tuple[list[str], object]:
             return [f"--no-{option.name}"], False
         case "pairs":
             return [option.flag, "a=1", option.flag, "b=2"], ["a=1", "b=2"]
+        case "names":
+            return [option.flag, "a", option.flag, "b"], ["a", "b"]
         case "value":
             return [option.flag, "-1"], "-1"
 

@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -20,6 +21,7 @@ from spry_cli.options import Loop
 from spry_cli.run import run
 from spry_cli.settings import RunSettings
 from spry_core import Application, Limits, Timeouts
+from spry_core.recording import Recorder
 from spry_core.version import VERSION
 
 
@@ -44,6 +46,7 @@ class Call:
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     access_log: bool = True
+    make_connection: Recorder | None = None
     loop: Loop | None = None
 
 
@@ -68,6 +71,7 @@ class FakeAdapter:
         limits: Limits,
         timeouts: Timeouts,
         access_log: bool,
+        make_connection: Recorder | None,
         started: Callable[[FakeServer], None],
         loop: Loop | None = None,
     ) -> None:
@@ -82,6 +86,7 @@ class FakeAdapter:
                 limits=limits,
                 timeouts=timeouts,
                 access_log=access_log,
+                make_connection=make_connection,
                 loop=loop,
             )
         )
@@ -176,6 +181,43 @@ def test_the_adapter_gets_every_setting(backend: str, loop: Loop | None, adapter
         loop=loop,
     )
     assert adapter.calls == [expected]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_connections_are_recorded_where_that_was_asked_for(
+    backend: str, adapter: FakeAdapter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And whoever serves is told so, since it keeps what others have said."""
+    folder = tmp_path / "records"
+    settings = RunSettings(
+        backend="trio" if backend == "trio" else "asyncio",
+        record=str(folder),
+        redact=("x-key",),
+        record_size=4000,
+        record_files=3,
+    )
+    run(Application(), settings)
+    recorder = adapter.calls[0].make_connection
+    assert recorder is not None
+    connection = recorder("server", now=0.0, random=bytes)
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\nX-Key: a\r\n\r\n", 0.0)
+    (file,) = folder.iterdir()
+    assert r"\r\nX-Key: *\r\n" in file.read_text("ascii")
+    connection.connection_lost(None, 0.0)
+    list(connection)
+    assert capsys.readouterr().err.splitlines()[1] == (
+        f"recording each connection in {folder}: at most 3 files of 4000 bytes, "
+        "without authorization, cookie, proxy-authorization, set-cookie, x-key"
+    )
+
+
+def test_a_folder_that_cannot_be_recorded_in_is_named(adapter: FakeAdapter, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(CommandError) as caught:
+        run(Application(), RunSettings(record=str(file)))
+    assert str(caught.value) == f"cannot record in {file}: file exists"
+    assert adapter.calls == []
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -23,6 +23,10 @@ SAMPLES: dict[str, tuple[str, RunSettings]] = {
     "access-log": ("false", RunSettings(access_log=False)),
     "log-level": ("warning", RunSettings(log_level="warning")),
     "log-format": ("json", RunSettings(log_format="json")),
+    "record": ("records", RunSettings(record="records")),
+    "redact": ("X-Key,token", RunSettings(redact=("x-key", "token"))),
+    "record-size": ("4000", RunSettings(record_size=4000)),
+    "record-files": ("3", RunSettings(record_files=3)),
     "limit-concurrency": ("5", RunSettings(limits=Limits(max_connections=5))),
     "timeout-keep-alive": ("2.5", RunSettings(timeouts=Timeouts(keep_alive=2.5))),
     "timeout-graceful-shutdown": ("none", RunSettings(timeouts=Timeouts(grace=None))),
@@ -67,7 +71,7 @@ def test_nothing_said_is_the_defaults_of_everything() -> None:
 def test_an_option_may_stand_on_the_command_line(
     option: Option[object], text: str, settings: RunSettings
 ) -> None:
-    parsed = {"switch": False, "pairs": text.split(",")}.get(option.shape, text)
+    parsed = {"switch": False, "pairs": text.split(","), "names": text.split(",")}.get(option.shape, text)
     assert settings_of({}, {}, from_arguments({option.name: parsed})) == settings
 
 
@@ -88,6 +92,17 @@ def test_an_option_may_stand_in_the_project_file(
         lines += [f'{name} = "{value}"' for name, value in (pair.split("=") for pair in text.split(","))]
     (tmp_path / "pyproject.toml").write_text("\n".join(lines))
     assert settings_of(from_project(tmp_path / "pyproject.toml"), {}, {}) == settings
+
+
+def test_names_may_be_a_list_in_the_project_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.spry]\nredact = ["X-Key", "token"]')
+    assert settings_of(from_project(tmp_path / "pyproject.toml")).redact == ("x-key", "token")
+
+
+def test_a_name_that_cannot_be_hidden_is_told_with_its_place() -> None:
+    with pytest.raises(CommandError) as caught:
+        settings_of(source(redact="x-key,host"))
+    assert str(caught.value) == "--redact: host cannot be redacted: a replay needs it"
 
 
 def test_the_higher_place_wins_for_each_setting_alone() -> None:
