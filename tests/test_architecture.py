@@ -43,9 +43,10 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.testing": (
         ("peers",),
         ("client",),
-        ("client_websocket", "response"),
+        ("client_stream",),
+        ("client_websocket", "content", "response"),
         ("conversation", "wire"),
-        ("peer", "pump"),
+        ("peer", "pump", "weather"),
         ("memory",),
         ("task",),
         ("address", "frames", "parked", "pipe"),
@@ -145,7 +146,7 @@ UNMIRRORED: Mapping[str, str] = {
     "spry_core.protocol.engines.interface": "an interface without code",
     "spry_core.serving.face": "an interface without code",
     "spry_core.web.exchange": "an interface without code",
-    "spry_core.testing.peers.__main__": "one call; the tests of the command run it as a process",
+    "spry_core.testing.peers.__main__": "one call; the tests of the command run it",
     "spry_cli.__main__": "one call; the tests of spry_cli.main run it as a process",
 }
 """Modules without a test file of their own, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spry_core.testing.client import TestClient
+from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.client_websocket import ClientWebSocket
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock, ForeignAwaitable
@@ -11,17 +12,24 @@ from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump
 from spry_core.testing.response import ClientResponse
 from spry_core.testing.task import Cancelled
+from spry_core.testing.weather import HalfClose, Lane, Loss, Reset, Weather
 
 __all__ = [
     "Cancelled",
     "ClientResponse",
+    "ClientStream",
     "ClientWebSocket",
     "Deadlock",
     "End",
     "ForeignAwaitable",
+    "HalfClose",
+    "Lane",
+    "Loss",
     "MemoryDriver",
     "MemoryPeer",
     "MemoryPump",
+    "Reset",
     "TestClient",
+    "Weather",
     "stream",
 ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_module
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
 from random import Random
 from types import TracebackType
 from typing import ClassVar, Final, Self
-from urllib.parse import urlencode
 
 from spry_core.errors import HandshakeRejected
 from spry_core.headers import MutableHeaders, Pairs
@@ -25,21 +23,22 @@ from spry_core.protocol import (
 )
 from spry_core.protocol.handshake import request as opening_handshake
 from spry_core.serving import LogRecord, Server
+from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.client_websocket import ClientWebSocket
+from spry_core.testing.content import NOTHING, content_of
 from spry_core.testing.conversation import Conversation
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump, Watch
-from spry_core.testing.response import ClientResponse, receive_content, receive_head
+from spry_core.testing.response import ClientResponse, receive_head
+from spry_core.testing.weather import Weather
 from spry_core.web.application import Application
 from spry_core.web.exchange import StreamInfo
 
 EPOCH: Final = 946_684_800.0
 """What the server's wall clock shows when the virtual time is 0: the beginning of the year 2000, UTC."""
-
-_NOTHING: Final = object()  # None is a value of JSON
 
 _PATIENT: Final = Timeouts(
     head=None,
@@ -72,6 +71,7 @@ class TestClient:
         engine: The engine on both ends.
         host: What the Host field of requests says.
         secure: True if the server is to think that TLS ends in it.
+        weather: The conditions of every connection that is made; None for bytes that arrive at once.
     """
 
     __test__: ClassVar[bool] = False  # for pytest: this is not a test
@@ -86,11 +86,17 @@ class TestClient:
         engine: EngineName = "reference",
         host: str = "testserver",
         secure: bool = False,
+        weather: Weather | None = None,
     ) -> None:
         self.driver: Final = MemoryDriver(seed=seed)
         """The driver of the server and of this client."""
         self.reports: Final[list[LogRecord]] = []
         """What the server had to log, in order."""
+        self.weather: Weather | None = weather
+        """The conditions of connections that are made from now on."""
+        self.pumps: Final[dict[str, MemoryPump]] = {}
+        """The server's end of each connection, by the name that stands in the names of its tasks."""
+        self._seed = seed
         self._host = host
         self._secure = secure
         self._engine: EngineName = engine
@@ -122,7 +128,7 @@ class TestClient:
         *,
         headers: Pairs = (),
         content: str | bytes | Iterable[bytes] = b"",
-        json: object = _NOTHING,
+        json: object = NOTHING,
         data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Send one request and return its answer, whatever it is; redirects are not followed.
@@ -138,12 +144,30 @@ class TestClient:
         Raises:
             ConnectionClosed: The connection has ended without an answer, or in the midst of it.
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
-            Deadlock: Nothing can bring the answer.
+            Deadlock: Nothing can bring the answer; or it goes on and on, see `ClientStream.read`.
             ForeignAwaitable: A handler awaited something that belongs to an event loop.
             ValueError: The target or a field cannot stand on the wire.
         """
+        with self.stream(method, target, headers=headers, content=content, json=json, data=data) as response:
+            return response.read()
+
+    def stream(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: str | bytes | Iterable[bytes] = b"",
+        json: object = NOTHING,
+        data: Mapping[str, str] | None = None,
+    ) -> ClientStream:
+        """Send one request and return its answer as soon as its head has come; its content is read piece by piece.
+
+        What goes in and what it raises is as in `request`. Use it in a `with` block: the connection is cut when that ends before
+        the answer does.
+        """
         fields = MutableHeaders(headers)
-        pieces = _content(fields, content, json, data)
+        pieces = content_of(fields, content, json, data)
         fields.setdefault("host", self._host)
         expects_continue = "expect" in fields
         what = f"the answer to {method} {target}"
@@ -157,9 +181,7 @@ class TestClient:
         self._send_all(conversation, (BodyEnd(),))
         head, interim = receive_head(conversation, what)
         assert isinstance(head, ResponseHead)  # a 101 that was not asked for fails the connection
-        response = receive_content(conversation, what, head, interim)
-        self._kept = conversation
-        return response
+        return ClientStream(conversation, what, head, interim, self._keep)
 
     def get(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
         """Send a GET; see `request`."""
@@ -183,7 +205,7 @@ class TestClient:
         *,
         headers: Pairs = (),
         content: str | bytes | Iterable[bytes] = b"",
-        json: object = _NOTHING,
+        json: object = NOTHING,
         data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Send a POST; see `request`."""
@@ -195,7 +217,7 @@ class TestClient:
         *,
         headers: Pairs = (),
         content: str | bytes | Iterable[bytes] = b"",
-        json: object = _NOTHING,
+        json: object = NOTHING,
         data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Send a PUT; see `request`."""
@@ -207,7 +229,7 @@ class TestClient:
         *,
         headers: Pairs = (),
         content: str | bytes | Iterable[bytes] = b"",
-        json: object = _NOTHING,
+        json: object = NOTHING,
         data: Mapping[str, str] | None = None,
     ) -> ClientResponse:
         """Send a PATCH; see `request`."""
@@ -222,6 +244,7 @@ class TestClient:
         subprotocols: Iterable[str] = (),
         extensions: Iterable[str] = (),
         headers: Pairs = (),
+        weather: Weather | None = None,
     ) -> ClientWebSocket:
         """Open a WebSocket and return it, open.
 
@@ -231,6 +254,7 @@ class TestClient:
             extensions: What to offer, the preferred one first: ``"permessage-deflate"``, perhaps with parameters, and
                 messages are compressed if the route agrees (RFC 7692 §7).
             headers: Further fields of the opening handshake, such as Origin.
+            weather: The conditions of its connection, instead of the client's.
 
         Raises:
             HandshakeRejected: The server answered otherwise; `response` is a `ClientResponse`, as the wire has it.
@@ -239,7 +263,7 @@ class TestClient:
             Deadlock: Nothing can bring an answer.
             ForeignAwaitable: A middleware or a handler awaited something that belongs to an event loop.
         """
-        conversation = self._connect()
+        conversation = self._connect(weather)
         head = opening_handshake(
             host=self._host,
             target=target,
@@ -253,18 +277,22 @@ class TestClient:
         what = f"the answer to the opening handshake on {target}"
         answer, interim = receive_head(conversation, what)
         if isinstance(answer, ResponseHead):
-            raise HandshakeRejected(receive_content(conversation, what, answer, interim))
+            with ClientStream(conversation, what, answer, interim, self._keep) as response:
+                raise HandshakeRejected(response.read())
         return ClientWebSocket(conversation, answer, target)
 
     # ------------------------------------------------------------------------------------- bytes, time and the end
 
-    def connect(self) -> MemoryPeer:
+    def connect(self, *, weather: Weather | None = None) -> MemoryPeer:
         """Open one more connection and return the client's end of it, for bytes by hand.
+
+        Args:
+            weather: Its conditions, instead of the client's.
 
         Raises:
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
         """
-        peer = MemoryPeer(self.driver, self._accept())
+        peer = MemoryPeer(self.driver, self._accept(weather))
         self._cuts.append(peer.reset)
         return peer
 
@@ -355,20 +383,24 @@ class TestClient:
             self.driver.settle()
             raise failure
 
-    def _accept(self) -> End:
+    def _accept(self, weather: Weather | None) -> End:
         """Do what a listener does with a new connection; return the client's end."""
         self._begin()
         if self.server.is_closing or self.server.is_full:
             raise ConnectionRefusedError("the server accepts no further connection")
-        ours, theirs = stream()
         port = next(self._ports)
-        pump = MemoryPump(self.driver, theirs, f"connection {port}")
+        ours, theirs = self._stream(weather or self.weather, port)
+        name = f"connection {port}"
+        pump = self.pumps[name] = MemoryPump(self.driver, theirs, name)
         info = StreamInfo(peer=f"127.0.0.1:{port}", local="127.0.0.1:80", secure=self._secure)
         session = self.server.session(pump.driver, info)
         pump.start(session, session)
         return ours
 
-    def _connect(self) -> Conversation:
+    def _stream(self, weather: Weather | None, port: int) -> tuple[End, End]:
+        return stream() if weather is None else weather.stream(self.driver, seed=f"{self._seed} {port}")
+
+    def _connect(self, weather: Weather | None = None) -> Conversation:
         connection = Connection(
             "client",
             now=self.now,
@@ -377,7 +409,7 @@ class TestClient:
             timeouts=_PATIENT,
             engine=self._engine,
         )
-        conversation = Conversation(self.driver, self._accept(), connection)
+        conversation = Conversation(self.driver, self._accept(weather), connection)
         self._cuts.append(conversation.abort)
         return conversation
 
@@ -387,6 +419,13 @@ class TestClient:
         kept, self._kept = self._kept, None
         return self._connect() if kept is None or kept.is_ended else kept
 
+    def _keep(self, conversation: Conversation) -> None:
+        """Keep a connection for the next request; if there is one already, end it."""
+        if self._kept is None:
+            self._kept = conversation
+        else:
+            conversation.end()
+
     def _send_all(self, conversation: Conversation, events: Iterable[SentEvent]) -> None:
         """Send these, as far as they are wanted: a server that has answered early may have ended the connection."""
         for event in events:
@@ -394,28 +433,3 @@ class TestClient:
                 return
             conversation.send(event)
             self.driver.settle()
-
-
-def _content(
-    fields: MutableHeaders,
-    content: str | bytes | Iterable[bytes],
-    json: object,
-    data: Mapping[str, str] | None,
-) -> Iterator[bytes] | tuple[bytes]:
-    """Return the pieces of a request's content, and set the fields that describe it."""
-    if json is not _NOTHING:
-        content = json_module.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
-        fields.setdefault("content-type", "application/json")
-    elif data is not None:
-        content = urlencode(data).encode("ascii")
-        fields.setdefault("content-type", "application/x-www-form-urlencoded")
-    elif isinstance(content, str):
-        content = content.encode()
-        fields.setdefault("content-type", "text/plain; charset=utf-8")
-    if isinstance(content, bytes):
-        if content:
-            fields.setdefault("content-length", str(len(content)))
-        return (content,)
-    if "content-length" not in fields:
-        fields.setdefault("transfer-encoding", "chunked")
-    return iter(content)

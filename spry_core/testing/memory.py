@@ -27,7 +27,7 @@ from spry_core.testing.task import Job, MemoryEvent, MemoryScope, MemoryTask, le
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
-MAX_STEPS: Final = 1_000_000
+MAX_STEPS: Final = 200_000
 """Steps without any time passing, after which a run is given up: some task goes round in circles."""
 
 MAX_JUMPS: Final = 10_000
@@ -73,6 +73,8 @@ class MemoryDriver:
         self._stalled = 0
         self._failures: list[SpryError] = []
         self._alarms = Timers()
+        self._arrivals = Timers()
+        self._watch: Callable[[MemoryTask], None] | None = None
         self._timers = Timers()
         self._hosts: dict[HasTimers, None] = {self: None}
 
@@ -105,9 +107,10 @@ class MemoryDriver:
     async def checkpoint(self, switch: bool) -> None:
         """Raise `Cancelled` if the running task is cancelled; with `switch`, let others be drawn as well."""
         task = self.current_task()
+        self.reach(task)
         if switch:  # first, as elsewhere: whoever is cancelled and has to wait all the same lets the others come to an end
             await let_others()
-        task.check()
+        await task.check()
 
     def event(self) -> MemoryEvent:
         """Make an event."""
@@ -147,6 +150,10 @@ class MemoryDriver:
         """Call `callback` when the clock has reached `when`: the deadline of a connection."""
         return self._alarms.add(when, callback)
 
+    def add_arrival(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` when the clock has reached `when`: bytes come then that are on their way, so every wait goes there."""
+        return self._arrivals.add(when, callback)
+
     def add_host(self, host: HasTimers) -> None:
         """Let waits go over the timers that tasks of `host` have set."""
         self._hosts[host] = None
@@ -166,6 +173,11 @@ class MemoryDriver:
             self.fail(foreign)
 
     # ------------------------------------------------------------------------------------------------- for tasks
+
+    def reach(self, task: MemoryTask) -> None:
+        """Note that `task` has come to a point where it may be suspended, or cancelled."""
+        if self._watch is not None:
+            self._watch(task)
 
     def current_task(self) -> MemoryTask:
         """Return the running task.
@@ -202,9 +214,18 @@ class MemoryDriver:
         """List the tasks that have not ended, the oldest first; `str` of one says where it waits."""
         return list(self._tasks)
 
+    def watch(self, callback: Callable[[MemoryTask], None] | None) -> None:
+        """Call `callback` whenever a task comes to a point where it may be suspended or cancelled; None to stop that.
+
+        Such a point is every wait and every checkpoint. What the callback does to the task (`MemoryTask.cancel`) has its effect
+        there; tests that explore what can go wrong at which line are built on it.
+        """
+        self._watch = callback
+
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
-        return _earliest(self._alarms.next_deadline(), self._timers.next_deadline())
+        arrival = self._arrivals.next_deadline()
+        return _earliest(arrival, self._alarms.next_deadline(), self._timers.next_deadline())
 
     def settle(self) -> None:
         """Run all that is ready, and what becomes ready by it; no time passes.
@@ -268,9 +289,9 @@ class MemoryDriver:
     ) -> None:
         """Run, and let time pass as far as it must, until `is_over()`.
 
-        Without `timeout`, time passes only while a timer of some task is set (`sleep`, `timeout`), which will let that task go
-        on, or while `is_hasty()` says that the deadlines of a connection are worth waiting for. They are not always: keepalive
-        goes on for ever.
+        Without `timeout`, time passes only while bytes are on their way, while a timer of some task is set (`sleep`, `timeout`),
+        which will let that task go on, or while `is_hasty()` says that the deadlines of a connection are worth waiting for. They
+        are not always: keepalive goes on for ever.
 
         Args:
             is_over: Asked whenever everything has settled.
@@ -290,7 +311,7 @@ class MemoryDriver:
             if timeout is not None and (when is None or when > until):
                 self._now = until
                 raise TimeoutError(f"{what} did not come within {timeout} s")
-            if when is None or (timeout is None and not (self._has_timers() or is_hasty())):
+            if when is None or (timeout is None and not (self._is_awaited() or is_hasty())):
                 raise Deadlock(self._tell(f"nothing can bring {what}"))
             if timeout is None and (jumps := jumps + 1) > MAX_JUMPS:
                 raise Deadlock(self._tell(f"{MAX_JUMPS} deadlines have passed without {what}"))
@@ -300,7 +321,10 @@ class MemoryDriver:
         self.settle()
         return is_over()
 
-    def _has_timers(self) -> bool:
+    def _is_awaited(self) -> bool:
+        """Tell whether time brings bytes, or lets a task go on."""
+        if self._arrivals.next_deadline() is not None:
+            return True
         return any(host.timers.next_deadline() is not None for host in self._hosts)
 
     def _step(self) -> None:
@@ -326,6 +350,7 @@ class MemoryDriver:
             self._stalled = 0
             raise Deadlock(self._tell(f"a deadline at {when} is due and does not go away"))
         self._now = max(self._now, when)
+        self._arrivals.handle_deadline(self._now)
         self._alarms.handle_deadline(self._now)
         self._timers.handle_deadline(self._now)
         self.settle()

@@ -97,6 +97,21 @@ class MemoryPump:
             self._driver.add_host(host)
         self.look()
 
+    @property
+    def window(self) -> int:
+        """Bytes that may stand unread in the pipe; with 0 it writes nothing, as to a peer that does not read."""
+        return self._window
+
+    @window.setter
+    def window(self, value: int) -> None:
+        self._window = value
+        self.look()
+
+    def cut(self) -> None:
+        """Cut the stream here and now, as a broken network does: both ends see a reset."""
+        self._end.outgoing.reset()
+        self._end.incoming.reset()
+
     def look(self) -> None:
         """Look at it soon: bytes, deadline, reading, end."""
         self._driver.schedule(self)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from spry_core.headers import Headers
-from spry_core.protocol import Accept, BodyData, BodyEnd, ConnectionEnded, ResponseHead
+from spry_core.protocol import Accept, ConnectionEnded, ResponseHead
 from spry_core.testing.conversation import Conversation
 
 _CHARSET: Final = "charset="
@@ -69,31 +69,6 @@ def receive_head(
                 return head, tuple(interim)
             case ResponseHead() as head:
                 interim.append(head)
-            case ConnectionEnded():
-                raise conversation.closed_error()
-            case _:  # a Failure: the end follows, and carries it
-                pass
-
-
-def receive_content(
-    conversation: Conversation, what: str, head: ResponseHead, interim: tuple[ResponseHead, ...] = ()
-) -> ClientResponse:
-    """Receive the rest of the response that begins with `head`. Raises what `receive_head` raises."""
-    content = bytearray()
-    while True:
-        event = conversation.receive(what)
-        match event:
-            case BodyData():
-                content += event.data
-            case BodyEnd():
-                return ClientResponse(
-                    status_code=head.status_code,
-                    reason_phrase=head.reason_phrase.decode("latin-1"),
-                    headers=Headers.from_raw(head.headers),
-                    content=bytes(content),
-                    trailers=Headers.from_raw(event.trailers),
-                    interim=interim,
-                )
             case ConnectionEnded():
                 raise conversation.closed_error()
             case _:  # a Failure: the end follows, and carries it

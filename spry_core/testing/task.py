@@ -7,6 +7,7 @@ moment a task (or a scope of it) is cancelled, every wait in it raises.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
@@ -19,7 +20,7 @@ from spry_core.testing.parked import Deadlock, ForeignAwaitable, describe, forei
 E = TypeVar("E")
 
 MAX_SWALLOWED: Final = 1_000
-"""Cancellations in one step of a task, after which it is taken for a loop that would never end."""
+"""Cancellations that a task may go on behind; after so many it is taken for a loop that would never end."""
 
 
 class Cancelled(BaseException):
@@ -49,6 +50,10 @@ class Scheduler(Protocol):
         """Return the running task."""
         ...
 
+    def reach(self, task: MemoryTask) -> None:
+        """Note that `task` has come to a point where it may be suspended, or cancelled."""
+        ...
+
     def fail(self, error: SpryError) -> None:
         """Let the run raise `error` when it has come to rest."""
         ...
@@ -71,6 +76,7 @@ class _Foreign(_Pause):
 
 _PARK: Final = _Pause()  # until somebody wakes the task
 _SWITCH: Final = _Pause()  # until the task is drawn again
+_ABANDON: Final = _Pause()  # for ever
 _END: Final = _Pause()  # it has ended
 
 
@@ -85,6 +91,15 @@ def _pause(how: _Pause) -> Generator[_Pause, BaseException | None, None]:
 async def let_others() -> None:
     """Let others be drawn before the running task goes on."""
     await _pause(_SWITCH)
+
+
+def _keep_for_ever(coroutine: object) -> None:
+    """Never let this be collected, not even at the end of the interpreter.
+
+    A coroutine is closed when it goes, by an exception at its wait. One that goes on whatever is raised there would swallow that
+    too and go round for ever, this time with nobody to stop it.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 class MemoryTask:
@@ -109,7 +124,7 @@ class MemoryTask:
         self._is_parked = False
         self._interruption: Cancelled | None = None  # to be raised at the pause, at the next step
         self._foreign: ForeignAwaitable | None = None  # to be raised at whatever it awaits, at the next step
-        self._swallowed = 0  # how often it was cancelled in this step
+        self._swallowed = 0  # how often it has gone on although it was cancelled
         self._is_done = False
 
     def __str__(self) -> str:
@@ -144,16 +159,19 @@ class MemoryTask:
             self._is_parked = False
             self._scheduler.schedule(self)
 
-    def check(self) -> None:
-        """Raise `Cancelled` if it is cancelled; `Deadlock` if it swallows that, again and again in one step."""
+    async def check(self) -> None:
+        """Raise `Cancelled` if it is cancelled.
+
+        A task that swallows that again and again is not asked any more: it stays here for ever, where no `except` of its own
+        lets it go on, and the run raises `Deadlock`.
+        """
         if not self.is_cancelled:
+            self._swallowed = 0
             return
         self._swallowed += 1
-        if self._swallowed > MAX_SWALLOWED:
-            error = Deadlock(f"{self.name} swallows its cancellation and goes on")
-            self._scheduler.fail(error)
-            raise error
-        raise Cancelled
+        if self._swallowed <= MAX_SWALLOWED:
+            raise Cancelled
+        await _pause(_ABANDON)
 
     @contextmanager
     def inside(self, scope: MemoryScope) -> Generator[None]:
@@ -163,12 +181,13 @@ class MemoryTask:
             yield
         finally:
             self._scopes.remove(scope)
+            if not self.is_cancelled:
+                self._swallowed = 0
 
     def step(self) -> None:
         """Run it to its next wait or its end. What it raises comes out, unless it is the cancellation."""
         if self._coroutine is None:
             self._coroutine = self._context.run(self._body)
-        self._swallowed = 0
         if self._foreign is None:
             interruption, self._interruption = self._interruption, None
             pause = self._resume(self._coroutine.send, interruption)
@@ -178,7 +197,10 @@ class MemoryTask:
         if isinstance(pause, _Foreign):
             self._foreign = ForeignAwaitable(self.name, *foreign_in(self._coroutine, pause.yielded))
             self._scheduler.fail(self._foreign)
-        if pause is not _END:
+        if pause is _ABANDON:
+            _keep_for_ever(self._coroutine)
+            self._scheduler.fail(Deadlock(f"{self}, swallows its cancellation and goes on, again and again"))
+        elif pause is not _END:
             self._is_parked = True
             if pause is not _PARK:
                 self.wake()
@@ -258,7 +280,8 @@ class MemoryEvent:
     async def wait(self) -> None:
         """Wait until the flag is up. Cancelled, it takes back nothing but its own waiting."""
         task = self._scheduler.current_task()
-        task.check()
+        self._scheduler.reach(task)
+        await task.check()
         if self._is_set:
             return
         self._waiters.append(task)

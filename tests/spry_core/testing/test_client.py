@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import pytest
 
@@ -470,6 +471,12 @@ def test_leaving_the_block_ends_every_handler() -> None:
     assert (client.driver.tasks(), client.server.session_count, client.server.closed) == ([], 0, True)
 
 
+def line_of(function: Callable[..., object], code: str) -> int:
+    """Return the line of this file at which `function` has `code`."""
+    lines, first = inspect.getsourcelines(function)
+    return first + next(number for number, line in enumerate(lines) if code in line)
+
+
 def stubborn_client() -> TestClient:
     """Return a client whose server has a handler that never ends."""
     stubborn = Application()
@@ -488,8 +495,14 @@ def stubborn_client() -> TestClient:
 
 
 def test_a_handler_that_does_not_end_is_told_at_the_end() -> None:
-    with pytest.raises(Deadlock, match="task 1 of connection 50000 swallows its cancellation and goes on"):
-        stubborn_client().close()
+    client = stubborn_client()
+    with pytest.raises(Deadlock) as caught:
+        client.close()
+    line = line_of(stubborn_client, "await event().wait()")
+    assert str(caught.value) == (
+        f"task 1 of connection 50000 at {__file__}:{line} in stubborn_client.<locals>.handler, "
+        "awaiting MemoryEvent.wait, swallows its cancellation and goes on, again and again"
+    )
 
 
 def test_an_error_of_the_block_is_not_hidden_by_its_end() -> None:

@@ -577,3 +577,40 @@ def test_what_is_run_can_have_tasks_that_end_with_a_block() -> None:
 
     driver = MemoryDriver()
     assert (driver.run(program), driver.tasks(), driver.is_cancelling) == (1.0, [], False)
+
+
+def test_bytes_on_their_way_are_waited_for() -> None:
+    driver, came = MemoryDriver(), list[float]()
+    driver.add_arrival(3.0, lambda: came.append(driver.now()))
+    driver.wait_until(lambda: bool(came), "the bytes")
+    assert came == [3.0]
+
+
+def test_points_are_watched_as_long_as_somebody_asks_for_them() -> None:
+    """A checkpoint and a wait are one each, whether they suspend the task or not."""
+    driver, names = MemoryDriver(), list[str]()
+    driver.watch(lambda task: names.append(task.name))
+
+    async def function() -> None:
+        await driver.checkpoint(False)
+        await sleep(1.0)
+
+    driver.run(function)
+    assert names == ["task 1", "task 1"]
+    driver.watch(None)
+    driver.run(function)
+    assert len(names) == 2
+
+
+def test_what_watches_may_cancel_a_task_at_the_point_that_it_comes_to() -> None:
+    driver, passed = MemoryDriver(), list[str]()
+
+    async def function() -> None:
+        passed.append("first")
+        await driver.checkpoint(False)
+        passed.append("second")  # pragma: no cover - it is cancelled before
+
+    driver.watch(lambda task: task.cancel())
+    driver.start(function)
+    driver.settle()
+    assert (passed, driver.tasks()) == (["first"], [])

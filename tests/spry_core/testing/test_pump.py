@@ -278,3 +278,24 @@ def test_only_what_is_due_is_handled() -> None:
     handle_due(face, 3.0)
     handle_due(face, 3.1)
     assert face.calls == [("deadline", 3.0)]
+
+
+def test_a_window_of_nothing_stops_the_writing_until_it_opens() -> None:
+    driver, face, pump, peer = pumped()
+    assert pump.window == 100
+    pump.window = 0
+    face.to_send = [b"abc"]
+    pump.look()
+    driver.settle()
+    assert (peer.incoming.read(10), face.calls) == (b"", [])
+    pump.window = 2
+    driver.settle()
+    assert (peer.incoming.read(10), face.calls) == (b"ab", [("written", 2, 0.0)])
+
+
+def test_a_stream_that_is_cut_is_lost_on_both_sides() -> None:
+    driver, face, pump, peer = pumped()
+    pump.cut()
+    driver.settle()
+    assert face.calls == [("lost", "ConnectionResetError('the peer has reset the stream')", 0.0)]
+    assert peer.incoming.is_reset

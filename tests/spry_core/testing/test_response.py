@@ -8,12 +8,13 @@ from spry_core.closing import ConnectionLost, ProtocolFailure
 from spry_core.headers import Headers
 from spry_core.protocol import Accept, BodyEnd, Connection, RequestHead, ResponseHead
 from spry_core.protocol.handshake import request as opening_handshake
+from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.conversation import Conversation
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import stream
-from spry_core.testing.response import ClientResponse, receive_content, receive_head
+from spry_core.testing.response import ClientResponse, receive_head
 
 
 def asked(method: bytes = b"GET") -> tuple[Conversation, MemoryPeer]:
@@ -29,7 +30,7 @@ def asked(method: bytes = b"GET") -> tuple[Conversation, MemoryPeer]:
 def receive_response(conversation: Conversation, what: str) -> ClientResponse:
     head, interim = receive_head(conversation, what)
     assert isinstance(head, ResponseHead)
-    return receive_content(conversation, what, head, interim)
+    return ClientStream(conversation, what, head, interim, lambda _: None).read()
 
 
 def response(content: bytes, content_type: str | None = None) -> ClientResponse:
@@ -116,7 +117,7 @@ def test_the_rest_of_a_response_may_be_received_alone() -> None:
     peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
     head = conversation.receive("the head")
     assert isinstance(head, ResponseHead)
-    answer = receive_content(conversation, "the answer", head)
+    answer = ClientStream(conversation, "the answer", head, (), lambda _: None).read()
     assert (answer.status_code, answer.content, answer.interim) == (403, b"no", ())
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +13,33 @@ import pytest
 
 from spry_core.errors import SpryError
 from spry_core.testing.parked import Deadlock, ForeignAwaitable
-from spry_core.testing.task import Cancelled, Job, MemoryEvent, MemoryScope, MemoryTask, let_others
+from spry_core.testing.task import (
+    MAX_SWALLOWED,
+    Cancelled,
+    Job,
+    MemoryEvent,
+    MemoryScope,
+    MemoryTask,
+    let_others,
+)
+
+STUBBORN_PROGRAM = """
+from spry_core.testing import Deadlock, MemoryDriver
+
+async def stubborn():
+    while True:
+        try:
+            await driver.event().wait()
+        except BaseException:
+            pass
+
+driver = MemoryDriver()
+driver.start(stubborn).cancel()
+try:
+    driver.settle()
+except Deadlock:
+    print("stopped")
+"""
 
 
 class Steps:
@@ -21,6 +49,7 @@ class Steps:
         self.ready = list[Job]()
         self.failed = list[SpryError]()
         self.ended = list[MemoryTask]()
+        self.reached = list[MemoryTask]()
         self._current = list[MemoryTask]()
 
     def schedule(self, job: Job) -> None:
@@ -36,6 +65,9 @@ class Steps:
 
     def current_task(self) -> MemoryTask:
         return self._current[-1]
+
+    def reach(self, task: MemoryTask) -> None:
+        self.reached.append(task)
 
     def fail(self, error: SpryError) -> None:
         self.failed.append(error)
@@ -200,7 +232,7 @@ def test_cancelling_raises_where_the_task_waits_and_at_every_wait_after_that() -
 
 
 def test_a_task_that_swallows_its_cancellation_for_ever_is_stopped() -> None:
-    """Its waits never suspend it, so nobody else would get a turn."""
+    """Its waits never suspend it, so nobody else would get a turn; and no exception can end it."""
     steps = Steps()
     event = steps.event()
 
@@ -208,14 +240,58 @@ def test_a_task_that_swallows_its_cancellation_for_ever_is_stopped() -> None:
         while True:
             try:
                 await event.wait()
-            except Cancelled:
+            except BaseException:
                 continue
 
     task = steps.start(stubborn)
     task.cancel()
-    with pytest.raises(Deadlock, match=r"^task swallows its cancellation and goes on$") as caught:
-        steps.run()
-    assert (task.is_done, steps.failed) == (True, [caught.value])
+    steps.run()
+    task.cancel()
+    assert (task.is_done, steps.ready, len(steps.failed)) == (False, [], 1)
+    assert isinstance(steps.failed[0], Deadlock)
+    assert str(steps.failed[0]) == f"{task}, swallows its cancellation and goes on, again and again"
+
+
+def test_a_task_may_swallow_many_cancellations_that_end() -> None:
+    """Each of these is over with its scope."""
+    steps, passed = Steps(), list[int]()
+
+    async def patient() -> None:
+        for number in range(2 * MAX_SWALLOWED):
+            with steps.scope() as scope:
+                scope.cancel()
+                await steps.event().wait()
+            passed.append(number)
+
+    task = steps.start(patient)
+    steps.run()
+    assert (task.is_done, len(passed), steps.failed) == (True, 2 * MAX_SWALLOWED, [])
+
+
+def test_every_wait_is_a_point_that_a_task_comes_to() -> None:
+    steps = Steps()
+    event = steps.event()
+    event.set()
+
+    async def function() -> None:
+        await event.wait()
+        await event.wait()
+
+    task = steps.start(function)
+    steps.run()
+    assert steps.reached == [task, task]
+
+
+def test_a_program_with_a_task_that_swallows_everything_comes_to_its_end() -> None:
+    """Closing its coroutine when the interpreter ends would go round for ever."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", STUBBORN_PROGRAM],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "stopped\n", "")
 
 
 def test_a_task_cancelled_before_its_first_step_runs_up_to_its_first_wait() -> None:
