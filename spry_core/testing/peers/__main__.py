@@ -6,5 +6,4 @@ import sys
 
 from spry_core.testing.peers.command import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -23,7 +23,7 @@ def header_bomb(
     """
     talk = Talk("header_bomb", wire, patience)
     talk.say(unfinished("GET", target, host))
-    _pour(talk, b"X-Bomb: tick\r\n", count)
+    talk.pour(b"X-Bomb: tick\r\n", count)
     talk.say(b"\r\n")
     return talk.finish()
 
@@ -37,7 +37,7 @@ def endless_line(
     """
     talk = Talk("endless_line", wire, patience)
     talk.say(f"GET {target}?".encode())
-    _pour(talk, b"a" * 64, size // 64)
+    talk.pour(b"a" * 64, size // 64)
     return talk.finish()
 
 
@@ -50,7 +50,7 @@ def chunk_extension_flood(
     """
     talk = Talk("chunk_extension_flood", wire, patience)
     talk.say(head("POST", target, host, "Transfer-Encoding: chunked"))
-    _pour(talk, b"1;" + b"e" * 100 + b"\r\nx\r\n", count)
+    talk.pour(b"1;" + b"e" * 100 + b"\r\nx\r\n", count)
     talk.say(b"0\r\n\r\n")
     return talk.finish()
 
@@ -64,7 +64,7 @@ def trailer_flood(
     """
     talk = Talk("trailer_flood", wire, patience)
     talk.say(head("POST", target, host, "Transfer-Encoding: chunked") + b"0\r\n")
-    _pour(talk, b"X-Trailer: t\r\n", count)
+    talk.pour(b"X-Trailer: t\r\n", count)
     talk.say(b"\r\n")
     return talk.finish()
 
@@ -78,7 +78,7 @@ def body_flood(
     """
     talk = Talk("body_flood", wire, patience)
     talk.say(head("POST", target, host, "Transfer-Encoding: chunked", "Connection: close"))
-    _pour(talk, b"1000\r\n" + bytes(4096) + b"\r\n", size // 4096)
+    talk.pour(b"1000\r\n" + bytes(4096) + b"\r\n", size // 4096)
     talk.say(b"0\r\n\r\n")
     return talk.finish()
 
@@ -92,7 +92,7 @@ def pipelined_flood(
     (`Limits.max_read_ahead`).
     """
     talk = Talk("pipelined_flood", wire, patience)
-    _pour(talk, head("GET", target, host), count - 1)
+    talk.pour(head("GET", target, host), count - 1)
     talk.say(head("GET", target, host, "Connection: close"))
     return talk.finish()
 
@@ -131,7 +131,7 @@ def ping_flood(
     """
     talk = Talk("ping_flood", wire, patience)
     if talk.open(target, host):
-        _pour(talk, frame(PING, b"p" * 125), count)
+        talk.pour(frame(PING, b"p" * 125), count)
         talk.leave_politely()
     return talk.finish()
 
@@ -161,22 +161,13 @@ def compression_bomb(
     return talk.finish()
 
 
-def _pour(talk: Talk, one: bytes, count: int) -> None:
-    """Send `one` so many times, in pieces, until it is over or a Close frame has come."""
-    step = max(1, 16_384 // len(one))
-    for start in range(0, count, step):
-        if talk.is_over or talk.is_refused:
-            return
-        talk.say(one * min(step, count - start))
-
-
 def _fragments(
     name: str, wire: Wire, target: str, host: str, patience: float, one: bytes, count: int
 ) -> Report:
     talk = Talk(name, wire, patience)
     if talk.open(target, host):
         talk.say(frame(TEXT, fin=False))
-        _pour(talk, one, count)
+        talk.pour(one, count)
         if not talk.is_refused:
             talk.say(frame(CONTINUATION))
             talk.leave_politely()

@@ -44,10 +44,7 @@ def endless_head_server(wire: Wire, *, patience: float = PATIENCE, count: int = 
     """
     talk = _begin("endless_head_server", wire, patience)
     talk.say(b"HTTP/1.1 101 Switching Protocols\r\n")
-    for _ in range(count):
-        if talk.is_over:
-            break
-        talk.say(b"X-Bomb: tick\r\n")
+    talk.pour(b"X-Bomb: tick\r\n", count)
     return talk.finish()
 
 

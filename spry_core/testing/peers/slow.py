@@ -111,6 +111,8 @@ def zero_window(
 ) -> Report:
     """Send `size` bytes of requests, one behind the other, and never read: the receive window closes, and stays closed.
 
+    A target with a big content fills the buffers between the two soonest.
+
     Expected: the server stops reading, holds a bounded part of its answers, and cuts the stream when nothing is taken for too
     long (`Limits.high_water`, `Timeouts.write`).
     """
@@ -148,12 +150,11 @@ def slow_reader(
     *,
     host: str = HOST,
     patience: float = PATIENCE,
-    pause: float = 0.1,
+    pause: float = 0.125,
     size: int = 512,
     count: int = 64,
 ) -> Report:
-    """Open a WebSocket, send `count` messages of `size` bytes, read what comes 64 bytes every `pause` seconds for a while, then
-    the rest, and close.
+    """Open a WebSocket, send `count` messages, read 64 bytes every `pause` seconds for a while, then the rest, and close.
 
     Expected: nothing is lost for it, and nobody ends a reader that does read: all messages that an echo owes, then the Close
     frame that answers (RFC 6455 §5.5.1).

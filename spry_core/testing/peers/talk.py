@@ -112,11 +112,17 @@ class Talk:
 
     def drip(self, data: bytes, pause: float) -> None:
         """Send a byte every `pause` seconds, round and round, until it is over."""
-        for byte in cycle(data):
-            if self.is_over:
-                return
-            self.say(bytes((byte,)))
+        stream = cycle(data)
+        while not self.is_over:
+            self.say(bytes((next(stream),)))
             self.hear(pause)
+
+    def pour(self, one: bytes, count: int) -> None:
+        """Send `one` so many times, in pieces, until it is over or a Close frame has come."""
+        step = max(1, _PIECE // len(one))
+        while count > 0 and not self.is_over and not self.is_refused:
+            self.say(one * min(step, count))
+            count -= step
 
     def outstay(self, data: bytes, pause: float) -> None:
         """Go on sending `data` every `pause` seconds, the end of the stream notwithstanding, until the stream is cut."""
@@ -215,9 +221,8 @@ class Talk:
         return True
 
     def _end(self, ending: Ending) -> None:
-        if self._ending is None:
-            self._ending = ending
-            self._ended_at = self.wire.now()
+        self._ending = ending
+        self._ended_at = self.wire.now()
 
     def _take(self, data: bytes) -> None:
         self._received += len(data)
