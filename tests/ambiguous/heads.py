@@ -71,6 +71,8 @@ FIELDS: Final[Mapping[str, Case]] = {
     "a bare LF for the empty line": bad(BARE_LF, head()[:-2] + b"\n"),
     "bare LFs all over": bad(BARE_LF, head().replace(b"\r\n", b"\n")),
     "a bare CR for the empty line": bad(BAD_FIELD, head()[:-2] + b"\r"),
+    "CR and a letter for the empty line": bad(BAD_FIELD, head()[:-2] + b"\rX"),
+    "CR and a letter for the empty line, CRLF behind them": bad(BAD_FIELD, head()[:-2] + b"\rX\r\n"),
     "bare CRs all over": bad(LINE, head().replace(b"\r\n", b"\r")),
 }
 
@@ -101,6 +103,8 @@ LINES: Final[Mapping[str, Case]] = {
     "a method with 8-bit characters": bad(LINE, start(b"G\xc9T / HTTP/1.1")),
     "a word behind the version": bad(LINE, start(b"GET / HTTP/1.1 x")),
     "a NUL before the method": bad(LINE, b"\x00" + start(b"GET / HTTP/1.1")),
+    "control bytes before the method": bad(LINE, b"\x01\x02\x1f\x7f" + start(b"GET / HTTP/1.1")),
+    "a line of control bytes before the request": bad(LINE, b"\x01\x1f\r\n" + start(b"GET / HTTP/1.1")),
     "a byte order mark before the method": bad(LINE, b"\xef\xbb\xbf" + start(b"GET / HTTP/1.1")),
     "TLS": bad(LINE, b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03\r\n\r\n"),
     "a PROXY line": bad(LINE, b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n" + GET),

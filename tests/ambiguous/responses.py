@@ -276,6 +276,7 @@ FIELDS: Final[Mapping[str, Answer]] = {
     "a bare LF in a value": bad(BARE_LF, head(b"X: y\nContent-Length: 3")),
     "a bare LF at the end of a head": bad(BARE_LF, head(b"Content-Length: 3")[:-2] + b"\nabc"),
     "CR CR LF at the end of a head": bad(BAD_FIELD, head(b"Content-Length: 3")[:-2] + b"\r\r\nabc"),
+    "CR and a letter for the empty line": bad(BAD_FIELD, head(b"Content-Length: 0")[:-2] + b"\rX\r\n"),
     "a fold": bad(FOLDED, head(b"X: y", b" z")),
     "a fold with a tab": bad(FOLDED, head(b"X: y", b"\tz")),
     "a folded length": bad(FOLDED, head(b"Content-Length:", b" 3") + b"abc"),

@@ -1,4 +1,4 @@
-"""docs/explanation/threat-model.md names tests that exist and settings that are real."""
+"""docs/explanation/threat-model.md and known-faults.md name tests that exist, and settings that are real."""
 
 from __future__ import annotations
 
@@ -26,12 +26,20 @@ HEADINGS: Final = [
     "## TLS",
     "## Faults on the way",
 ]
+FAULTS: Final = "docs/explanation/known-faults.md"
+FAULT_HEADINGS: Final = [
+    "## Framing",
+    "## Size and work",
+    "## What is written",
+    "## WebSocket",
+    "## What is not there",
+]
 WHO: Final = {"peer", "page", "proxy", "server", "application", "system"}
 KINDS: Final = {"Limits": Limits, "Timeouts": Timeouts, "Deflate": Deflate}
 
 
-def rows(heading: str) -> list[tuple[str, ...]]:
-    (found,) = tables_in(section_of(PAGE, heading))
+def rows(heading: str, page: str = PAGE) -> list[tuple[str, ...]]:
+    (found,) = tables_in(section_of(page, heading))
     return found
 
 
@@ -47,9 +55,21 @@ def named_in(path: str) -> frozenset[str]:
     return frozenset(node.name for node in functions if node.name.startswith("test_"))
 
 
-def test_every_table_is_looked_at() -> None:
-    tables = [table for heading in HEADINGS for table in tables_in(section_of(PAGE, heading))]
-    assert tables_in(prose_of(PAGE)) == tables
+def check_tests(row: str, cell: str) -> None:
+    """See that a cell names tests, and nothing else, and that they exist."""
+    named = names_in(cell)
+    assert named, f"{row}: no test"
+    assert cell == ", ".join(f"`{name}`" for name in named), row
+    for name in named:
+        path, _, test = name.partition("::")
+        assert (ROOT / "tests" / path).is_file(), name
+        assert test in named_in(path), name
+
+
+@pytest.mark.parametrize(("page", "headings"), [(PAGE, HEADINGS), (FAULTS, FAULT_HEADINGS)])
+def test_every_table_is_looked_at(page: str, headings: list[str]) -> None:
+    tables = [table for heading in headings for table in tables_in(section_of(page, heading))]
+    assert tables_in(prose_of(page)) == tables
 
 
 @pytest.mark.parametrize("heading", HEADINGS)
@@ -57,13 +77,22 @@ def test_every_threat_names_who_and_a_test_that_exists(heading: str) -> None:
     for threat, who, defence, _, tests in rows(heading):
         assert defence, threat
         assert set(who.split(", ")) <= WHO, threat
-        named = names_in(tests)
-        assert named, f"{threat}: no test"
-        assert tests == ", ".join(f"`{name}`" for name in named), threat
-        for name in named:
-            path, _, test = name.partition("::")
-            assert (ROOT / "tests" / path).is_file(), name
-            assert test in named_in(path), name
+        check_tests(threat, tests)
+
+
+@pytest.mark.parametrize("heading", FAULT_HEADINGS)
+def test_every_known_fault_names_where_it_was_and_a_test_that_exists(heading: str) -> None:
+    for fault, where, answer, tests in rows(heading, FAULTS):
+        assert where, fault
+        assert answer, fault
+        check_tests(fault, tests)
+
+
+def test_every_known_fault_stands_there_once() -> None:
+    where = " ".join(row[1] for heading in FAULT_HEADINGS for row in rows(heading, FAULTS))
+    found = re.findall(r"CVE-\d{4}-\d+|GHSA-\w{4}|#\d+", where)
+    assert len(found) >= 40
+    assert sorted(set(found)) == sorted(found)
 
 
 @pytest.mark.parametrize("heading", HEADINGS)

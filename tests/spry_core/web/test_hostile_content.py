@@ -149,6 +149,21 @@ def received(first: bytes, size: int, *more: bytes) -> None:
     assert isinstance(owner.heard[-1], BodyEnd)
 
 
+def test_ranges_are_no_work_at_all() -> None:
+    """RFC 9110 §14.2: a server may ignore them. This one does: the answer is whole, however many are asked for."""
+    app = Application()
+
+    @app.get("/")
+    def answer(_: Request) -> bytes:
+        return b"whole"
+
+    with TestClient(app) as client:
+        for value in ("bytes=0-0", "bytes=" + ",".join(["0-0"] * 1500), "bytes=" + "-" * 8000):
+            response = client.get("/", headers={"range": value})
+            assert (response.status_code, response.content) == (200, b"whole")
+            assert "content-range" not in response.headers
+
+
 def test_the_steps_of_quadratic_work_are_found_out() -> None:
     def joined(n: int) -> None:
         rest = b"a;" * n
