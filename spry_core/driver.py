@@ -60,7 +60,7 @@ class Driver(Protocol):
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> Task:
         """Run `function(*args)` as a task of the connection, never inside this call. Nothing but its `cancel`
-        cancels it.
+        cancels it. The function itself is called in the task too, with the context variables of the task.
         """
         ...
 

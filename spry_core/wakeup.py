@@ -6,6 +6,8 @@ who must wait.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from spry_core.driver import Driver, Event
 
 _SWITCH_EVERY = 32
@@ -29,11 +31,11 @@ class WakeUp:
             self._event.set()
             self._event = None
 
-    async def wait(self) -> None:
-        """Wait for the next `wake`; cancelling it takes nothing from the others."""
+    def wait(self) -> Awaitable[None]:
+        """Give what waits for the next `wake`; cancelling it takes nothing from the others."""
         if self._event is None:
             self._event = self._driver.event()
-        await self._event.wait()
+        return self._event.wait()
 
 
 class Checkpoints:

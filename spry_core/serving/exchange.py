@@ -87,7 +87,7 @@ class HttpExchange:
         self._timeouts = owner.connection.timeouts
         self._is_over = False
         self._is_complete = False
-        self._scopes: set[Scope] = set()
+        self._scopes: list[Scope] = []
 
     # What `spry_core.web` asks
 
@@ -212,11 +212,11 @@ class HttpExchange:
     def interrupted_by_end(self) -> Generator[None]:
         """Give a block that ends early when the connection does."""
         with self.driver.scope() as scope:
-            self._scopes.add(scope)
+            self._scopes.append(scope)
             try:
                 yield
             finally:
-                self._scopes.discard(scope)
+                self._scopes.remove(scope)
 
     def end(self, status_code: int | None = None) -> ConnectionClosed:
         """The answer cannot be completed any more, or the connection has given one itself, with `status_code`.

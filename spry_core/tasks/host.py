@@ -39,14 +39,14 @@ class Host(Protocol):
 _HOST: ContextVar[Host] = ContextVar("spry_core.tasks.host")
 
 
-async def enter(host: Host, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
-    """Run `function(*args)` with `host` as the one whose clock and timers it uses.
+def enter(host: Host, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> Awaitable[None]:
+    """Give what runs `function(*args)` with `host` as the one whose clock and timers it uses.
 
     Hosts start every task with it: `driver.start(enter, self, function, *args)`. The variable lives in the task's own context,
-    and everything that the task starts in turn inherits it.
+    where the driver makes this call, and everything that the task starts in turn inherits it.
     """
     _HOST.set(host)
-    await function(*args)
+    return function(*args)
 
 
 def current_host() -> Host:

@@ -10,7 +10,8 @@ since between two waits nobody can tell one task from another, nor a loop that w
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
 from typing import Final, Protocol, cast
 
 from spry_core.driver import Driver
@@ -90,6 +91,23 @@ class Arrival:
         return joined.decode() if self.kind == "text" else bytes(joined)
 
 
+class _Consuming:
+    """The block of a consumer that waits. A class: of a generator each idle connection would hold the frame."""
+
+    __slots__ = ("_inbox",)
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def __enter__(self) -> None:
+        """It has been claimed already."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._inbox.unclaim(self)
+
+
 class Inbox:
     """The received messages of one WebSocket."""
 
@@ -149,18 +167,14 @@ class Inbox:
 
     # Who consumes
 
-    @contextmanager
     def consuming(
         self, what: str, arrival: Arrival | None = None, *, pieces: bool = False
-    ) -> Generator[None]:
-        """Be the only consumer inside the block, or raise `WebSocketBusyError`; see `claim`."""
-        token = object()
-        self.claim(token, what, arrival, pieces=pieces)
+    ) -> AbstractContextManager[None]:
+        """Be the only consumer until the block is left, or raise `WebSocketBusyError`; see `claim`."""
+        consuming = _Consuming(self)
+        self.claim(consuming, what, arrival, pieces=pieces)
         self._is_taken_over = self.is_orphaned
-        try:
-            yield
-        finally:
-            self.unclaim(token)
+        return consuming
 
     def claim(
         self, consumer: object, what: str, arrival: Arrival | None = None, *, pieces: bool = False

@@ -119,8 +119,9 @@ class Link:
         self._has_noticed_settling = False
         self._tasks = 0
         self._error: BaseException | None = None
-        self._interrupted_by_settling: set[Scope] = set()
-        self._interrupted_by_end: set[Scope] = set()
+        # Lists: they are short, and an empty set is four times as big.
+        self._interrupted_by_settling: list[Scope] = []
+        self._interrupted_by_end: list[Scope] = []
 
     # What a WebSocket asks
 
@@ -289,22 +290,22 @@ class Link:
 
     def interrupt_at_end(self, scope: Scope) -> None:
         """End the block of `scope`, which is older than this link, early when the stream is gone."""
-        self._interrupted_by_end.add(scope)
+        self._interrupted_by_end.append(scope)
         if self.connection.closed:
             scope.cancel()
 
     def spare(self, scope: Scope) -> None:
         """The block of `scope` is over: the end of the stream is none of its business any more."""
-        self._interrupted_by_end.discard(scope)
+        self._interrupted_by_end.remove(scope)
 
     @contextmanager
-    def _interrupted(self, scopes: set[Scope]) -> Generator[Scope]:
+    def _interrupted(self, scopes: list[Scope]) -> Generator[Scope]:
         with self.driver.scope() as scope:
-            scopes.add(scope)
+            scopes.append(scope)
             try:
                 yield scope
             finally:
-                scopes.discard(scope)
+                scopes.remove(scope)
 
     def fail_handler(self, error: BaseException, close: Close, *, is_logged: bool) -> None:
         """The handler, or a callback of it, raised: close with this, and remember why."""
@@ -333,16 +334,16 @@ class Link:
 
 
 def _kind_of(ended: CloseInfo) -> type[ConnectionClosed]:
-    """Choose the class that says how it ended: well, or at least because we closed; or what went wrong."""
+    """Choose the class that says how it ended: well, or at least because the application closed; or what went wrong."""
     if isinstance(ended.cause, KeepaliveTimeout):
         return KeepaliveTimeout
     if isinstance(ended.cause, RemoteProtocolError):
         return ProtocolFailure
-    if ended.sent is not None or ended.initiator == "local":
+    if ended.sent is not None or (ended.initiator == "local" and ended.cause is None):
         return ConnectionClosed
     return ConnectionLost
 
 
-def _cancel_all(scopes: set[Scope]) -> None:
+def _cancel_all(scopes: list[Scope]) -> None:
     for scope in tuple(scopes):
         scope.cancel()

@@ -7,8 +7,9 @@ chosen, the subprotocol and the compression, is chosen in the same way.
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Final
 
 from spry_core.driver import Scope
 from spry_core.errors import WebSocketStateError
@@ -19,6 +20,8 @@ from spry_core.web.exceptions import Abort
 from spry_core.web.link import Link
 from spry_core.web.options import WebSocketOptions
 from spry_core.web.request import Request
+
+_UNINTERRUPTED: Final = nullcontext()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +83,12 @@ class Opening:
             if self._scope is not None:
                 self.opened.link.interrupt_at_end(self._scope)
 
-    @contextmanager
-    def interrupted_by_end(self) -> Generator[None]:
+    def interrupted_by_end(self) -> AbstractContextManager[None]:
         """Give a block that ends early when the stream is gone, once it is a WebSocket's, if that is how the route wants it."""
-        if self._options.on_disconnect != "cancel":
-            yield
-            return
+        return self._interrupted() if self._options.on_disconnect == "cancel" else _UNINTERRUPTED
+
+    @contextmanager
+    def _interrupted(self) -> Generator[None]:
         with self.request.exchange.driver.scope() as self._scope:
             self._tie()
             try:
@@ -105,7 +108,7 @@ class Opening:
         accept = Accept(
             subprotocol=protocol,
             extensions=extensions,
-            headers=(*request.upgrade_headers.raw(), *fields.raw()),
+            headers=(*request.upgrade_fields(), *fields.raw()),
         )
         limits, timeouts = options.limits(exchange.limits), options.timeouts(exchange.timeouts)
         link = exchange.accept(accept, limits, timeouts, options.compression)

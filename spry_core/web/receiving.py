@@ -6,7 +6,7 @@ last wait. So a cancelled `receive` has lost nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Final, Literal, NoReturn
 
 from spry_core.closing import CloseInfo, ConnectionClosed
@@ -42,6 +42,10 @@ class Receiving(Linked):
             WebSocketBusyError: Somebody else is receiving.
             WebSocketStateError: Messages of this route may be of any size (`max_message_size=None`): use `incoming`.
         """
+        return await self._receive()
+
+    async def _receive(self, *, ends_loop: bool = False) -> str | bytes:
+        """Return the next message; raise what says that none can come, or end a loop that need not hear of it."""
         link = self._bounded("receive")
         inbox = link.inbox
         with inbox.consuming("receive"):
@@ -49,7 +53,8 @@ class Receiving(Linked):
             await self._checkpoints.pass_one()
             while (message := inbox.take()) is None:
                 if link.info is not None:
-                    raise link.closed_error()
+                    error = link.closed_error()
+                    raise StopAsyncIteration if ends_loop and type(error) is ConnectionClosed else error
                 await inbox.mail.wait()
                 self._checkpoints.waited()
             return message
@@ -99,14 +104,9 @@ class Receiving(Linked):
         """
         return self
 
-    async def __anext__(self) -> str | bytes:
-        """Return the next message, or end the loop."""
-        try:
-            return await self.receive()
-        except ConnectionClosed as error:
-            if type(error) is ConnectionClosed:
-                raise StopAsyncIteration from None
-            raise
+    def __anext__(self) -> Awaitable[str | bytes]:
+        """Give what returns the next message, or ends the loop."""
+        return self._receive(ends_loop=True)
 
     def incoming(self) -> Incoming:
         """Iterate over the messages as they begin, to take each piece by piece, or as a whole of bounded size.

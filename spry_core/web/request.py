@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from spry_core.headers import Headers, MultiMapping, MutableHeaders, Pairs
-from spry_core.protocol.events import RequestHead
+from spry_core.protocol.events import RawFields, RequestHead
 from spry_core.web.body import RequestBody, too_large
 from spry_core.web.cookies import parse_cookies
 from spry_core.web.exceptions import Abort
@@ -156,7 +156,13 @@ class Request:
         """Fields that the 101 will have, and no other answer; after it, setting one raises `ResponseSealedError`."""
         if self._upgrade_headers is None:
             self._upgrade_headers = MutableHeaders()
+            if self._is_upgraded:
+                self._upgrade_headers.seal()
         return self._upgrade_headers
+
+    def upgrade_fields(self) -> RawFields:
+        """Return what is in `upgrade_headers`. For who sends the 101."""
+        return () if self._upgrade_headers is None else self._upgrade_headers.raw()
 
     @property
     def is_upgraded(self) -> bool:
@@ -166,7 +172,8 @@ class Request:
     def seal(self) -> None:
         """Take note that the 101 is on its way. For who sends it."""
         self._is_upgraded = True
-        self.upgrade_headers.seal()
+        if self._upgrade_headers is not None:
+            self._upgrade_headers.seal()
 
     @property
     def content_length(self) -> int | None:

@@ -38,8 +38,11 @@ def websocket_endpoint(
         ws = WebSocket(opening)
         if options.accept == "auto":
             await ws.accept()
+        result: object = None  # also if the end of the stream ends the handler
         try:
-            result = await _call(handler, ws, opening)
+            with opening.interrupted_by_end():
+                given = handler(ws, request)
+                result = await given if isawaitable(given) else given
         except BaseException as raised:
             if (opened := opening.end()) is None:
                 raise
@@ -53,14 +56,6 @@ def websocket_endpoint(
         return await _end(opened.link)
 
     return endpoint
-
-
-async def _call(handler: WebSocketHandler, ws: WebSocket, opening: Opening) -> object:
-    """Return what the handler returns; None if the end of the stream has ended it."""
-    with opening.interrupted_by_end():
-        result = handler(ws, ws.request)
-        return await result if isawaitable(result) else result
-    return None
 
 
 def _deny(result: object, request: Request, name: str) -> Response:
