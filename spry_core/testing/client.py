@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
+from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -22,7 +23,7 @@ from spry_core.protocol import (
     Timeouts,
 )
 from spry_core.protocol.handshake import request as opening_handshake
-from spry_core.serving import LogRecord, Server
+from spry_core.serving import LogRecord, MakeConnection, Server
 from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.client_websocket import ClientWebSocket
 from spry_core.testing.content import NOTHING, content_of
@@ -33,6 +34,7 @@ from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump, Watch
 from spry_core.testing.response import ClientResponse, receive_head
+from spry_core.testing.transcript.keeping import recorder_of
 from spry_core.testing.weather import Weather
 from spry_core.web.application import Application
 from spry_core.web.exchange import StreamInfo
@@ -72,6 +74,8 @@ class TestClient:
         host: What the Host field of requests says.
         secure: True if the server is to think that TLS ends in it.
         weather: The conditions of every connection that is made; None for bytes that arrive at once.
+        record: A folder for recordings of the server's connections, or what makes them: a recorder of
+            `spry_core.testing.transcript`.
     """
 
     __test__: ClassVar[bool] = False  # for pytest: this is not a test
@@ -87,6 +91,7 @@ class TestClient:
         host: str = "testserver",
         secure: bool = False,
         weather: Weather | None = None,
+        record: str | Path | MakeConnection | None = None,
     ) -> None:
         self.driver: Final = MemoryDriver(seed=seed)
         """The driver of the server and of this client."""
@@ -110,6 +115,7 @@ class TestClient:
             random=Random(f"server {seed}").randbytes,
             wall_clock=lambda: EPOCH + self.driver.now(),
             report=self._report,
+            make_connection=Connection if record is None else recorder_of(record),
         )
         """The server, for what a test wants to ask of it."""
         self._watch = Watch(self.driver, self.server)
