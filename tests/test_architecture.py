@@ -43,6 +43,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.testing": (
         (
             "conformance",
+            "laws",
             "peers",
         ),
         ("client",),
@@ -88,6 +89,14 @@ HOUSE: Mapping[str, Ranks] = {
         ("keeping", "replay", "decoding"),
         ("calls",),
         ("reader",),
+    ),
+    "spry_core.testing.laws": (
+        ("check",),
+        ("answering", "ending", "framing", "limiting", "splitting", "timing"),
+        ("inputs",),
+        ("trial",),
+        ("subject",),
+        ("broken", "heard"),
     ),
     "spry_core.testing.peers": (
         ("__main__",),

@@ -1,0 +1,88 @@
+"""What a law sends if it is given nothing else: well-formed conversations with something of everything."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from random import Random
+from typing import Final
+
+from spry_core.testing.frames import (
+    BINARY,
+    CLOSE_FRAME,
+    CONTINUATION,
+    PING,
+    TEXT,
+    close_payload,
+    frame,
+)
+from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.trial import Trial
+
+HOST: Final = "testserver"
+_KEY: Final = b64encode(bytes(range(16))).decode()
+
+MESSAGES: Final[tuple[str | bytes, ...]] = ("hello", "grüße, 世界 😀", b"\x00\xff", "", b"", "x" * 200)
+"""Messages of either kind, empty ones and one whose length takes two bytes more."""
+
+
+def handshake(target: str) -> bytes:
+    """Make an opening handshake (RFC 6455 §4.1)."""
+    return (
+        f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {_KEY}\r\n\r\n"
+    ).encode()
+
+
+def frames_of(message: str | bytes) -> bytes:
+    """Make one masked frame of a message."""
+    return frame(TEXT, message.encode()) if isinstance(message, str) else frame(BINARY, message)
+
+
+def websocket_frames() -> bytes:
+    """Make messages, whole and in fragments, and Pings between them (RFC 6455 §5)."""
+    text = "in frägments".encode()
+    return b"".join(
+        (
+            *(frames_of(each) for each in MESSAGES),
+            frame(PING, b"one"),
+            frame(TEXT, text[:6], fin=False),  # in the midst of a character
+            frame(PING, b"two"),
+            frame(CONTINUATION, text[6:], fin=False),
+            frame(CONTINUATION),
+        )
+    )
+
+
+def requests(target: str) -> bytes:
+    """Make requests in a row, with a content of either framing, the last of its connection (RFC 9112 §6, §9.3.2)."""
+    lines = f" {target} HTTP/1.1\r\nHost: {HOST}\r\n"
+    return (
+        f"GET{lines}\r\n"
+        f"POST{lines}Content-Length: 5\r\n\r\nhello"
+        f"POST{lines}Transfer-Encoding: chunked\r\n\r\n3\r\nfoo\r\n4;x=y\r\nbars\r\n0\r\nA: b\r\n\r\n"
+        f"HEAD{lines}\r\n"
+        f"GET{lines}Connection: close\r\n\r\n"
+    ).encode()
+
+
+def is_websocket(keeper: Keeper, target: str) -> bool:
+    """Tell whether an opening handshake on `target` gets a 101."""
+    trial = Trial(keeper)
+    trial.send([handshake(target)])
+    return trial.peer.received.startswith(b"HTTP/1.1 101 ")
+
+
+def default(keeper: Keeper, target: str, *, closes: bool = True) -> bytes:
+    """Return what suits `target`; of a WebSocket with a Close frame at the end, if it `closes`."""
+    if is_websocket(keeper, target):
+        end = frame(CLOSE_FRAME, close_payload(1000, "done")) if closes else b""
+        return handshake(target) + websocket_frames() + end
+    return requests(target)
+
+
+def places(size: int, samples: int, seed: int) -> list[int]:
+    """Draw places of a string of `size` bytes, all of them if they are no more than `samples`; always the same for a seed."""
+    if size <= samples:
+        return list(range(size))
+    draw = Random(f"places {seed}")
+    return sorted({int(draw.random() * size) for _ in range(samples)})
