@@ -52,6 +52,19 @@ def test_pieces_are_no_complete_messages() -> None:
     assert (made.is_full, made.messages, made.size) == (True, 1, 6)
 
 
+def test_pieces_are_joined_with_the_piece_before_and_with_no_end_of_a_message() -> None:
+    made = account(max_queue=1)
+    made.add(3, completes=False)
+    made.add(0, completes=True)
+    made.add(2, completes=False)
+    made.release(3)
+    assert (made.is_full, made.room) == (True, 8)
+    made.release(0)
+    assert (made.is_full, made.room, made.is_empty) == (False, 8, False)
+    made.release(2)
+    assert (made.is_full, made.room, made.is_empty) == (False, 10, True)
+
+
 def test_the_end_of_a_message_in_pieces_is_released_by_nothing() -> None:
     """And not with the last of its bytes."""
     made = account(max_queue=1)

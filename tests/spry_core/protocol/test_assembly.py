@@ -542,6 +542,17 @@ def test_the_limit_counts_over_all_frames() -> None:
     assert fault_of(made, made.assembly.add(FramePart(CONTINUATION, second, True, True))) == ([], TOO_BIG)
 
 
+def test_no_frame_inflates_further_than_what_the_frames_before_have_left() -> None:
+    """A byte beyond the limit is found out, and neither it nor what comes behind it is kept or delivered."""
+    made = Taking(Limits(max_message_size=100), agreement=AGREED, in_pieces=True)
+    first, second = deflated(b"a" * 60, b"b" * 10_000)
+    assert made.frame(BINARY, first, rsv1=True, fin=False)[1:] == [MessageData(data=b"a" * 60)]
+    made.assembly.admit(CONTINUATION, 1 << 30, False)
+    out, error = fault_of(made, made.assembly.add(FramePart(CONTINUATION, second, True, True)))
+    assert (out, error) == ([MessageData(data=b"b" * 40)], TOO_BIG)
+    assert made.assembly.received == 100
+
+
 def test_bytes_that_inflate_to_nothing_have_no_limit_but_that_of_frames() -> None:
     """A message is measured by what it inflates to (RFC 7692 §7.2.2)."""
     made = Taking(Limits(max_message_size=2, max_fragments=4), agreement=AGREED)

@@ -202,6 +202,8 @@ def test_the_empty_block_at_the_end_may_be_a_last_one() -> None:
         # A message that breaks off: in a block without compression, in one with codes.
         (b"\x00\x14\x00\xeb\xffHello", INCOMPLETE),
         (HELLO[:2], INCOMPLETE),
+        # One that breaks off among the codes themselves, which take the four bytes that were left out for more of them.
+        (b"\xdd\x28", INCOMPLETE),
         # The empty block at the end is there in full.
         (HELLO + b"\x00\x00\xff\xff", INCOMPLETE),
     ],

@@ -218,6 +218,22 @@ def test_one_scanner_finds_head_after_head() -> None:
     assert held == b""
 
 
+@pytest.mark.parametrize(("n", "error"), [(60, None), (61, SECTION_TOO_LONG)])
+def test_each_head_is_measured_by_itself(n: int, error: object) -> None:
+    """Nothing is left of the head before, neither its bytes, its fields nor its empty lines."""
+    scanner = HeadScanner("request", LIMITS)
+    full = b"\r\n\r\nGET / HTTP/1.1\r\n" + b"A:\r\n" * 3 + b"B:" + b"b" * 26 + b"\r\n\r\n"
+    for _ in range(3):
+        assert scanner.feed(bytearray(full)) == full[4:]
+    held = bytearray(b"\r\n\r\nGET / HTTP/1.1\r\nA:" + b"a" * 26 + b"\r\nB:" + b"b" * (n - 34) + b"\r\n\r\n")
+    if error is None:
+        assert scanner.feed(held) is not None
+    else:
+        with pytest.raises(RemoteProtocolError) as caught:
+            scanner.feed(held)
+        assert error_values(caught.value) == error
+
+
 @pytest.mark.parametrize(("n", "error"), [(39, None), (40, None), (41, START_TOO_LONG)])
 @pytest.mark.parametrize("end", [b"", b"\r", b"\r\n"])
 def test_a_request_line_has_a_limit(n: int, error: object, end: bytes) -> None:

@@ -33,6 +33,12 @@ def content(
     return IncomingContent(framing or Length(10**9), made, 0.0, is_judged=is_judged, is_invited=is_invited)
 
 
+def test_a_peer_is_judged_from_the_end_of_the_head_unless_it_is_said_otherwise() -> None:
+    of = stream()
+    IncomingContent(Length(3), of, 5.0)
+    assert of.deadlines.next() == 25.0
+
+
 def test_a_length_takes_so_many_bytes_and_leaves_the_rest() -> None:
     made = content(stream(), Length(5))
     held = bytearray(b"abc")

@@ -129,6 +129,17 @@ def test_another_interval_waits_for_the_answer_to_the_ping_on_its_way() -> None:
     assert due(made) == (Deadline.PING, T0 + 25)
 
 
+def test_turned_off_it_waits_for_nothing_from_that_moment() -> None:
+    made = stream()
+    keepalive = Keepalive(made, T0)
+    keepalive.set_interval(None, T0 + 1)
+    assert due(made) is None
+    made, keepalive = waiting(T0 + 20)
+    keepalive.set_interval(None, T0 + 21)
+    assert due(made) is None
+    assert not keepalive.is_waiting
+
+
 def test_it_is_turned_off_and_on_again() -> None:
     """With it goes the judgement about the Ping on its way, also while that stands still."""
     for is_reading in (True, False):
@@ -164,7 +175,7 @@ def test_once_stopped_nothing_begins_it_again() -> None:
 
 def test_the_latency_is_that_of_the_last_ping_that_was_answered() -> None:
     keepalive = Keepalive(stream(), T0)
-    assert keepalive.latency is None
+    assert (keepalive.latency, keepalive.answered) == (None, None)
     keepalive.take_ping_sent(b"a", T0 + 1)
     assert keepalive.latency is None
     keepalive.take_pong(b"a", T0 + 1.5)

@@ -30,7 +30,10 @@ OLD = RequestHead(method=b"GET", target=b"/", http_version=b"1.0")
         (200, b"OK"),
         (404, b"Not Found"),
         (101, b"Switching Protocols"),
+        (413, b"Content Too Large"),
         (414, b"URI Too Long"),
+        (416, b"Range Not Satisfiable"),
+        (422, b"Unprocessable Content"),
         (299, b""),
         (599, b""),
         (0, b""),
@@ -260,7 +263,7 @@ def test_204_has_neither_length_nor_coding(field: tuple[bytes, bytes]) -> None:
     assert is_empty(content)
 
 
-@pytest.mark.parametrize("status_code", [-1, 0, 99, 600, 1000])
+@pytest.mark.parametrize("status_code", [-1, 0, 99, 199, 600, 1000])
 def test_a_status_code_has_one_of_five_classes(status_code: int) -> None:
     """RFC 9110 §15."""
     with pytest.raises(ValueError, match=rf"^{status_code} is no final status code"):

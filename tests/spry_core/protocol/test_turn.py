@@ -25,6 +25,10 @@ def test_four_kib_count_as_one_more_step(size: int, steps: int) -> None:
     assert turn.left <= 0
 
 
+def test_nothing_waits_for_the_first_turn() -> None:
+    assert not Turn().is_awaited
+
+
 def test_another_turn_is_as_long() -> None:
     turn = Turn()
     turn.spend(10 * STEPS)

@@ -663,9 +663,28 @@ def test_the_end_of_the_stream_without_a_close_is_abnormal() -> None:
     assert (info.initiator, info.close_code, info.clean, info.duration) == ("transport", 1006, False, 1.0)
     assert isinstance(info.cause, ConnectionLost)
     assert str(info.cause) == "the stream ended without a Close frame"
+    assert not conn.is_open
     assert conn.next_deadline() is None
     conn.connection_lost(None, T0 + 2)
     assert list(conn) == [ConnectionEnded(info=info)]
+
+
+def test_behind_the_end_of_the_stream_nothing_is_waited_for_unless_something_is_unsent() -> None:
+    conn = server()
+    conn.receive_eof(T0 + 1)
+    assert (conn.is_open, conn.next_deadline()) == (False, None)
+    conn = server()
+    conn.send(Message(data="a"), T0)
+    conn.receive_eof(T0 + 1)
+    assert conn.next_deadline() == T0 + 6
+
+
+def test_the_end_of_the_stream_moves_no_deadline_of_a_closing() -> None:
+    """It is one, and absolute, from our Close frame on, whether that has gone or not."""
+    conn = server()
+    conn.send(Close(code=1000), T0)
+    conn.receive_eof(T0 + 3)
+    assert conn.next_deadline() == T0 + 5
 
 
 def test_the_end_of_the_stream_instead_of_the_peers_close_is_abnormal_too() -> None:
@@ -1134,6 +1153,14 @@ def test_writers_hear_when_there_is_room_again() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- sending
+
+
+def test_messages_are_compressed_where_that_was_agreed() -> None:
+    """RFC 7692 §7.2.1."""
+    conn = open_websocket(agreement=Agreement())
+    conn.send(Message(data="Hello", compress=True), T0)
+    payload = Compressor(Agreement(), "server", Deflate()).compress(b"Hello", ends_message=True)
+    assert said(conn) == frame(TEXT, payload, rsv=4, mask=None)
 
 
 @pytest.mark.parametrize("data", [b"ab", bytearray(b"ab"), memoryview(b"ab")])

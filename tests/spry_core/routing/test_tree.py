@@ -517,6 +517,12 @@ def test_ten_thousand_routes_cost_what_ten_cost(method: str, path: str) -> None:
     assert steps(lambda: many.match(method, path)) == steps(lambda: few.match(method, path))
 
 
+def test_a_path_of_constants_costs_the_same_however_deep_it_is() -> None:
+    """It is looked up whole, and not segment by segment."""
+    table = router("GET /a", "GET /a/b/c/d/e/f", "GET /:x/b/c")
+    assert steps(lambda: table.match("GET", "/a/b/c/d/e/f")) == steps(lambda: table.match("GET", "/a"))
+
+
 @pytest.mark.parametrize("path", ["/a/a/a/a/a/a/y", "/a/a/a/a/a/a/a/a"])
 def test_going_back_visits_each_node_once(path: str) -> None:
     """All 729 ways to write six segments, and a path that goes wrong at the end of each."""

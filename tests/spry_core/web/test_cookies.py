@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
 
@@ -37,6 +38,7 @@ def test_several_fields_are_read_as_one() -> None:
         ('a=""', [("a", "")]),
         ('a="', [("a", '"')]),
         ('a="1', [("a", '"1')]),
+        ('a=1"', [("a", '1"')]),
         ("a=%20", [("a", "%20")]),
         ("\xe9=\xe9", [("\xe9", "\xe9")]),
         ("\xa0a=1\xa0", [("\xa0a", "1\xa0")]),
@@ -136,7 +138,17 @@ def test_a_host_prefix_promises_one_host_and_all_its_paths() -> None:
         format_set_cookie("__Host-a", "1", secure=True, path="/a")
 
 
-def test_an_error_repeats_little_of_the_name() -> None:
-    with pytest.raises(ValueError) as error:
-        format_set_cookie("a b" * 1000, "1")
-    assert len(str(error.value)) < 100
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [
+        ("a b" * 1000, lambda name: format_set_cookie(name, "1")),
+        ("a" * 1000, lambda name: format_set_cookie(name, " ")),
+        ("a" * 1000, lambda name: format_set_cookie(name, "1", path="a")),
+        ("a" * 1000, lambda name: format_set_cookie(name, "1", domain="-")),
+        ("a" * 1000, lambda name: format_set_cookie(name, "1", samesite="none")),
+    ],
+)
+def test_an_error_repeats_little_of_the_name(name: str, act: Callable[[str], str]) -> None:
+    with pytest.raises(ValueError, match=rf"cookie (name )?{name[:40]!r} ") as error:
+        act(name)
+    assert len(str(error.value)) < 140
