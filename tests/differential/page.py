@@ -35,11 +35,9 @@ _INTRODUCTION: Final = (
         "What stands behind the last message of a connection is not compared: "
         "one of HTTP/1.0, with `Connection: close`, with an upgrade, or CONNECT."
     ),
-    (
-        "aiohttp keeps trailers to itself, so they are compared with httptools alone. "
-        "httptools cannot be told that a response is one to HEAD, so those are compared with aiohttp alone; "
-        "it is not told of the end of the stream either, so the test does what llhttp would do with that.\n"
-    ),
+    "aiohttp keeps trailers to itself, so they are compared with httptools alone.",
+    "httptools cannot be told that a response is one to HEAD, so those are compared with aiohttp alone.",
+    "Nor is it told of the end of the stream, so the test does what llhttp would do with that.\n",
 )
 _PARTS: Final[tuple[tuple[str, str, tuple[Difference, ...]], ...]] = (
     (
