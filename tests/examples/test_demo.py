@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,22 +15,12 @@ from playwright.sync_api import (
     Locator,
     Page,
     expect,
-    sync_playwright,
 )
 
+from browsers import chromium
 from secure import certificate
 from served import PATIENCE, Served, served
 
-CHROMIUMS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS: Final = (
-    "--no-sandbox",  # it would need privileges that a container does not give
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 BACKENDS: Final = {
     "asyncio": ("--backend", "asyncio", "--loop", "asyncio"),
     "asyncio (uvloop)": ("--backend", "asyncio", "--loop", "uvloop"),
@@ -42,16 +31,9 @@ WITH_AND_WITHOUT_TLS: Final = pytest.mark.parametrize("scheme", ["http", "https"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the browser that is installed; nothing is ever downloaded."""
-    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        pytest.skip("there is no Chromium on the path, so the demo's page was NOT tested in a browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS, timeout=1000 * PATIENCE
-        )
+    """Start the browser that is installed."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=list(BACKENDS))

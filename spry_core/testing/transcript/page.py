@@ -7,6 +7,7 @@ page as text alone, and a policy names the one script and the one style that may
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
@@ -18,6 +19,8 @@ from spry_core.testing.transcript.sequence import Step
 
 TEMPLATE: Final = Path(__file__).with_name("page.html")
 """The page with nothing in it."""
+
+_MARK: Final = re.compile("@[A-Z]+@")
 
 
 def page_of(name: str, steps: Iterable[Step]) -> str:
@@ -34,12 +37,9 @@ def page_of(name: str, steps: Iterable[Step]) -> str:
     values = {
         "@TITLE@": escape(name),
         "@POLICY@": escape(policy),
-        "@DATA@": json.dumps({"name": name, "rows": rows}, separators=(",", ":")).replace("<", "\\u003c"),
+        "@DATA@": json.dumps({"rows": rows}, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    page = template
-    for mark, value in values.items():  # the data last: no mark in it is looked for
-        page = page.replace(mark, value, 1)
-    return page
+    return _MARK.sub(lambda mark: values[mark[0]], template)
 
 
 def _row(step: Step) -> list[object]:
