@@ -12,7 +12,6 @@ over. asyncio pushes, so nothing here waits. The session decides everything; wha
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import socket
 import struct
@@ -22,7 +21,7 @@ from typing import Final, TypeVarTuple, cast
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import ERROR, LogRecord, Served
+from spry_core.serving import LogRecord, Served, record_internal_fault
 
 Args = TypeVarTuple("Args")
 
@@ -294,8 +293,7 @@ class Pump(asyncio.BufferedProtocol):
         if self._has_failed:
             return
         self._has_failed = True
-        text = "internal error: connection aborted"
-        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
+        self._report(record_internal_fault("connection aborted", error))
         self._clear_timer()
         self._driver.cancel()
         if self._transport is not None:

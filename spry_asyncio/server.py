@@ -22,7 +22,15 @@ from spry_asyncio.pump import Pump
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import EngineName, Limits, Timeouts
-from spry_core.serving import ERROR, LogRecord, MakeConnection, Served, Server, StreamInfo
+from spry_core.serving import (
+    ERROR,
+    LogRecord,
+    MakeConnection,
+    Served,
+    Server,
+    StreamInfo,
+    record_internal_fault,
+)
 from spry_system import (
     INTERNET,
     Address,
@@ -135,7 +143,7 @@ class RunningServer:
     def task_ended(self, error: BaseException | None) -> None:
         """Look again; what the lifespan raises is the core's to handle, so an error here is ours."""
         if isinstance(error, Exception):
-            self._report_internal(error, "lifespan ended")
+            self._report(record_internal_fault("lifespan ended", error))
         self._look()
 
     async def settle(self) -> None:
@@ -260,7 +268,7 @@ class RunningServer:
             sock.close()  # the peer has gone already
         except Exception as error:
             sock.close()
-            self._report_internal(error, "connection dropped")
+            self._report(record_internal_fault("connection dropped", error))
         else:
             self._pumps.add(pump)
             pump.open()
@@ -269,10 +277,6 @@ class RunningServer:
         if self._ssl_context is None:
             return self._core.session(driver, stream)
         return self._core.tls_session(driver, stream, make_tls(self._ssl_context))
-
-    def _report_internal(self, error: Exception, what: str) -> None:
-        text = f"internal error: {what}"
-        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
 
     def _forget(self, pump: Pump) -> None:
         self._pumps.discard(pump)

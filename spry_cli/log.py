@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TextIO
 
 from spry_cli.options import LogFormat, LogLevel
 
@@ -19,6 +20,70 @@ LOGGER: Final = "spry"
 """The parent of all loggers of ours."""
 
 TEXT_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+
+
+PATIENCE: Final = 0.05
+"""Seconds that a server is held up, once, by a log that nobody reads."""
+
+_PIECE: Final = 1024
+"""Characters that surely fit into a pipe which has room at all: PIPE_BUF is 4,096 bytes on Linux, and each may take four.
+POSIX promises 512; where it is as little, longer lines may wait for their reader."""
+
+
+class PatientHandler(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream, and waits for its reader no longer than `PATIENCE`.
+
+    A pipe whose reader stands still fills up, and the next write would hold up the whole server, signals included, until
+    somebody reads again. So lines are left out then, and counted where there is room again.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Write to `stream`, or to what is standard error at each moment."""
+        super().__init__(stream)
+        self._lost = 0
+        self._is_torn = False  # the last line that was written has no end
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, or leave it out."""
+        try:
+            self._write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, line: str) -> None:
+        if not self._has_room():
+            self._lost += 1
+            return
+        if self._lost:
+            line = f"{self.format(_record_of_loss(self._lost))}\n{line}"
+        text = f"\n{line}\n" if self._is_torn else f"{line}\n"
+        self._lost, self._is_torn = 0, False
+        for start in range(0, len(text), _PIECE):
+            if start and not self._has_room():
+                self._lost, self._is_torn = 1, True
+                return
+            self.stream.write(text[start : start + _PIECE])
+            self.stream.flush()
+
+    def _has_room(self) -> bool:
+        """Tell whether the stream takes something now, or soon if it did the last time. What is no pipe always does."""
+        try:
+            descriptor = self.stream.fileno()
+        except (OSError, ValueError):
+            return True  # no file at all
+        if not hasattr(select, "poll"):  # pragma: no cover - where there are no such pipes either
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        return bool(poll.poll(0 if self._lost else PATIENCE * 1000))
+
+
+def _record_of_loss(lines: int) -> logging.LogRecord:
+    some = "1 line" if lines == 1 else f"{lines} lines"
+    text = f"{some} left out: nobody read the log"
+    record = logging.LogRecord(f"{LOGGER}.server", logging.WARNING, "", 0, text, None, None)
+    record.__dict__["spry"] = {"kind": "left out", "lines": lines}
+    return record
 
 
 class JsonFormatter(logging.Formatter):
@@ -51,7 +116,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     logger = logging.getLogger(LOGGER)
     if logger.handlers:
         return
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     handler.setFormatter(make_formatter(log_format))
     logger.addHandler(handler)
     logger.setLevel(level.upper())

@@ -14,7 +14,6 @@ is only how trio does it:
 
 from __future__ import annotations
 
-import logging
 import math
 import socket
 import struct
@@ -26,7 +25,7 @@ import trio
 
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
-from spry_core.serving import ERROR, LogRecord, Served
+from spry_core.serving import LogRecord, Served, record_internal_fault
 from spry_trio.driver import Driver
 
 Args = TypeVarTuple("Args")
@@ -317,8 +316,7 @@ class Pump:
         if self._has_failed:
             return
         self._has_failed = True
-        text = "internal error: connection aborted"
-        self._report(LogRecord(logger=ERROR, level=logging.ERROR, text=text, exception=error))
+        self._report(record_internal_fault("connection aborted", error))
         self._driver.cancel()
         try:
             self._lose(None, trio.current_time(), reset=True)

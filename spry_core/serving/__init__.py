@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spry_core.serving.face import MakeConnection, Served
-from spry_core.serving.record import ACCESS, ERROR, SERVER, LogRecord
+from spry_core.serving.record import ACCESS, ERROR, SERVER, LogRecord, record_internal_fault
 from spry_core.serving.server import Server
 from spry_core.serving.session import Session
 from spry_core.serving.tls import Tls, TlsStage
@@ -21,4 +21,5 @@ __all__ = [
     "StreamInfo",
     "Tls",
     "TlsStage",
+    "record_internal_fault",
 ]

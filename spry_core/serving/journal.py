@@ -34,6 +34,7 @@ LONGEST_FAULT: Final = 200
 
 _LONGEST_TARGET_OF_FAULT: Final = 60  # so that peer, target, fault and section fit into such a line
 _LONGEST_ERROR: Final = 100
+_OURS: Final = __name__.partition(".")[0]
 _LONGEST_REASON: Final = 60
 
 
@@ -107,10 +108,21 @@ def record_peer_fault(peer: str, head: RequestHead | None, error: RemoteProtocol
 def record_application_fault(
     peer: str, head: RequestHead | None, error: BaseException, what: str
 ) -> LogRecord:
-    """Record an exception that an application raised, or that is our own fault, with its traceback."""
+    """Record an exception that an application raised, or that is our own fault, with its traceback.
+
+    A `MemoryError` of our own code has none: it is collecting what a peer has sent.
+    """
     where, fields = _begin("application fault", peer, head)
     fields["fault"] = type(error).__name__
-    return LogRecord(logger=ERROR, level=FAULT, text=f"{where}: {what}", fields=fields, exception=error)
+    exception = None if isinstance(error, MemoryError) and _is_raised_by_us(error) else error
+    return LogRecord(logger=ERROR, level=FAULT, text=f"{where}: {what}", fields=fields, exception=exception)
+
+
+def record_want_of_memory(peer: str, head: RequestHead | None) -> LogRecord:
+    """Record that there was no memory for what a peer has sent, which it may do again and again: in one line."""
+    where, fields = _begin("out of memory", peer, head, _LONGEST_TARGET_OF_FAULT)
+    text = f"{where}: out of memory, connection aborted"
+    return LogRecord(logger=ERROR, level=FAULT, text=text, fields=fields)
 
 
 def record_warning(peer: str, head: RequestHead | None, text: str) -> LogRecord:
@@ -132,6 +144,14 @@ def record_shutdown(connections: int, grace: float | None) -> LogRecord:
     some = "1 connection" if connections == 1 else f"{connections} connections"
     text = f"shutting down, {some}, " + ("any time" if grace is None else f"{grace:g} s of grace")
     return LogRecord(logger=SERVER, level=INFO, text=text, fields=fields)
+
+
+def _is_raised_by_us(error: BaseException) -> bool:
+    """Tell whether the line that raised it is one of the core."""
+    traceback, module = error.__traceback__, ""
+    while traceback is not None:
+        module, traceback = str(traceback.tb_frame.f_globals.get("__name__")), traceback.tb_next
+    return module.partition(".")[0] == _OURS
 
 
 def _begin(

@@ -53,6 +53,16 @@ class LogRecord:
     """Whose traceback belongs to it: only for what an application did wrong, never for what a peer did."""
 
 
+def record_internal_fault(what: str, error: BaseException) -> LogRecord:
+    """Record an error of our own, and `what` it has cost, with its traceback.
+
+    Memory that is wanting is nobody's mistake, and a peer may have brought about that it is: a line will do.
+    """
+    if isinstance(error, MemoryError):
+        return LogRecord(logger=ERROR, level=FAULT, text=f"out of memory: {what}")
+    return LogRecord(logger=ERROR, level=FAULT, text=f"internal error: {what}", exception=error)
+
+
 def printable(data: bytes, longest: int) -> str:
     """Write bytes of a peer so that they fit into one line of a log: printable ASCII, the rest escaped, and
     three dots where that would be more than `longest` characters.

@@ -16,6 +16,7 @@ from typing import Protocol, assert_never
 
 from spry_core.closing import Close
 from spry_core.driver import Driver, Task
+from spry_core.errors import forget_frames
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import (
     Accept,
@@ -42,6 +43,7 @@ from spry_core.serving.journal import (
     record_held,
     record_peer_fault,
     record_request,
+    record_want_of_memory,
     record_warning,
     record_websocket,
 )
@@ -173,12 +175,19 @@ class Session:
         return self.connection.is_websocket
 
     def _inside(self, call: Callable[[], None]) -> None:
-        """Do something and take all that follows from it; the pump looks at everything afterwards by itself."""
+        """Do something and take all that follows from it; the pump looks at everything afterwards by itself.
+
+        Want of memory costs this connection alone, and frees what it holds: who sends too much runs into it first.
+        """
         was_inside, self._is_inside = self._is_inside, True
         try:
             call()
             if not was_inside:
                 self._take_events()
+        except MemoryError as error:
+            self._owner.report(record_want_of_memory(self.stream.peer, self._head))
+            forget_frames(error)
+            self.connection.abort(self.driver.now(), error)
         finally:
             self._is_inside = was_inside
 
@@ -219,8 +228,7 @@ class Session:
         seconds = self.connection.timeouts.close_timeout
         if self._tasks and seconds and not self._has_complained:
             self._has_complained = True
-            head = None if self._exchange is None else self._exchange.head
-            self._owner.report(record_held(self.stream.peer, head, seconds))
+            self._owner.report(record_held(self.stream.peer, self._head, seconds))
         self._cut()
 
     def _cut(self) -> None:
@@ -252,17 +260,20 @@ class Session:
         if self.is_cancelling:
             task.cancel()
 
+    @property
+    def _head(self) -> RequestHead | None:
+        return None if self._exchange is None else self._exchange.head
+
     def connect(self, link: Link) -> None:
         """The request has become this WebSocket."""
         self._link = link
 
     def report_error(self, text: str, error: BaseException | None) -> None:
         """Log what an application did: with `error` a fault, without it something strange."""
-        head = None if self._exchange is None else self._exchange.head
         if error is None:
-            record = record_warning(self.stream.peer, head, text)
+            record = record_warning(self.stream.peer, self._head, text)
         else:
-            record = record_application_fault(self.stream.peer, head, error, text)
+            record = record_application_fault(self.stream.peer, self._head, error, text)
         self._owner.report(record)
 
     def report_handler_error(self, error: BaseException) -> None:

@@ -14,7 +14,7 @@ from spry_cli.log import log_end
 from spry_core import Application, Request, WebSocket
 from spry_core.protocol import RequestHead
 from spry_core.serving import ACCESS, ERROR, SERVER, LogRecord
-from spry_core.serving.journal import record_held
+from spry_core.serving.journal import record_held, record_want_of_memory
 from spry_core.testing import TestClient
 
 PAGE: Final = "docs/reference/logs.md"
@@ -40,7 +40,9 @@ def records() -> dict[object, LogRecord]:
     client.ws("/chat").close()
     client.connect().send(b"\r\n" * 10)
     client.shutdown()
-    found = [*client.reports, record_held("192.0.2.7:1", RequestHead(method=b"GET", target=b"/"), 5.0)]
+    head = RequestHead(method=b"GET", target=b"/")
+    rare = [record_held("192.0.2.7:1", head, 5.0), record_want_of_memory("192.0.2.7:1", head)]
+    found = [*client.reports, *rare]
     return {record.fields["kind"]: record for record in found}
 
 
@@ -61,10 +63,11 @@ def listed(heading: str) -> list[str]:
 
 
 def test_every_kind_of_record_is_described() -> None:
-    assert RECORDS.keys() == SECTIONS.keys() | {"application warning"}
+    others = {"application warning", "out of memory"}
+    assert RECORDS.keys() == SECTIONS.keys() | others
     for kind, heading in SECTIONS.items():
         assert f"`kind` is `{kind}`" in section_of(PAGE, heading)
-    assert "`application warning`" in section_of(PAGE, "### A fault of the application")
+    assert all(f"`{kind}`" in section_of(PAGE, "### A fault of the application") for kind in others)
 
 
 @pytest.mark.parametrize("kind", SECTIONS)
@@ -73,6 +76,7 @@ def test_the_fields_are_those_of_the_records_in_their_order(kind: str) -> None:
     assert list(RECORDS[kind].fields) == common + listed(SECTIONS[kind])
     assert listed("## Fields") == COMMON
     assert list(RECORDS["application warning"].fields) == COMMON
+    assert list(RECORDS["out of memory"].fields) == COMMON
 
 
 def test_the_loggers_are_those_of_the_records() -> None:

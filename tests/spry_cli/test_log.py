@@ -4,10 +4,16 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from fcntl import F_GETPIPE_SZ, fcntl
+from io import StringIO
+from typing import TextIO
 
 import pytest
 
-from spry_cli.log import JsonFormatter, announce, configure_logging, log_end, make_formatter
+from spry_cli.log import JsonFormatter, PatientHandler, announce, configure_logging, log_end, make_formatter
+from spry_cli.options import LogFormat
 
 
 def record(**attributes: object) -> logging.LogRecord:
@@ -68,6 +74,74 @@ def test_text_is_the_time_the_level_and_the_line(monkeypatch: pytest.MonkeyPatch
     line = make_formatter("text").format(record(args=("a line",), msecs=62.0))
     assert line.split()[1].endswith(",062")
     assert line.split(maxsplit=2)[2] == "INFO a line"
+
+
+@contextmanager
+def piped() -> Generator[tuple[int, TextIO]]:
+    """Give both ends of a pipe, the second as standard error is one."""
+    reader, writer = os.pipe()
+    try:
+        with open(writer, "w", encoding="utf-8") as stream:
+            yield reader, stream
+    finally:
+        os.close(reader)
+
+
+def handler_of(stream: TextIO, log_format: LogFormat = "text") -> PatientHandler:
+    handler = PatientHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s") if log_format == "text" else JsonFormatter())
+    return handler
+
+
+def test_a_log_that_nobody_reads_costs_lines_and_holds_up_nothing() -> None:
+    """Their number stands in front of the next one that there is room for."""
+    with piped() as (reader, stream):
+        size, handler = fcntl(reader, F_GETPIPE_SZ), handler_of(stream)
+        lines = [f"{number:01023}" for number in range(size // 1024 + 3)]
+        for line in lines:
+            handler.emit(record(args=(line,)))
+        written = os.read(reader, 2 * size).decode().splitlines()
+        assert written == lines[: len(written)]
+        lost = len(lines) - len(written)
+        assert lost >= 3
+        handler.emit(record(args=("again",)))
+        assert os.read(reader, size).decode() == f"{lost} lines left out: nobody read the log\nagain\n"
+
+
+def test_a_line_that_found_no_room_for_its_end_is_ended_later() -> None:
+    with piped() as (reader, stream):
+        size, handler = fcntl(reader, F_GETPIPE_SZ), handler_of(stream, "json")
+        handler.emit(record(args=("y" * 2 * size,)))
+        torn = os.read(reader, 2 * size)
+        assert torn.endswith(b"y")
+        handler.emit(record(args=("again",)))
+        end, loss, again, rest = os.read(reader, size).split(b"\n")
+        assert (end, rest) == (b"", b"")
+        assert json.loads(loss) | {"time": ""} == {
+            "time": "",
+            "level": "WARNING",
+            "logger": "spry.server",
+            "message": "1 line left out: nobody read the log",
+            "kind": "left out",
+            "lines": 1,
+        }
+        assert json.loads(again)["message"] == "again"
+
+
+def test_what_is_no_pipe_always_has_room() -> None:
+    stream = StringIO()
+    handler_of(stream).emit(record(args=("é" * 5000,)))
+    assert stream.getvalue() == "é" * 5000 + "\n"
+
+
+def test_a_log_without_a_reader_is_dealt_with_as_logging_does(capsys: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = open(writer, "w", encoding="utf-8")  # noqa: SIM115 - its `close` fails, as its `flush` does
+    handler_of(stream).emit(record())
+    assert "BrokenPipeError" in capsys.readouterr().err
+    with pytest.raises(BrokenPipeError):
+        stream.close()
 
 
 def test_all_loggers_go_to_standard_error(

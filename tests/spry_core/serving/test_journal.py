@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import cast
 
 import pytest
 
 from spry_core import Application, Deflate, Request, Timeouts, WebSocket, sleep
 from spry_core.errors import RemoteProtocolError
+from spry_core.protocol import Limits
+from spry_core.protocol.date import DateCache
 from spry_core.protocol.events import RequestHead
 from spry_core.serving.journal import (
+    LONGEST_FAULT,
     record_application_fault,
     record_held,
     record_peer_fault,
     record_shutdown,
+    record_want_of_memory,
     record_warning,
 )
 from spry_core.serving.record import LogRecord
@@ -251,6 +258,38 @@ def test_a_fault_outside_of_any_request_has_no_target() -> None:
         "target": None,
         "fault": "KeyError",
     }
+
+
+def test_want_of_memory_is_told_in_one_line_of_bounded_length() -> None:
+    head = RequestHead(method=b"G" * 100, target=b"/\xff" * 1000)
+    record = record_want_of_memory("[2001:db8::1234:5678:9abc:def0]:65535", head)
+    assert record.text.endswith('": out of memory, connection aborted')
+    assert len(record.text) <= LONGEST_FAULT
+    assert (record.logger, record.level, record.exception) == ("spry.error", 40, None)
+    assert list(record.fields) == ["kind", "peer", "method", "target"]
+    assert record_want_of_memory("", None).text == "peer: out of memory, connection aborted"
+
+
+def test_a_memory_error_has_a_traceback_only_where_the_application_wanted_the_memory() -> None:
+    """What the core collects has been sent by a peer."""
+
+    def want() -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError) as of_application:
+        want()
+    with pytest.raises(MemoryError) as of_core:
+        DateCache(cast("Callable[[], float]", partial(bytearray, sys.maxsize))).value()
+    for error, told in ((of_application.value, of_application.value), (of_core.value, None)):
+        record = record_application_fault("", None, error, "MemoryError in the application")
+        assert (record.text, record.exception) == ("peer: MemoryError in the application", told)
+        assert record.fields["fault"] == "MemoryError"
+
+
+def test_any_other_error_of_the_core_has_a_traceback() -> None:
+    with pytest.raises(ValueError, match="negative") as caught:
+        Limits(max_body=-1)
+    assert record_application_fault("", None, caught.value, "what").exception is caught.value
 
 
 def test_what_a_peer_did_wrong_is_one_line_without_a_traceback() -> None:

@@ -12,6 +12,7 @@ from spry_core.serving.record import (
     method_of,
     printable,
     printable_text,
+    record_internal_fault,
     target_of,
 )
 
@@ -92,3 +93,15 @@ def test_a_target_is_bounded_and_a_query_is_left_out(target: bytes, written: str
 
 def test_a_target_may_be_bounded_more_closely() -> None:
     assert target_of(RequestHead(method=b"GET", target=b"/xxxxxxxxxx"), 10) == "/xxxxxx..."
+
+
+def test_an_error_of_our_own_has_its_traceback() -> None:
+    error = LookupError()
+    assert record_internal_fault("connection aborted", error) == LogRecord(
+        logger=ERROR, level=40, text="internal error: connection aborted", exception=error
+    )
+
+
+def test_want_of_memory_has_none() -> None:
+    record = record_internal_fault("connection aborted", MemoryError())
+    assert record == LogRecord(logger=ERROR, level=40, text="out of memory: connection aborted")

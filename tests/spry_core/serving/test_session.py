@@ -25,6 +25,7 @@ from spry_core import (
     sleep,
 )
 from spry_core.errors import HandshakeRejected, RemoteProtocolError
+from spry_core.protocol import Connection
 from spry_core.serving import LogRecord, Server, Session
 from spry_core.tasks import event, timeout
 from spry_core.testing import (
@@ -739,6 +740,36 @@ def test_an_error_of_our_own_costs_the_connection_and_nothing_else() -> None:
         (40, "peer: internal error", "LookupError('of our own')")
     ]
     assert client.get("/").text == "fine"
+
+
+@pytest.mark.parametrize("step", ["receive_data", "next_event"])
+def test_want_of_memory_costs_the_connection_and_one_line(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Its handler sees the end of the connection, which is no error of the application."""
+    seen = list[ConnectionClosed]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        try:
+            await ws.receive()
+        except ConnectionClosed as error:
+            seen.append(error)
+            raise
+
+    client = websocket(handler)
+    peer, other = opened(client), opened(client)
+
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(Connection, step, fail)
+    peer.send(b"\x81")
+    assert peer.is_reset
+    assert [(type(error), error.close_code) for error in seen] == [(ConnectionLost, 1006)]
+    assert not other.is_reset
+    told = [record for record in client.reports if record.logger == "spry.error"]
+    assert [(record.level, record.text, record.exception) for record in told] == [
+        (40, '127.0.0.1:50000 "GET /": out of memory, connection aborted', None)
+    ]
 
 
 def test_an_answer_that_cannot_be_sent_becomes_a_500() -> None:
