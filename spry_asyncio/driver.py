@@ -42,7 +42,7 @@ class Driver:
         # The loop itself holds tasks weakly: without this set a waiting handler could be collected.
         self._tasks: set[asyncio.Task[None]] = set()
         # Asked to end by the very task that is in them, and not yet cancelled by the loop.
-        self._leaving: set[Scope] = set()
+        self._leaving: list[Scope] = []
 
     @property
     def has_tasks(self) -> bool:
@@ -140,7 +140,7 @@ class Event:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._is_set = False
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: list[asyncio.Future[None]] = []  # a short one is much smaller than a set
 
     def set(self) -> None:
         """Raise the flag; the waiters run later."""
@@ -161,11 +161,11 @@ class Event:
         if self._is_set:
             return
         waiter = self._loop.create_future()
-        self._waiters.add(waiter)
+        self._waiters.append(waiter)
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.remove(waiter)
 
 
 class Scope:
@@ -173,7 +173,7 @@ class Scope:
 
     __slots__ = ("_before", "_cancelled", "_is_asked", "_later", "_leaving", "_loop", "_task")
 
-    def __init__(self, loop: AbstractEventLoop, leaving: set[Scope]) -> None:
+    def __init__(self, loop: AbstractEventLoop, leaving: list[Scope]) -> None:
         self._loop = loop
         self._leaving = leaving
         self._task: asyncio.Task[object] | None = None
@@ -200,7 +200,7 @@ class Scope:
         self._is_asked = True
         if asyncio.current_task() is self._task:
             self._later = self._loop.call_soon(self._deliver)
-            self._leaving.add(self)
+            self._leaving.append(self)
         else:
             self._task.cancel()
 
@@ -221,7 +221,7 @@ class Scope:
             return False
         if self._later is not None:
             self._later.cancel()
-            self._leaving.discard(self)
+            self._leaving.remove(self)
             return False
         # More requests than at the beginning: somebody else wants the whole task to end, so the error goes on.
         is_ours = task.uncancel() <= self._before
@@ -230,6 +230,6 @@ class Scope:
 
     def _deliver(self) -> None:
         self._later = None
-        self._leaving.discard(self)
+        self._leaving.remove(self)
         if self._task is not None:
             self._task.cancel()

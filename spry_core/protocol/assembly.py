@@ -30,6 +30,24 @@ def fail(close_code: int, message: str, section: str) -> RemoteProtocolError:
 class Assembly:
     """The message that is coming in. What it gives out is in the account already."""
 
+    __slots__ = (
+        "_account",
+        "_decoder",
+        "_decompressor",
+        "_frames",
+        "_has_all",
+        "_is_compressed",
+        "_is_dropping",
+        "_is_in_pieces",
+        "_limits",
+        "_may_be_compressed",
+        "_opcode",
+        "_payload",
+        "_size",
+        "_wants_pieces",
+        "received",
+    )
+
     def __init__(self, limits: Limits, account: Account, decompressor: Decompressor | None = None) -> None:
         """Compressed messages are read with `decompressor`, and not allowed without."""
         self._limits = limits

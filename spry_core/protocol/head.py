@@ -161,10 +161,28 @@ def read_response(head: bytes) -> ResponseHead:
     )
 
 
+_USUAL: Final = {
+    name: name
+    for name in (
+        *(b"host", b"connection", b"upgrade", b"origin", b"user-agent", b"cookie", b"authorization"),
+        *(b"accept", b"accept-encoding", b"accept-language", b"cache-control", b"pragma", b"referer"),
+        *(b"content-length", b"content-type", b"transfer-encoding", b"expect", b"date", b"server"),
+        *(b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol"),
+        *(b"sec-websocket-extensions", b"sec-websocket-accept"),
+    )
+}
+
+
 def _take_apart(head: bytes) -> tuple[bytes, RawFields]:
     line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     fields = (each.partition(b":") for each in lines)
-    return line, tuple((name.lower(), value.strip(b" \t")) for name, _, value in fields)
+    return line, tuple((_lowered(name), value.strip(b" \t")) for name, _, value in fields)
+
+
+def _lowered(name: bytes) -> bytes:
+    """Return a field name in lower case; of the usual ones all heads have the same object."""
+    lowered = name.lower()
+    return _USUAL.get(lowered, lowered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,26 @@ _KEEPALIVE = "keepalive timeout"
 class WebSocketProtocol:
     """WebSocket over one accepted stream, either role."""
 
+    __slots__ = (
+        "_account",
+        "_assembly",
+        "_cause",
+        "_engine",
+        "_failure",
+        "_initiator",
+        "_is_behind",
+        "_is_server",
+        "_keepalive",
+        "_late_pong",
+        "_opened",
+        "_outgoing",
+        "_received",
+        "_sent",
+        "_state",
+        "_stream",
+        "info",
+    )
+
     def __init__(
         self,
         role: Role,

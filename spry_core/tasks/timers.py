@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
 from typing import Final
 
 _KEPT: Final = 32
@@ -48,11 +47,11 @@ class Timers:
     ones (and `_KEPT`).
     """
 
-    __slots__ = ("_cancelled", "_heap", "_numbers")
+    __slots__ = ("_added", "_cancelled", "_heap")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
-        self._numbers = count()  # of two timers for one moment the older fires first
+        self._added = 0  # of two timers for one moment the older fires first
         self._cancelled = 0
 
     def __len__(self) -> int:
@@ -65,7 +64,8 @@ class Timers:
         The pump sleeps until the deadline it saw last: whoever adds a timer from a task calls the driver's `notify` as well.
         """
         timer = Timer(when, callback, self)
-        heappush(self._heap, (when, next(self._numbers), timer))
+        self._added += 1
+        heappush(self._heap, (when, self._added, timer))
         return timer
 
     def next_deadline(self) -> float | None:

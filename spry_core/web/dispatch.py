@@ -139,8 +139,8 @@ async def _give_verdict(request: Request) -> Response:
     raise request.verdict
 
 
-def _params(found: Match[_Served]) -> Params:
-    return Params(found.params, found.catchall)
+def _params(found: Match[_Served]) -> Params | None:
+    return Params(found.params, found.catchall) if found.params or found.catchall else None
 
 
 def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str, target: Target) -> Abort | Response:

@@ -79,6 +79,7 @@ class Link:
         "_host",
         "_interrupted_by_end",
         "_interrupted_by_settling",
+        "_pings",
         "_tasks",
         "background",
         "cancels_on_end",
@@ -87,7 +88,6 @@ class Link:
         "ending",
         "has_exclusive_sender",
         "inbox",
-        "pings",
         "room",
         "settling",
         "streams",
@@ -104,8 +104,6 @@ class Link:
         """Awaited by those who close: the end is settled."""
         self.ending: WakeUp = WakeUp(host.driver)
         """Awaited by those who want the end of the stream, and of the tasks."""
-        self.pings: Pings = Pings(host.driver)
-        """The Pings of the application that wait for their Pongs."""
         self.streams: int = 0
         """Streams of messages that are being sent."""
         self.has_exclusive_sender: bool = False
@@ -115,6 +113,7 @@ class Link:
         self.cancels_on_end: bool = False
         """True if the end of the stream is to cancel the handler, or a callback in progress."""
         self._host = host
+        self._pings: Pings | None = None
         self._closes_on_return = False
         self._has_noticed_settling = False
         self._tasks = 0
@@ -124,6 +123,13 @@ class Link:
         self._interrupted_by_end: list[Scope] = []
 
     # What a WebSocket asks
+
+    @property
+    def pings(self) -> Pings:
+        """The Pings of the application that wait for their Pongs."""
+        if self._pings is None:
+            self._pings = Pings(self.driver)
+        return self._pings
 
     @property
     def info(self) -> CloseInfo | None:
@@ -238,7 +244,8 @@ class Link:
 
     def take_pong(self, payload: bytes, now: float) -> None:
         """A Pong has come."""
-        self.pings.take_pong(payload, now, self.connection.answered_until)
+        if self._pings is not None:
+            self._pings.take_pong(payload, now, self.connection.answered_until)
 
     def look(self) -> None:
         """Something else has changed: room to write, or the end."""
@@ -256,7 +263,8 @@ class Link:
             return False
         self._has_noticed_settling = True
         self.inbox.mail.wake()
-        self.pings.answers.wake()
+        if self._pings is not None:
+            self._pings.answers.wake()
         self.settling.wake()
         _cancel_all(self._interrupted_by_settling)
         self.look()

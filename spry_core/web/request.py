@@ -37,6 +37,9 @@ class Params(MultiMapping):
         """The segments that ``*`` and ``**`` took, decoded, in order."""
 
 
+_NO_PARAMS: Final = Params()
+
+
 class Request:
     """One request; on a WebSocket route, the opening handshake, whose content is empty.
 
@@ -73,7 +76,7 @@ class Request:
         """The event of the protocol, as on the wire."""
         self.exchange: Final = exchange
         """The connection, as far as this request may use it. For those who build on the core; handlers need it for nothing."""
-        self.params: Final = Params() if params is None else params
+        self.params: Final = _NO_PARAMS if params is None else params
         """What the route's pattern took from the path: ``params["name"]``, ``params.catchall``."""
         self.body: Final = RequestBody(exchange)
         """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
