@@ -43,6 +43,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.testing": (
         (
             "conformance",
+            "explorer",
             "laws",
             "peers",
         ),

@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import currentframe
 from itertools import takewhile
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, TracebackType
 from typing import Final, TypeAlias, TypeGuard
@@ -21,6 +22,8 @@ _EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio",
 
 _NOT_THE_USER: Final = sys.stdlib_module_names | _EVENT_LOOPS | {"spry_core"}
 """Packages whose frames are passed over on the way to the user's own line."""
+
+_KIT: Final = "spry_core.testing."
 
 _Suspended: TypeAlias = (  # a string: these classes cannot be subscripted before Python 3.13
     "CoroutineType[object, object, object] | GeneratorType[object, object, object] | AsyncGeneratorType[object, object]"
@@ -79,6 +82,21 @@ def describe(awaitable: object) -> str:
     if at is None:
         return str(places[-1]) if places else "finished"
     return f"{at}{_awaiting(places)}"
+
+
+def running_place(driver: CodeType) -> Place | None:
+    """Return the user's innermost line in the coroutine that is running, else Spry's own.
+
+    Args:
+        driver: The function that steps it: what called that is not the coroutine's.
+    """
+    running: list[Place] = []
+    frame = currentframe()
+    while frame is not None and frame.f_code is not driver:
+        running.append(_place(frame, frame.f_lineno))
+        frame = frame.f_back
+    below = [place for place in running if not place.module.startswith(_KIT)]
+    return next((place for place in running if place.is_users), below[0] if below else None)
 
 
 def foreign_in(awaitable: object, yielded: object) -> tuple[str, str]:

@@ -15,7 +15,14 @@ from types import TracebackType, coroutine
 from typing import Final, Protocol, TypeVar
 
 from spry_core.errors import SpryError
-from spry_core.testing.parked import Deadlock, ForeignAwaitable, describe, foreign_in
+from spry_core.testing.parked import (
+    Deadlock,
+    ForeignAwaitable,
+    Place,
+    describe,
+    foreign_in,
+    running_place,
+)
 
 E = TypeVar("E")
 
@@ -142,6 +149,15 @@ class MemoryTask:
         """True if a wait would raise now: the task, or a scope that it is in, is cancelled."""
         return self._was_cancelled or any(scope.is_called for scope in self._scopes)
 
+    @property
+    def owner(self) -> str:
+        """Whose it is, such as ``"connection 50000"``; empty if it is nobody's."""
+        return self.name.partition(" of ")[2]
+
+    def running_at(self) -> Place | None:
+        """Return the user's line that it is at while it runs: what is innermost of code that Spry did not write, if any is."""
+        return running_place(_STEP)
+
     def cancel(self) -> None:
         """Cancel it: from now on every wait in it raises `Cancelled`. May come at any time, twice, or too late."""
         self._was_cancelled = True
@@ -221,6 +237,9 @@ class MemoryTask:
     def _finish(self) -> None:
         self._is_done = True
         self._scheduler.forget(self)
+
+
+_STEP: Final = MemoryTask.step.__code__
 
 
 class MemoryScope:

@@ -12,7 +12,14 @@ import pytest
 import trio
 
 from spry_core.testing.memory import MemoryDriver
-from spry_core.testing.parked import ForeignAwaitable, describe, foreign_call, foreign_in
+from spry_core.testing.parked import (
+    ForeignAwaitable,
+    Place,
+    describe,
+    foreign_call,
+    foreign_in,
+    running_place,
+)
 
 
 class Forever:
@@ -245,3 +252,32 @@ def test_the_text_of_the_error_says_what_may_be_awaited() -> None:
         "task 1 at app.py:3 in echo awaited asyncio.tasks.sleep, which belongs to an event loop; "
         "under the memory driver only what spry lends can be awaited"
     )
+
+
+def step(look: Callable[[], Place | None]) -> Place | None:
+    """Stand for the driver, which steps a coroutine."""
+    return look()
+
+
+def test_the_users_line_of_what_runs_is_found_below_the_driver() -> None:
+    def handler() -> Place | None:
+        return running_place(step.__code__)
+
+    place = step(handler)
+    assert place is not None
+    assert (place.code, place.is_users) == (handler.__code__, True)
+    assert place.line == handler.__code__.co_firstlineno + 1
+
+
+def test_what_runs_without_any_line_of_the_users_has_spry_s_or_none() -> None:
+    """The kit's own lines do not count as Spry's: they would say nothing."""
+
+    def ours(module: str) -> Place | None:
+        namespace: dict[str, object] = {"__name__": module, "look": running_place, "step": step}
+        exec("def handler():\n    return look(step.__code__)\n", namespace)
+        return step(cast("Callable[[], Place | None]", namespace["handler"]))
+
+    place = ours("spry_core.serving.answer")
+    assert place is not None
+    assert (place.module, place.is_users) == ("spry_core.serving.answer", False)
+    assert ours("spry_core.testing.memory") is None
