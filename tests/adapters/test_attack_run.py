@@ -1,4 +1,4 @@
-"""An attack run against a live server: every hostile row that there is, on every backend with sockets.
+"""An attack run against a live server: every hostile row that there is, on every backend with sockets, and every third over TLS.
 
 What a peer does wrong makes at most one line of 200 bytes and no traceback, the server answers a healthy client all the time,
 and when all have gone it holds no descriptor more than before.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
@@ -21,10 +22,12 @@ from abuses import LIMITS as BROKEN_LIMITS
 from abuses import ROWS
 from adapters.leaks import DESCRIPTORS, nothing_left
 from adapters.peer import PATIENCE, Peer
+from adapters.secure_peer import SecurePeer, secured
 from adapters.serving import Running, connected, dateless, serving
 from ambiguous.corpus import REQUESTS
 from frames import CLOSE_FRAME, close_payload, frame
 from handshakes import EXTENSIONS, NOISE, ODD, PROTOCOL, filled, shake
+from secure import client_context, server_context
 from spry_core import Application, Limits, Request, Timeouts, WebSocket
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +36,8 @@ CROWD: Final = 25
 """Attackers at a time."""
 SILENT: Final = 8
 """One of so many does it again, and then is silent until the server has had enough."""
+SECURE: Final = 3
+"""One of so many is tried over TLS too, whose handshakes cost more than all the rest."""
 LONGEST: Final = 200
 """Bytes of a line in the log."""
 LIMITS: Final = Limits(
@@ -62,6 +67,8 @@ class Attack:
     answer: bytes = b""
     opening: bytes = b""
     """An opening handshake before it, to which it gets a 101."""
+    below_tls: bool = False
+    """True if it is sent in place of a TLS handshake."""
 
 
 def websocket_attacks() -> Iterator[Attack]:
@@ -140,17 +147,20 @@ def application() -> Application:
 
 
 class Run:
-    """One run of all attacks: who they were, and what went wrong."""
+    """One run of attacks: who they were, and what went wrong."""
 
-    def __init__(self, server: Running) -> None:
+    def __init__(self, server: Running, attacks: Sequence[Attack], context: ssl.SSLContext | None) -> None:
+        """Attack over TLS if there is a `context`."""
         self.server = server
+        self.attacks = attacks
+        self.context = context
         self.attackers: dict[str, list[str]] = {}
         """What each address has sent; the kernel gives one again when it is free."""
         self.wrong: list[str] = []
 
     async def attack(self, attack: Attack, ending: str) -> None:
         """Connect, send it, and leave: by the end of the stream, by a reset, or not at all."""
-        async with await connected(self.server) as peer:
+        async with self.connection(is_bare=attack.below_tls) as peer:
             address = "{}:{}".format(*peer.socket.getsockname())
             self.attackers.setdefault(address, []).append(attack.name)
             if attack.opening:
@@ -164,8 +174,18 @@ class Run:
                 return
             if ending == "end":
                 with suppress(OSError):
-                    peer.end()
+                    await end(peer)
             await self.hear(peer, attack, ending)
+
+    @asynccontextmanager
+    async def connection(self, *, is_bare: bool = False) -> AsyncGenerator[Peer]:
+        """Connect, and go through a TLS handshake if the server wants one, unless `is_bare`."""
+        if self.context is None or is_bare:
+            async with await connected(self.server) as peer:
+                yield peer
+        else:
+            async with secured(self.server, self.context) as peer:
+                yield peer
 
     async def hear(self, peer: Peer, attack: Attack, ending: str) -> None:
         """Take the answer; where one is due, it has come in full before the end of the stream. Who stays too long is sent
@@ -183,18 +203,18 @@ class Run:
 
     async def look(self) -> None:
         """See that a healthy client is answered."""
-        async with await connected(self.server) as peer:
+        async with self.connection() as peer:
             await peer.send(HEALTHY)
             assert dateless(await peer.receive_all()) == WELL
 
     async def all(self) -> None:
-        for start in range(0, len(ATTACKS), CROWD):
+        for start in range(0, len(self.attacks), CROWD):
             endings = [("end", "end", "reset")[i % 3] for i in range(start, start + CROWD)]
-            await self.crowd(list(zip(ATTACKS[start : start + CROWD], endings, strict=False)))
+            await self.crowd(list(zip(self.attacks[start : start + CROWD], endings, strict=False)))
 
     async def silence(self) -> None:
         """Attack, and then neither end nor say anything more."""
-        await self.crowd([(attack, "silence") for attack in ATTACKS[::SILENT]])
+        await self.crowd([(attack, "silence") for attack in self.attacks[::SILENT]])
 
     async def crowd(self, attacks: list[tuple[Attack, str]]) -> None:
         """Let them attack at once, and a healthy client ask among them."""
@@ -210,6 +230,14 @@ class Run:
                 await self.look()
 
 
+async def end(peer: Peer) -> None:
+    """End our direction, in good order also over TLS, where the end of TCP alone would be a loss."""
+    if isinstance(peer, SecurePeer):
+        await peer.end_politely()
+    else:
+        peer.end()
+
+
 def test_there_are_enough_attacks() -> None:
     assert len(ATTACKS) >= 500
 
@@ -218,21 +246,38 @@ async def test_an_attack_run_leaves_a_line_for_each_and_nothing_else(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Lines are counted for each connection, whoever wrote them; those about requests are not of an attack."""
+    await run_attacks(ATTACKS, None, caplog)
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_so_does_one_over_tls_and_below_it(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Who never comes to the end of a TLS handshake makes one line too (RFC 8446 §6.2)."""
+    below = [replace(attack, answer=b"", below_tls=True) for attack in nonsense()]
+    await run_attacks([*ATTACKS[::SECURE], *below], server_context(), caplog)
+    assert capfd.readouterr() == ("", "")
+
+
+async def run_attacks(
+    attacks: Sequence[Attack], context: ssl.SSLContext | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Let all of them attack and go, then some again and stay; see that it leaves a line for each and nothing else."""
     caplog.set_level(logging.DEBUG, "spry")
     caplog.set_level(logging.INFO)
+    of_client = None if context is None else client_context()
     async with nothing_left():
         # Who ends is given time: a busy machine is slow, and the peers here run on the server's own loop.
-        async with serving(application(), limits=LIMITS) as server:
-            run = Run(server)
+        async with serving(application(), ssl_context=context, limits=LIMITS) as server:
+            run = Run(server, attacks, of_client)
             await watched(run, run.all)
-        async with serving(application(), limits=LIMITS, timeouts=SHORT) as server:
-            silent = Run(server)
+        async with serving(application(), ssl_context=context, limits=LIMITS, timeouts=SHORT) as server:
+            silent = Run(server, attacks, of_client)
             await watched(silent, silent.silence)
     assert run.wrong + silent.wrong == []
     for address, names in silent.attackers.items():
         run.attackers.setdefault(address, []).extend(names)
-    check_log(caplog.records, run.attackers)
-    assert capfd.readouterr() == ("", "")
+    check_log(caplog.records, run.attackers, len(attacks))
 
 
 async def watched(run: Run, attack: Callable[[], Awaitable[None]]) -> None:
@@ -243,7 +288,7 @@ async def watched(run: Run, attack: Callable[[], Awaitable[None]]) -> None:
     await run.gone(descriptors)
 
 
-def check_log(records: list[logging.LogRecord], attackers: dict[str, list[str]]) -> None:
+def check_log(records: list[logging.LogRecord], attackers: dict[str, list[str]], number: int) -> None:
     """See that each attacker has made at most one line about a fault, short and printable, and nobody a traceback."""
     told = Counter[str]()
     for record in records:
@@ -259,4 +304,4 @@ def check_log(records: list[logging.LogRecord], attackers: dict[str, list[str]])
             assert who in attackers, f"{line}: a line about nobody"
             told[who] += 1
             assert told[who] <= len(attackers[who]), f"{attackers[who]}: one line too many, {line}"
-    assert told.total() > len(ATTACKS) // 2
+    assert told.total() > number // 2
