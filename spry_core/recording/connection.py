@@ -85,7 +85,8 @@ class RecordedConnection(Connection):
         requests = WireRedactor("request", redaction, methods)
         responses = WireRedactor("response", redaction, methods)
         self._requests = requests
-        self._incoming, self._outgoing = (requests, responses) if role == "server" else (responses, requests)
+        self._is_server = role == "server"
+        self._incoming, self._outgoing = (requests, responses) if self._is_server else (responses, requests)
         limits, timeouts = limits or Limits(), timeouts or Timeouts()
         self._tell(
             {
@@ -226,6 +227,8 @@ class RecordedConnection(Connection):
             raise
         if self.is_websocket:
             self._requests.switch()
+        elif self.is_ending and self._is_server:  # a client may have asked its last and still be answered
+            self._requests.break_off()
         self._tell_state()
 
     def _tell(self, entry: Entry) -> None:

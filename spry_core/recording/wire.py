@@ -60,6 +60,9 @@ class Part(Enum):
     """Content up to the end of the stream, or another protocol."""
 
 
+_STARTS: Final = (Part.START, Part.BROKEN)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of one part; of a line at most that line."""
@@ -89,6 +92,10 @@ class Wire:
     def switch(self) -> None:
         """No HTTP comes any more."""
         self._part = Part.RAW
+
+    def break_off(self) -> None:
+        """Nothing is parsed any more."""
+        self._part = Part.BROKEN
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Take the next bytes apart."""
@@ -193,6 +200,10 @@ class WireRedactor:
         """No HTTP comes any more: nothing is hidden."""
         self._wire.switch()
 
+    def break_off(self) -> None:
+        """Nothing is parsed any more: what looks like a secret is hidden wherever it stands."""
+        self._wire.break_off()
+
     def feed(self, data: bytes) -> bytes:
         """Return the next bytes as they may be shown, as many as there are."""
         return b"".join(map(self._shown, self._wire.feed(data)))
@@ -201,15 +212,19 @@ class WireRedactor:
         if piece.part in (Part.CONTENT, Part.CHUNK, Part.RAW):
             return piece.data
         line = piece.before + piece.data
-        # In the place of a start line too there may stand a field line.
+        # In the place of a start line there may stand a field line, and the other way round.
         shown = self._redaction.line(line)
-        if shown == line and piece.part is Part.START and self._is_request:
+        if (
+            shown == line
+            and self._is_request
+            and (piece.part in _STARTS or b":" not in line.partition(b" ")[0])
+        ):
             shown = _without_query(line)
         return shown[len(piece.before) :]
 
 
 def _without_query(line: bytes) -> bytes:
-    """Hide the query in a request line, whole or only its beginning."""
+    """Hide the query in a request line, whole or only its beginning; in a faulty one whatever may be a query."""
     method, first, rest = line.partition(b" ")
     target, second, version = rest.partition(b" ")
-    return method + first + hide_query(target) + second + version
+    return hide_query(method) + first + hide_query(target) + second + hide_query(version)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from spry_core.protocol import EngineName, Limits, Role, Timeouts
 from spry_core.protocol.engines import check_engine
@@ -29,6 +30,8 @@ from spry_core.recording.values import (
 from spry_core.testing.transcript.calls import Naming, call_of
 from spry_core.testing.transcript.reader import Line, Transcript, TranscriptError, read
 from spry_core.version import VERSION
+
+T = TypeVar("T")
 
 LONGEST: Final = 400
 """Characters of a line in the text of a difference."""
@@ -85,8 +88,8 @@ class Player:
         self._next = 1  # the line that is to come, counted from 0: behind the head
         self._has_begun = False
         self._difference: Difference | None = None
-        self._random = deque(line for line in self._lines if line.kind == "random")
-        self._clock = deque(line for line in self._lines if line.kind == "clock")
+        self._random = deque(self._values("random", as_bytes))
+        self._clock = deque(self._values("clock", as_number))
         with self._naming(self._lines[0]):
             self._connection = self._begin(transcript.head, engine)
 
@@ -169,22 +172,20 @@ class Player:
         if self._difference is not None:
             raise self._difference
 
+    def _values(self, kind: str, read: Callable[[Json], T]) -> Iterator[T]:
+        """Yield what the core was given, in order."""
+        for line in self._lines:
+            if line.kind == kind:
+                with self._naming(line):
+                    yield read(line.entry[kind])
+
     def _draw(self, n: int) -> bytes:
         """Give the bytes that were drawn; where others are asked for, the recording tells that they are others."""
-        if self._random:
-            line = self._random.popleft()
-            with self._naming(line):
-                drawn = as_bytes(line.entry["random"])
-            if len(drawn) == n:
-                return drawn
-        return bytes(n)
+        drawn = self._random.popleft() if self._random else b""
+        return drawn if len(drawn) == n else bytes(n)
 
     def _read_clock(self) -> float:
-        if not self._clock:
-            return 0.0
-        line = self._clock.popleft()
-        with self._naming(line):
-            return as_number(line.entry["clock"])
+        return self._clock.popleft() if self._clock else 0.0
 
 
 def _do_nothing() -> None:

@@ -255,6 +255,22 @@ def test_the_phases_are_those_of_a_connection() -> None:
     assert phases(recorded) == ["closing", "closed"]
 
 
+def test_behind_the_last_answer_content_is_looked_at_too() -> None:
+    """It is thrown away, so that nobody knows what it was (RFC 9112 §9.6)."""
+    recorded = Recorded()
+    connection = recorded.connection
+    connection.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nCookie: a\r\n", 2.0)
+    connection.send(ResponseHead(status_code=403, headers=((b"Connection", b"close"),)), 2.0)
+    connection.send(BodyEnd(), 2.0)
+    assert connection.is_ending
+    connection.receive_data(b"Cookie: b\r\n", 2.0)
+    received = [entry["data"] for entry in recorded.entries if entry.get("call") == "receive_data"]
+    assert received == [
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nCookie: a\r\n",
+        "Cookie: *\r\n",
+    ]
+
+
 def test_a_client_is_told_as_well() -> None:
     """There the requests go out, and a stream without a clock has no Date."""
     entries: list[Entry] = []

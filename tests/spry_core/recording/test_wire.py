@@ -115,5 +115,32 @@ def test_behind_a_fault_every_line_is_taken_for_a_field(head: bytes) -> None:
     assert shown(head + b"abc\r\nCookie: a\r\n") == head + b"abc\r\nCookie: *\r\n"
 
 
+def test_a_request_line_in_the_place_of_a_field_line_is_one_all_the_same() -> None:
+    """Behind a fault nobody knows any more what is what."""
+    assert shown(b"\x00\nGET /?a=b HTTP/1.1\r\nA: b?c\r\n") == b"\x00\nGET /?*=* HTTP/1.1\r\nA: b?c\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        (b"\x00GET /?a=b HTTP/1.1\r\n", b"\x00GET /?*=* HTTP/1.1\r\n"),
+        (b"\x00 GET /?a=b HTTP/1.1\r\n", b"\x00 GET /?*=* ********\r\n"),
+        (b"GET?a=b\r\n", b"GET?*=*\r\n"),
+    ],
+)
+def test_in_a_faulty_request_line_everything_is_hidden_that_may_be_a_query(
+    line: bytes, hidden: bytes
+) -> None:
+    assert shown(line) == hidden
+
+
+def test_where_nothing_is_parsed_any_more_content_is_looked_at_too() -> None:
+    redactor = WireRedactor("request", Redaction(), deque())
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
+    assert redactor.feed(head + b"Cookie: a\r\n") == head + b"Cookie: a\r\n"
+    redactor.break_off()
+    assert redactor.feed(b"Cookie: a\r\n") == b"Cookie: *\r\n"
+
+
 def test_a_field_line_in_the_place_of_a_start_line_is_one_all_the_same() -> None:
     assert shown(b"Cookie: a?b\r\n") == b"Cookie: ***\r\n"

@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from browsers import chromium
 from served import PATIENCE
 from spry_core.testing.transcript.page import TEMPLATE, page_of
-from spry_core.testing.transcript.sequence import State, Step
+from spry_core.testing.transcript.sequence import Lane, State, Step
 
 ATTACK: Final = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 )
+LANES: Final[tuple[Lane, ...]] = ("in", "out", "inside")
 FEW: Final = 20
 FIRST_PAINT: Final = """() => new Promise(done => {
     const observer = new PerformanceObserver(list => {
@@ -31,9 +32,8 @@ MANY: Final = 10_000
 
 def step(n: int) -> Step:
     """Return the n-th step of some connection."""
-    lane = ("in", "out", "inside")[n % 3]
+    lane = LANES[n % 3]
     details = (("opcode", "0x1 (text)"), ("length", str(n)))
-    assert lane in ("in", "out", "inside")
     return Step(
         n + 1, n * 0.5, lane, "frame", f"frame {n}", details, State("open", n % 50 * 10, True, n + 20.0)
     )
