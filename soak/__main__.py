@@ -1,4 +1,4 @@
-"""`python -m soak`: chaos for a while, then signals at random moments, on each backend."""
+"""`python -m soak`: chaos for a while, then signals at random moments, on each backend; or thousands of idle connections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import random
 import sys
 
-from soak import chaos, stopping
+from soak import chaos, idle, stopping
 from soak.server import BACKENDS
 
 
@@ -20,7 +20,15 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=50, help="at a time (%(default)s)")
     parser.add_argument("--stops", type=int, default=1000, help="signals, over all backends (%(default)s)")
     parser.add_argument("--seed", type=int, help="of the clients and the network (default: a new one)")
+    parser.add_argument(
+        "--idle",
+        type=int,
+        metavar="N",
+        help="open so many idle connections of each kind, and do nothing else",
+    )
     arguments = parser.parse_args()
+    if arguments.idle is not None:
+        return measure(tuple(arguments.backend or BACKENDS), arguments.idle)
     seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     backends = tuple(arguments.backend or BACKENDS)
     print(f"seed {seed}", flush=True)
@@ -36,6 +44,20 @@ def main() -> int:
             print(f"{number + 1} signals, {wrong} things wrong so far", flush=True)
     print(f"{wrong} things went wrong" if wrong else "nothing went wrong")
     return 1 if wrong else 0
+
+
+def measure(backends: tuple[str, ...], wanted: int) -> int:
+    """Print what idle connections take on each backend; 1 if a healthy client has to wait among them."""
+    connections = idle.affordable(wanted)
+    if connections < wanted:
+        print(f"the limit of descriptors allows {connections} connections, not {wanted}")
+    is_slow = False
+    for backend in backends:
+        for kind in idle.KINDS:
+            report = idle.run(backend, kind, connections)
+            print(f"{backend:<8}{report.text()}", flush=True)
+            is_slow = is_slow or report.wait > idle.HEALTHY
+    return 1 if is_slow else 0
 
 
 def tell(wrong: list[str], where: str) -> int:

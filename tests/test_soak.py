@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from contextlib import suppress
 from random import Random
 from typing import Final
 
 import pytest
 
-from soak import chaos, stopping
+from soak import chaos, idle, stopping
 from soak.chaos import Report
 from soak.clients import Cut, Wrong, answer, closed, message, post
 from soak.proxy import TOXICS, Proxy
@@ -36,6 +37,40 @@ def test_nothing_is_lost_doubled_or_reordered_on_a_bad_network(backend: str) -> 
 def test_a_signal_at_any_moment_ends_it_in_good_order_and_in_time(backend: str, number: int) -> None:
     """RFC 6455 §7.4.1: 1001 says that a server is going down."""
     assert stopping.run(backend, SEED + number) == []
+
+
+MOST: Final = {
+    "http": {"asyncio": 7.5, "uvloop": 7.5, "trio": 13.0},
+    "websocket": {"asyncio": 16.0, "uvloop": 15.5, "trio": 23.5},
+}
+"""KiB, a third more than was measured."""
+
+
+@pytest.mark.parametrize("kind", idle.KINDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_idle_connections_take_little_and_nobody_waits_among_them(backend: str, kind: str) -> None:
+    report = idle.run(backend, kind, 400)
+    assert MOST[kind][backend] / 2 < report.each < MOST[kind][backend]
+    assert report.wait < idle.HEALTHY
+
+
+def test_no_more_idle_connections_are_opened_than_there_are_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fifth of a server's descriptors is the application's."""
+    limits, asked = [(256, 1000), (256, 1000), (256, resource.RLIM_INFINITY)], list[tuple[int, int]]()
+
+    def get(which: int) -> tuple[int, int]:
+        assert which == resource.RLIMIT_NOFILE
+        return limits.pop(0)
+
+    def take(which: int, wanted: tuple[int, int]) -> None:
+        asked.append(wanted)
+
+    monkeypatch.setattr(resource, "getrlimit", get)
+    monkeypatch.setattr(resource, "setrlimit", take)
+    assert [idle.affordable(n) for n in (599, 601, 100_000)] == [599, 600, 100_000]
+    assert asked == [(1000, 1000), (1000, 1000), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)]
 
 
 # --------------------------------------------------------------------------------------------------------- the judge

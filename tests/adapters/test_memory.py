@@ -138,9 +138,9 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize(("path", "each"), [("/hello", (10, 10, 15)), ("/echo", (26, 26, 33))])
+@pytest.mark.parametrize(("path", "each"), [("/hello", (7.5, 7.5, 13)), ("/echo", (16, 16, 23.5))])
 @pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
-def test_an_idle_connection_takes_little(backend: str, path: str, each: tuple[int, int, int]) -> None:
+def test_an_idle_connection_takes_little(backend: str, path: str, each: tuple[float, float, float]) -> None:
     """So many KiB with all that belongs to it, a third more than was measured; and a healthy client is answered among them."""
     if path == "/echo":
         asks, end = handshake(path), b"\r\n\r\n"
