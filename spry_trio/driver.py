@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Protocol, TypeVarTuple
+from typing import Final, Protocol, TypeVarTuple
 
 import trio
 
 from spry_core import driver
 
 Args = TypeVarTuple("Args")
+
+_NAME: Final = "spry"
 
 
 class Owner(Protocol):
@@ -58,7 +60,8 @@ class Driver:
         assert self._nursery is not None  # the pump runs before its session hears of anything
         task = Task()
         self._tasks.add(task)
-        self._nursery.start_soon(self._run, task, function, *args)
+        # A name for all: trio would make one for each task.
+        self._nursery.start_soon(self._run, task, function, *args, name=_NAME)
         return task
 
     def scope(self) -> AbstractContextManager[driver.Scope]:

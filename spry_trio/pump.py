@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import socket
 import struct
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from typing import Final, TypeVarTuple
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, TypeVarTuple, cast
 
 import trio
 
@@ -93,7 +93,7 @@ class Pump:
         Cancelled from outside it closes the connection with 1001, goes on under a shield until that is done, which the session's
         deadlines bound, and then lets the cancellation go on.
         """
-        with raising_bare():
+        with RaisingBare():
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 self._driver.start_in(nursery)
@@ -136,23 +136,18 @@ class Pump:
         deadline = self._session.next_deadline()
         self._deadline = math.inf if deadline is None else deadline
         with trio.CancelScope(deadline=self._deadline) as self._scope:
-            await self._receive_until_over()
-
-    async def _receive_until_over(self) -> None:
-        while not self._is_over():
-            if self._may_read():
-                await self._wait_readable()
-            else:
-                await self._wait_idle()
-            # Another task may have filled the inbox, or closed the socket, since the wait ended.
-            if self._may_read():
-                self._receive()
-
-    async def _wait_readable(self) -> None:
-        try:
-            await trio.lowlevel.wait_readable(self._socket)
-        except trio.ClosedResourceError:
-            pass  # a task has closed it meanwhile
+            while not self._is_over():
+                # Here and not in a function: its frame would be held by every idle connection.
+                try:
+                    if self._may_read():
+                        await trio.lowlevel.wait_readable(self._socket)
+                    else:
+                        await self._wait_idle()
+                except trio.ClosedResourceError:
+                    pass  # a task has closed it meanwhile
+                # Another task may have filled the inbox, or closed the socket, since the wait ended.
+                if self._may_read():
+                    self._receive()
 
     async def _wait_idle(self) -> None:
         """Wait without reading; only the scope ends this: a deadline, reading to go on, or the end."""
@@ -273,7 +268,16 @@ class Pump:
                 return
             except OSError as broken:
                 error = broken
+        else:
+            self._end_stream()
         self._lose(error, trio.current_time())
+
+    def _end_stream(self) -> None:
+        """End both directions: closing ends nothing while a child that was forked has a copy of the socket."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer has gone
 
     def _start_writer(self) -> None:
         if not self._is_writing and self._nursery is not None:
@@ -324,17 +328,24 @@ class Pump:
             pass  # the session is broken, which has just been reported
 
 
-@contextmanager
-def raising_bare() -> Generator[None]:
-    """Take the group off a single exception: the nursery inside is ours, and whoever is outside should not have to know of it."""
-    bare: BaseException | None = None
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        bare, *others = group.exceptions
+class RaisingBare:
+    """A block that takes the group off a single exception: the nursery inside is ours, and whoever is outside should not have to
+    know of it. A class: of a generator each idle connection would hold the frame.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, BaseExceptionGroup):
+            return
+        bare, *others = cast("BaseExceptionGroup[BaseException]", error).exceptions
         if others:
-            raise
-    if bare is not None:
+            return
         context = bare.__context__
         try:
             raise bare

@@ -43,7 +43,7 @@ from spry_system import (
     unix_paths,
 )
 from spry_trio.driver import Driver
-from spry_trio.pump import Pump, raising_bare
+from spry_trio.pump import Pump, RaisingBare
 
 Report: TypeAlias = Callable[[LogRecord], None]
 
@@ -259,7 +259,7 @@ class RunningServer:
             self._report(record_internal_fault("connection dropped", error))
         else:
             self._pumps.add(pump)
-            self._nursery.start_soon(self._run, pump)
+            self._nursery.start_soon(self._run, pump, name="spry")
 
     def _open(self, driver: DriverProtocol, stream: StreamInfo) -> Served:
         if self._ssl_context is None:
@@ -324,7 +324,7 @@ async def serve(
         make_tls(ssl_context)  # now rather than for each connection, if it cannot be done
     listeners = await open_listeners(host, port, uds, sockets, core.limits.backlog, ask_resolver)
     failure: Exception | None = None
-    with raising_bare():
+    with RaisingBare():
         async with trio.open_nursery() as nursery:
             server = RunningServer(
                 core, listeners, ssl_context, core.timeouts.accept_pause or 0.0, log, nursery

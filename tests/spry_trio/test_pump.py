@@ -14,7 +14,7 @@ from spry_core.driver import Driver
 from spry_core.protocol import CLOSE
 from spry_core.serving import LogRecord, Session
 from spry_trio import Pump
-from spry_trio.pump import raising_bare
+from spry_trio.pump import RaisingBare
 
 
 def test_a_pump_that_is_cancelled_closes_its_session_and_goes_on_until_it_is_closed() -> None:
@@ -118,7 +118,7 @@ def test_a_socket_that_is_readable_for_nothing_is_waited_for_again() -> None:
 
 def test_a_group_of_one_is_taken_off_and_the_error_left_as_it_was() -> None:
     error = KeyError("one")
-    with pytest.raises(KeyError) as caught, raising_bare():
+    with pytest.raises(KeyError) as caught, RaisingBare():
         raise BaseExceptionGroup("several", [error])
     assert caught.value is error
     assert error.__context__ is None
@@ -126,6 +126,6 @@ def test_a_group_of_one_is_taken_off_and_the_error_left_as_it_was() -> None:
 
 def test_a_group_of_several_stays_one() -> None:
     group = BaseExceptionGroup("several", [KeyError("one"), KeyError("two")])
-    with pytest.raises(BaseExceptionGroup) as caught, raising_bare():
+    with pytest.raises(BaseExceptionGroup) as caught, RaisingBare():
         raise group
     assert caught.value is group
