@@ -789,6 +789,41 @@ def test_a_connection_is_not_idle_while_its_answer_is_on_its_way() -> None:
     assert fetched(conn) == (b"", HALF_CLOSE)
 
 
+def test_the_time_to_ask_again_begins_once() -> None:
+    conn = server(timeouts=Timeouts(keep_alive=15.0, write=None))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    sent = sum(len(data) for data in conn.data_to_send() if isinstance(data, bytes))
+    conn.handle_deadline(T0 + 15)
+    conn.bytes_written(sent, T0 + 17)
+    conn.bytes_written(0, T0 + 20)
+    assert conn.next_deadline() == T0 + 32
+
+
+def test_nobody_may_ask_again_when_the_connection_is_over() -> None:
+    conn = server(timeouts=Timeouts(keep_alive=1.0, linger=9.0, write=None))
+    conn.receive_data(GET, T0)
+    answer(conn)
+    sent = sum(len(data) for data in conn.data_to_send() if isinstance(data, bytes))
+    conn.handle_deadline(T0 + 1)
+    conn.shutdown(T0 + 2)
+    conn.bytes_written(sent, T0 + 3)
+    assert fetched(conn) == (b"", HALF_CLOSE)
+    assert conn.next_deadline() == T0 + 11
+
+
+def test_the_end_of_the_stream_inside_a_head_is_found_when_the_answer_before_it_has_gone() -> None:
+    """RFC 9112 §8: the head lay behind an answer that the peer did not read."""
+    conn = server(limits=Limits(high_water=10))
+    conn.receive_data(GET + b"G", T0)
+    answer(conn)
+    conn.receive_eof(T0 + 1)
+    assert events(conn) == [GET_HEAD, BodyEnd()]
+    assert fetched(conn, T0 + 2) == (OK, None)
+    assert fetched(conn, T0 + 2) == (error_answer(b"400 Bad Request"), CLOSE)
+    assert events(conn)[1] == failure(400, "the stream ended inside a head", "RFC 9112 §8")
+
+
 def test_a_request_that_comes_before_the_answer_has_gone_ends_the_wait_for_it() -> None:
     """RFC 9112 §9.5."""
     conn = server(timeouts=Timeouts(keep_alive=1.0, head=10.0, write=None))
