@@ -51,7 +51,7 @@ def one_end(
                 data=sent,
                 case=case,
                 seed=seed,
-                expected="one end, and no task left",
+                expected="one end, of the stream and of every task",
                 got=got,
             )
 
@@ -102,11 +102,9 @@ def _runs(
 def _fault(trial: Trial, outcome: Outcome) -> str | None:
     """Return what is wrong with an end, or None."""
     if outcome.ending == "endless":
-        return f"no end within an hour; {len(trial.driver.tasks())} tasks"
+        return "; ".join(("no end within an hour", *(f"{task} has not ended" for task in trial.tasks())))
     if items := trial.face.data_to_send():
         return f"{items!r} when it was closed already"
-    if left := trial.forget():
-        return f"the connection has ended, and an hour later these have not: {'; '.join(left)}"
     face = trial.face.face
     if isinstance(face, Owned) and (face.ends != 1 or face.after_end):
         return f"ConnectionEnded {face.ends} times, and behind the first {face.after_end!r}"

@@ -19,7 +19,10 @@ from spry_core.testing.frames import (
 from spry_core.testing.laws.broken import LawBroken, clipped
 from spry_core.testing.laws.inputs import default, places
 from spry_core.testing.laws.subject import Keeper
-from spry_core.testing.laws.trial import Outcome, Trial
+from spry_core.testing.laws.trial import Outcome, Trial, cut
+
+PIECES: Final = 16
+"""In how many pieces the input comes, so that there is something to cancel while answers are on their way."""
 
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE_FRAME, PING, PONG})
 
@@ -97,7 +100,7 @@ class _Calls:
 
     def __call__(self) -> None:
         if self.count == self._case and self.trial is not None:
-            for task in self.trial.driver.tasks():
+            for task in self.trial.tasks():
                 task.cancel()
         self.count += 1
 
@@ -105,5 +108,5 @@ class _Calls:
 def _run(keeper: Keeper, sent: bytes, seed: int, calls: _Calls) -> tuple[Trial, Outcome]:
     trial = Trial(keeper, seed=seed, on_call=calls)
     calls.trial = trial
-    trial.send([sent])
+    trial.send(cut(sent, places(len(sent), PIECES, seed)))
     return trial, trial.finish()

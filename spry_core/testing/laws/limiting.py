@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Final
 
 from spry_core.testing.frames import BINARY, CONTINUATION, TEXT, frame
@@ -52,8 +53,7 @@ def _inflating(target: str) -> Iterator[bytes]:
 
 
 def _over_and_over(one: bytes) -> Iterator[bytes]:
-    for _ in range(TOO_MUCH // _PIECE):
-        yield one * (_PIECE // len(one))
+    return repeat(one * (_PIECE // len(one)), TOO_MUCH // _PIECE)
 
 
 BOMBS: Final[Mapping[str, Callable[[str], Iterator[bytes]]]] = {
@@ -98,7 +98,7 @@ def limits_before_allocation(
         cases = BOMBS if is_websocket(keeper, target) else ["head", "line"]
     for case in cases:
         pieces = iter([data]) if data is not None else BOMBS[case](target)
-        grown = _growth(keeper, list(pieces) if case == "inflating" else pieces, seed)
+        grown = _growth(keeper, list(pieces) if case == "inflating" else pieces, seed, bound)
         if grown > bound:
             raise LawBroken(
                 "limits_before_allocation",
@@ -111,21 +111,25 @@ def limits_before_allocation(
             )
 
 
-def _growth(keeper: Keeper, pieces: Iterable[bytes], seed: int) -> int:
-    """Return by how many bytes memory has grown at most while the peer sent these, for as long as they were read."""
+def _growth(keeper: Keeper, pieces: Iterable[bytes], seed: int, bound: int) -> int:
+    """Return by how many bytes memory has grown at most as long as it is in bound and these are read."""
     trial = Trial(keeper, seed=seed)
     is_mine = not tracemalloc.is_tracing()
     if is_mine:
         tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()
+    grown = 0
     try:
         for piece in pieces:
             if trial.peer.unread or trial.peer.is_ended or trial.peer.is_reset:
                 break
             trial.peer.send(piece)
             trial.peer.take()
-        return tracemalloc.get_traced_memory()[1] - before
+            grown = tracemalloc.get_traced_memory()[1] - before
+            if grown > bound:
+                break
+        return grown
     finally:
         if is_mine:
             tracemalloc.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from spry_core.driver import Driver
 from spry_core.protocol import (
@@ -31,6 +31,7 @@ from spry_core.web.application import Application
 from spry_core.web.exchange import StreamInfo
 
 
+@runtime_checkable
 class Subject(Protocol):
     """What can be put on one end of a stream in memory."""
 
@@ -209,8 +210,4 @@ Keeper: TypeAlias = Application | Callable[[], Application] | Subject
 
 def subject_of(keeper: Keeper) -> Subject:
     """Return it as a `Subject`."""
-    return AppSubject(keeper) if isinstance(keeper, Application) or not _is_subject(keeper) else keeper
-
-
-def _is_subject(keeper: object) -> bool:
-    return hasattr(keeper, "mount")
+    return keeper if isinstance(keeper, Subject) else AppSubject(keeper)

@@ -13,6 +13,7 @@ from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import stream
 from spry_core.testing.pump import MemoryPump
+from spry_core.testing.task import MemoryTask
 
 HORIZON: Final = 3600.0
 """Virtual seconds after which what has not ended counts as endless; the sum of all timeouts that follow each other is less."""
@@ -142,6 +143,7 @@ class Trial:
         face, host = subject_of(keeper).mount(self.driver, pump.driver, seed)
         self.face: Final = Watched(face, late=late, is_early=is_early, on_call=on_call)
         """What the pump drives."""
+        self._others = set(self.driver.tasks())
         pump.start(self.face, host)
         self.peer: Final = MemoryPeer(self.driver, ours)
         """The other end, which reads at once."""
@@ -159,24 +161,18 @@ class Trial:
             self.peer.half_close()
         elif leaving == "resets":
             self.peer.reset()
-        is_over = self._wait(lambda: self.face.closed, "the end of the connection")
-        ending = "endless" if not is_over else "end" if self._is_polite() else "reset"
-        return Outcome(self.peer.received, ending)
+        try:
+            self.driver.wait_until(lambda: self.face.closed, "the end of the connection", timeout=HORIZON)
+        except TimeoutError:
+            return Outcome(self.peer.received, "endless")
+        return Outcome(self.peer.received, "end" if self._is_polite() else "reset")
 
-    def forget(self) -> list[str]:
-        """Wait until the last task has ended; return those that have not, and where they stand."""
-        self._wait(lambda: not self.driver.tasks(), "the end of every task")
-        return [str(task) for task in self.driver.tasks()]
+    def tasks(self) -> list[MemoryTask]:
+        """List the tasks of the connection that have not ended; a lifespan is none of them."""
+        return [task for task in self.driver.tasks() if task not in self._others]
 
     def _is_polite(self) -> bool:
         return bool(self.face.ends) and self.face.ends[-1] in (HALF_CLOSE, CLOSE)
-
-    def _wait(self, is_over: Callable[[], bool], what: str) -> bool:
-        try:
-            self.driver.wait_until(is_over, what, timeout=HORIZON)
-        except TimeoutError:
-            return False
-        return True
 
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:

@@ -1,0 +1,45 @@
+"""The laws of answers."""
+
+from __future__ import annotations
+
+import pytest
+
+import lawless
+from frames import PING, frame
+from hostile import application
+from lawless import with_core
+from spry_core.testing.laws import LawBroken, echo, pongs_in_order
+from spry_core.testing.laws.answering import echoes
+from spry_core.testing.laws.inputs import handshake
+
+
+def test_pings_of_ones_own_are_answered_wherever_they_are_cut() -> None:
+    """RFC 6455 §5.5.3."""
+    data = handshake("/echo") + frame(PING, b"a") + frame(PING, b"b")
+    pongs_in_order(application(), "/echo", data=data, cases=[(), (len(data) - 3,)])
+
+
+def test_a_lost_pong_is_found() -> None:
+    data = handshake("/echo") + frame(PING, b"a") + frame(PING, b"b")
+    with pytest.raises(LawBroken) as caught:
+        pongs_in_order(with_core(lawless.LosesPongs), "/echo", data=data)
+    assert "expected: Pongs [b'a', b'b']\n  got:      [b'a']\n" in str(caught.value)
+    assert caught.value.case == ()
+
+
+def test_messages_of_ones_own_come_back() -> None:
+    """RFC 6455 §5.6."""
+    echo(application(), "/echo", data=handshake("/echo"), cases=[["a", b"b"], []])
+
+
+def test_a_lost_message_is_found_and_found_again() -> None:
+    with pytest.raises(LawBroken) as caught:
+        echo(lawless.forgets_empty_messages(), "/echo", cases=[["a"], ["a", "", b"b"]])
+    assert caught.value.case == ("a", "", b"b")
+    assert "expected: ['a', '', b'b']\n  got:      ['a', b'b']\n" in str(caught.value)
+
+
+def test_only_an_echo_echoes() -> None:
+    assert (echoes(application(), "/echo"), echoes(application(), "/"), echoes(lawless.deaf(), "/deaf")) == (
+        *(True, False, False),
+    )
