@@ -74,5 +74,5 @@ def _fail(text: str) -> int:
     return 1
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - run as a process in its tests
     sys.exit(main())

@@ -43,7 +43,7 @@ def _row(margin: str, step: Step, text: str, column: int) -> str:
             return f"{margin}  {_fit(text, column):<{column}} |"
         case "out":
             return f"{margin}  {'':<{column}} | {_fit(text, column)}"
-        case "inside":
+        case _:
             return f"{margin}  {_fit(f'. {text}', 2 * column + 3)}"
 
 

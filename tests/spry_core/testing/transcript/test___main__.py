@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recordings import GET, recorded
+from spry_core.testing.transcript.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "a.jsonl"
+    file.write_text(recorded(GET))
+    return file
+
+
+def test_a_recording_is_shown_in_two_columns(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(file), "--width", "100"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "               3  GET /?*****=****** HTTP/1.1             |\n" in out
+    assert "ignore_offer" not in out
+    assert main([str(file), "--all"]) == 0
+    assert "ignore_offer" in capsys.readouterr().out
+
+
+def test_a_page_stands_beside_the_file_or_where_it_is_wanted(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, other = file.with_suffix(".html"), file.with_name("b.html")
+    assert main([str(file), "--html"]) == main([str(file), "--html", str(other)]) == 0
+    assert capsys.readouterr().out == f"{page}\n{other}\n"
+    assert page.read_text() == other.read_text()
+    assert "<title>a.jsonl</title>" in page.read_text()
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+
+
+def test_a_replay_says_what_it_found(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(file), "--replay"]) == 0
+    assert capsys.readouterr().out == "the core does the same: 20 lines, to the end of the connection\n"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:6], ""]))
+    assert main([str(file), "--replay"]) == 0
+    assert capsys.readouterr().out == "the core does the same: 6 lines, as far as it was recorded\n"
+    file.write_text("\n".join([*lines[:5], json.dumps({"event": {"is": "Pong"}}), ""]))
+    assert main([str(file), "--replay"]) == 1
+    assert capsys.readouterr().err.startswith(f"{file}:6: the core does something else\n")
+
+
+def test_what_is_sound_is_shown_and_the_rest_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with file.open("a") as end:
+        end.write('{"call')
+    fault = f"{file}:21: the file ends in the midst of this line\n"
+    for arguments in ([], ["--html"]):
+        assert main([str(file), *arguments]) == 1
+        out, err = capsys.readouterr()
+        assert err == fault
+        assert out != ""
+    assert main([str(file), "--replay"]) == 1
+    assert capsys.readouterr() == ("", fault)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\n", b'{"transcript":9}\n'])
+def test_what_is_no_recording_is_told(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(content)
+    assert main([str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{file}:1: ")
+    assert err.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "a")]) == 1
+    assert capsys.readouterr().err == f"{tmp_path / 'a'}: No such file or directory\n"
+
+
+def test_it_is_a_module_that_can_be_run(file: Path) -> None:
+    command = [sys.executable, "-m", "spry_core.testing.transcript", str(file), "--replay"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == "the core does the same: 20 lines, to the end of the connection\n"
