@@ -47,11 +47,9 @@ class Request:
     """
 
     __slots__ = (
-        "_cookies",
         "_headers",
         "_is_upgraded",
         "_parts",
-        "_query",
         "_upgrade_headers",
         "body",
         "exchange",
@@ -91,8 +89,6 @@ class Request:
         self._parts = target
         self._is_upgraded = False
         self._headers: Headers | None = None
-        self._query: MultiMapping | None = None
-        self._cookies: MultiMapping | None = None
         self._upgrade_headers: MutableHeaders | None = None
 
     # The head
@@ -114,10 +110,11 @@ class Request:
 
     @property
     def query(self) -> MultiMapping:
-        """The pairs of the query, decoded as a form is (RFC 3986 §3.4, WHATWG URL §5.1)."""
-        if self._query is None:
-            self._query = parse_pairs(self._target.query.encode("latin-1"))
-        return self._query
+        """The pairs of the query, decoded as a form is (RFC 3986 §3.4, WHATWG URL §5.1).
+
+        Made for whoever asks and not kept, since many short pairs are a hundred times what they were on the wire.
+        """
+        return parse_pairs(self._target.query.encode("latin-1"))
 
     @property
     def scheme(self) -> str:
@@ -144,10 +141,8 @@ class Request:
 
     @property
     def cookies(self) -> MultiMapping:
-        """The cookies (RFC 6265 §4.2)."""
-        if self._cookies is None:
-            self._cookies = parse_cookies(self.headers.get_all("cookie"))
-        return self._cookies
+        """The cookies (RFC 6265 §4.2). Made for whoever asks and not kept, as `query` is."""
+        return parse_cookies(self.headers.get_all("cookie"))
 
     @property
     def peer(self) -> str:

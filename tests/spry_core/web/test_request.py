@@ -80,10 +80,28 @@ def test_cookies_come_from_every_cookie_field() -> None:
     assert request.cookies.items() == [("a", "1"), ("b", "2"), ("a", "3")]
 
 
-@pytest.mark.parametrize("part", ["headers", "query", "cookies", "upgrade_headers"])
+@pytest.mark.parametrize("part", ["headers", "upgrade_headers"])
 def test_each_part_is_made_once(part: str) -> None:
     request = Request(head("/?a=1", ("Cookie", "a=1")), FakeExchange())
     assert getattr(request, part) is getattr(request, part)
+
+
+@pytest.mark.parametrize("part", ["query", "cookies"])
+def test_what_may_be_many_times_its_size_on_the_wire_is_not_kept(part: str) -> None:
+    """No limit of a head bounds it as `Connection.memory_bound` bounds the rest."""
+    request = Request(head("/?a=1", ("Cookie", "a=1")), FakeExchange())
+    first, second = getattr(request, part), getattr(request, part)
+    assert first is not second
+    assert first.items() == second.items() == [("a", "1")]
+
+
+def test_the_fields_of_a_101_are_sealed_with_it_also_when_nobody_had_asked_for_them() -> None:
+    request = Request(head("/"), FakeExchange())
+    assert request.upgrade_fields() == ()
+    request.seal()
+    with pytest.raises(ResponseSealedError):
+        request.upgrade_headers["a"] = "b"
+    assert request.upgrade_fields() == ()
 
 
 def test_the_dispatcher_says_what_it_found() -> None:
