@@ -47,8 +47,8 @@ def _fragments(target: str) -> Iterator[bytes]:
 def _inflating(target: str) -> Iterator[bytes]:
     yield handshake(target)[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
     deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    data = b"".join(deflater.compress(bytes(1 << 20)) for _ in range(TOO_MUCH >> 20))
-    data += deflater.flush(zlib.Z_SYNC_FLUSH)
+    piece = deflater.compress(bytes(1 << 20)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    data = piece * (TOO_MUCH >> 20)  # what ends in a full flush may stand there again
     yield frame(BINARY, data.removesuffix(b"\x00\x00\xff\xff"), rsv=4)
 
 
