@@ -51,14 +51,14 @@ class RequestBody:
         "_trailers",
     )
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, is_complete: bool = False) -> None:
         self._exchange = exchange
         self._arrival = WakeUp(exchange.driver)
         self._checkpoints = Checkpoints(exchange.driver)
         self._pieces: list[bytes] = []  # delivered and not asked for yet
         self._held = 0  # bytes of the piece that the consumer has
         self._is_invited = False
-        self._is_complete = False
+        self._is_complete = is_complete
         self._error: ConnectionClosed | None = None
         self._trailers: Headers | None = None
         self._is_busy = False

@@ -47,11 +47,11 @@ class Request:
     """
 
     __slots__ = (
+        "_body",
         "_headers",
         "_is_upgraded",
         "_parts",
         "_upgrade_headers",
-        "body",
         "exchange",
         "head",
         "is_upgrade",
@@ -76,8 +76,6 @@ class Request:
         """The connection, as far as this request may use it. For those who build on the core; handlers need it for nothing."""
         self.params: Final = _NO_PARAMS if params is None else params
         """What the route's pattern took from the path: ``params["name"]``, ``params.catchall``."""
-        self.body: Final = RequestBody(exchange)
-        """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
         # Any: what is put in here is the application's own business, as are its types.
         self.locals: Final[dict[str, Any]] = {}
         """What the application wants to remember for this request, or this WebSocket (``ws.locals`` is the same object)."""
@@ -87,6 +85,7 @@ class Request:
         self.verdict: Final = verdict
         """What will be answered if no middleware does, where no handler can: 404, 405 and their like; else None."""
         self._parts = target
+        self._body: RequestBody | None = None
         self._is_upgraded = False
         self._headers: Headers | None = None
         self._upgrade_headers: MutableHeaders | None = None
@@ -170,6 +169,7 @@ class Request:
     def seal(self) -> None:
         """Take note that the 101 is on its way. For who sends it."""
         self._is_upgraded = True
+        self._body = None  # it was empty
         if self._upgrade_headers is not None:
             self._upgrade_headers.seal()
 
@@ -185,6 +185,13 @@ class Request:
         return self.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
 
     # The content
+
+    @property
+    def body(self) -> RequestBody:
+        """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
+        if self._body is None:
+            self._body = RequestBody(self.exchange, is_complete=self._is_upgraded)
+        return self._body
 
     async def read(self, max_size: int | None = None) -> bytes:
         """Return the whole content; called again, the same.

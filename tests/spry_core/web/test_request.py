@@ -95,6 +95,14 @@ def test_what_may_be_many_times_its_size_on_the_wire_is_not_kept(part: str) -> N
     assert first.items() == second.items() == [("a", "1")]
 
 
+def test_the_content_of_an_opening_handshake_is_empty_also_behind_the_101() -> None:
+    request = Request(head("/"), FakeExchange())
+    request.body.finish(())
+    request.seal()
+    assert run(request.read()) == b""
+    assert request.body is request.body
+
+
 def test_the_fields_of_a_101_are_sealed_with_it_also_when_nobody_had_asked_for_them() -> None:
     request = Request(head("/"), FakeExchange())
     assert request.upgrade_fields() == ()
