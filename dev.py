@@ -38,11 +38,11 @@ PACKAGES = ("spry_core", "spry_system", "spry_asyncio", "spry_trio", "spry_cli")
 
 EXTRAS = {
     "demo": frozenset({"trio", "fast"}),
-    "test": frozenset({"trio", "fast", "test", "conformance"}),
+    "test": frozenset({"trio", "fast", "test", "conformance", "hypothesis"}),
     # What is type-checked, is so with what it imports.
-    "check": frozenset({"trio", "fast", "test", "conformance", "check"}),
+    "check": frozenset({"trio", "fast", "test", "conformance", "hypothesis", "check"}),
     "conformance": frozenset({"trio", "fast", "conformance"}),
-    "fuzz": frozenset({"test", "fuzz"}),  # it begins with the corpora of the tests
+    "fuzz": frozenset({"test", "fuzz", "hypothesis"}),  # it begins with the corpora of the tests
     "soak": frozenset({"trio", "fast", "test"}),
 }
 """The extras of pyproject.toml that a command needs."""

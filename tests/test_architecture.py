@@ -45,8 +45,10 @@ HOUSE: Mapping[str, Ranks] = {
             "conformance",
             "explorer",
             "laws",
+            "machines",
             "peers",
         ),
+        ("strategies",),
         ("client",),
         ("client_stream",),
         ("client_websocket", "content", "response"),
@@ -107,6 +109,17 @@ HOUSE: Mapping[str, Ranks] = {
         ("talk",),
         ("octets", "report"),
     ),
+    "spry_core.testing.machines": (
+        ("http_client", "room", "slow_reader", "websocket_peer"),
+        ("answers", "harness", "line"),
+    ),
+    "spry_core.testing.strategies": (
+        ("broken_requests", "broken_websockets"),
+        ("conversations", "websockets"),
+        ("frames", "requests", "responses"),
+        ("compressed", "content", "deflate", "routes"),
+        ("closing", "cuts", "fields", "shown", "targets", "verdict"),
+    ),
     "spry_core.serving": (
         ("server",),
         ("lifespan", "session", "tls"),
@@ -161,12 +174,14 @@ HOUSE: Mapping[str, Ranks] = {
         ("listeners", "server", "tls"),
     ),
     "spry_asyncio": (
+        ("testing",),
         ("runner",),
         ("server",),
         ("pump",),
         ("driver",),
     ),
     "spry_trio": (
+        ("testing",),
         ("runner",),
         ("server",),
         ("pump",),
@@ -287,9 +302,12 @@ def test_the_arrows_of_the_drawing_are_the_only_ones() -> None:
         may_import("spry_core.attic", "spry_core.errors")
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith("spry_core.testing")])
+KIT = ("spry_core.testing", "spry_asyncio.testing", "spry_trio.testing")
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith(KIT)])
 def test_only_the_testing_kit_imports_the_testing_kit(name: str) -> None:
-    assert [imported for imported in imports(TREES[name]) if imported.startswith("spry_core.testing")] == []
+    assert [imported for imported in imports(TREES[name]) if imported.startswith(KIT)] == []
 
 
 def is_mirrored(name: str) -> bool:

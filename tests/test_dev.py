@@ -45,7 +45,7 @@ def test_an_environment_is_touched_only_when_it_must_be(found: dev.Stamp | None,
 
 def test_only_the_checks_need_node_and_only_where_it_is_missing() -> None:
     assert dev.wanted_extras("demo", has_node=False) == {"trio", "fast"}
-    test = {"trio", "fast", "test", "conformance"}
+    test = {"trio", "fast", "test", "conformance", "hypothesis"}
     assert dev.wanted_extras("test", has_node=False) == test
     assert dev.wanted_extras("check", has_node=True) == {*test, "check"}
     assert dev.wanted_extras("check", has_node=False) == {*test, "check", "node"}
@@ -71,7 +71,7 @@ def test_arguments_for_the_soak_pass_through_untouched() -> None:
 def test_arguments_for_the_fuzzer_pass_through_untouched() -> None:
     options, for_fuzzer = dev.parse(["fuzz", "deflate", "--runs", "5", "--help"])
     assert (options.command, for_fuzzer) == ("fuzz", ["deflate", "--runs", "5", "--help"])
-    assert dev.wanted_extras("fuzz", has_node=False) == {"test", "fuzz"}
+    assert dev.wanted_extras("fuzz", has_node=False) == {"test", "fuzz", "hypothesis"}
 
 
 def test_only_a_whole_run_must_cover_the_packages() -> None:

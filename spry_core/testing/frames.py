@@ -79,6 +79,11 @@ class Frame(NamedTuple):
     rsv: int = 0
     """The three reserved bits as a number."""
 
+    @property
+    def data(self) -> bytes:
+        """The frame as it goes over the wire, its length in the shortest form."""
+        return frame(self.opcode, self.payload, fin=self.fin, rsv=self.rsv, mask=self.mask)
+
 
 def take_frames(held: bytearray) -> list[Frame]:
     """Take the frames that are complete out of `held`, and leave the rest there, for bytes that come bit by bit."""

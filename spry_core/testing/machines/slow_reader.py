@@ -1,0 +1,134 @@
+"""A machine that is a peer which reads when it likes: backpressure, bounded memory, nothing lost (RFC 6455)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from spry_core.testing.frames import BINARY, TEXT, Frame
+from spry_core.testing.machines.harness import Machine, Steps
+from spry_core.testing.machines.line import Line
+from spry_core.testing.pump import WINDOW
+
+
+class SlowReader(Machine):
+    """A peer of one WebSocket that sends on, and reads only now and then.
+
+    Say what your handler answers, and the machine finds an answer that is lost or out of order once the peer reads again, a
+    server that takes and takes though nobody reads what it answers, or one that waits for such a peer for ever.
+    """
+
+    max_unread: ClassVar[int] = 1024 * 1024
+    """Bytes that the server may have taken from the peer and not answered while the peer does not read."""
+
+    def messages(self) -> st.SearchStrategy[str | bytes]:
+        """Give the messages that the peer may send: small ones, and some that fill a window."""
+        sizes = st.sampled_from((0, 1, 1000, 30_000, 100_000))
+        return sizes.map(lambda size: "x" * size) | sizes.map(bytes)
+
+    def expected(self, message: str | bytes) -> Sequence[str | bytes]:
+        """Return the messages with which the handler answers this one, in order."""
+        raise NotImplementedError(f"{type(self).__name__}.expected says what is answered to a message")
+
+
+class SlowSteps(Steps[SlowReader]):
+    """The steps of that peer."""
+
+    def __init__(self, model: SlowReader) -> None:
+        super().__init__(model)
+        self._open()
+
+    def _open(self) -> None:
+        self.line: Line = Line(self.client, self.model.target)
+        self.expected: list[str | bytes] = []
+        """All messages that the server must send, in order."""
+        self.silent: float = 0.0
+        """Seconds for which the peer has not read."""
+        self.sent: int = 0
+        """Bytes of payload that the peer has sent."""
+        self.is_cut: bool = False
+        """True if the server has given up."""
+
+    def _is_reading(self) -> bool:
+        return self.line.peer.is_reading
+
+    @precondition(lambda self: not self.is_cut)
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        """Send a message, whether the answers are read or not."""
+        message = data.draw(self.model.messages(), label="message")
+        payload = message.encode() if isinstance(message, str) else message
+        self.sent += len(payload)
+        self.line.send(Frame(TEXT if isinstance(message, str) else BINARY, payload))
+        self.expected.extend(self.model.expected(message))
+        self.check()
+
+    @precondition(lambda self: not self.is_cut and self._is_reading())
+    @rule()
+    def stop_reading(self) -> None:
+        """Read nothing from now on."""
+        self.line.peer.is_reading = False
+
+    @precondition(lambda self: not self.is_cut and not self._is_reading())
+    @rule()
+    def read_again(self) -> None:
+        """Read all that has come, and go on reading: every answer is there, in order."""
+        self.line.peer.is_reading = True
+        self.silent = 0.0
+        self.check()
+
+    @precondition(lambda self: not self.is_cut)
+    @rule(seconds=st.integers(1, 20))
+    def wait(self, seconds: int) -> None:
+        """Let time pass; who reads nothing for `Timeouts.write` is cut."""
+        for _ in range(seconds):
+            self.client.advance(1.0)
+            self.line.read()
+        self.silent = 0.0 if self._is_reading() else self.silent + seconds
+        self.check()
+
+    @precondition(lambda self: self.is_cut)
+    @rule()
+    def open_again(self) -> None:
+        """Open another WebSocket, when the server has given this one up."""
+        self._open()
+
+    def check(self) -> None:
+        """See that every answer comes to a peer that reads, and that no more than the bounds is held for one that does not."""
+        got, wanted = self.line.read(), self.expected
+        write = self.model.timeouts.write
+        if self.line.is_over:
+            assert not self._is_reading(), "the server has ended the stream of a peer that reads"
+            self.is_cut = True
+            return
+        assert got == wanted[: len(got)], "an answer is lost, or out of order"
+        if self._is_reading():
+            self.wait_for(lambda: len(self.line.read()) >= len(wanted))
+            assert len(self.line.read()) == len(wanted), f"{len(wanted) - len(got)} answers do not come"
+        else:
+            self._check_bounds()
+            stuck = self.silent - 1 > (write or self.silent) and self._has_stopped()
+            assert not stuck, "a peer that does not read is not cut (`Timeouts.write`)"
+        self.check_log()
+
+    def _has_stopped(self) -> bool:
+        """Tell whether the server would send more than the stream takes."""
+        return sum(map(len, self.expected)) - sum(map(len, self.line.messages)) > 2 * WINDOW
+
+    def _check_bounds(self) -> None:
+        taken = self.sent - self.line.peer.unread - sum(map(len, self.line.messages))
+        assert taken <= self.model.max_unread + WINDOW, (
+            f"the server has taken {taken} bytes from a peer that reads nothing"
+        )
+
+    def finish(self) -> None:
+        """Read on, and see that nothing is missing."""
+        if not self.is_cut:
+            self.line.peer.is_reading = True
+            self.check()
+
+
+SlowReader.steps = SlowSteps

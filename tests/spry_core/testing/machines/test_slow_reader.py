@@ -1,0 +1,70 @@
+"""Tests of `spry_core.testing.machines.slow_reader`: what is right passes, and every bug is found in few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import strategies as st
+
+from broken_apps import Handler, app_of, steps_to_failure
+from spry_core import Application, BufferFull, Request, WebSocket
+from spry_core.protocol import Limits
+from spry_core.testing.machines import SlowReader
+
+
+async def echo(ws: WebSocket, request: Request) -> None:
+    async for message in ws:
+        await ws.send(message)
+
+
+class TestEcho(SlowReader):
+    app: Application = app_of(echo)
+    step_count = 8
+    max_examples = 25
+    transcripts = None
+
+    def expected(self, message: str | bytes) -> Sequence[str | bytes]:
+        return [message]
+
+
+async def drops_when_full(ws: WebSocket, request: Request) -> None:
+    async for message in ws:
+        try:
+            ws.add(message)
+        except BufferFull:
+            pass
+
+
+async def hoards(ws: WebSocket, request: Request) -> None:
+    held: list[str | bytes] = []
+    async for message in ws:
+        held.append(message)
+        if ws.buffered_amount == 0:
+            for each in held:
+                await ws.send(each)
+            held.clear()
+
+
+class Wrong(TestEcho):
+    __test__ = False
+    max_unread = 200_000
+    limits = Limits(max_unsent=100_000)
+
+    def messages(self) -> st.SearchStrategy[str | bytes]:
+        return st.just(bytes(100_000))
+
+
+@pytest.mark.parametrize("handler", [drops_when_full, hoards])
+def test_a_bug_is_found_in_few_steps(handler: Handler) -> None:
+    machine = Wrong()
+    machine.app = app_of(handler)
+    said, steps = steps_to_failure(machine)
+    assert said
+    assert 1 <= len(steps) <= 7
+
+
+def test_a_machine_without_a_model_says_what_is_missing() -> None:
+    with pytest.raises(NotImplementedError) as caught:
+        SlowReader().expected("a")
+    assert str(caught.value) == "SlowReader.expected says what is answered to a message"
