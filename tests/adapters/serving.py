@@ -16,6 +16,7 @@ import spry_asyncio
 import spry_trio
 from adapters.peer import PATIENCE, Peer, connect
 from spry_core import Application, CloseInfo, Limits, Next, Outcome, Request, Timeouts, WebSocket, sleep
+from spry_core.serving import MakeConnection
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 """The key of the example in RFC 6455 §1.3."""
@@ -190,6 +191,7 @@ async def serving(
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
     access_log: bool = True,
+    make_connection: MakeConnection | None = None,
 ) -> AsyncGenerator[Running]:
     """Serve on the backend that runs, on a free port."""
     serve = spry_trio.serve if trio.lowlevel.in_trio_run() else spry_asyncio.serve
@@ -203,6 +205,7 @@ async def serving(
         limits=limits,
         timeouts=timeouts,
         access_log=access_log,
+        make_connection=make_connection,
     ) as server:
         yield server
 
