@@ -65,6 +65,15 @@ def test_a_chunk_may_come_byte_by_byte() -> None:
     assert events(conn)[1:] == [BodyData(data=b"ab"), BodyEnd()]
 
 
+@pytest.mark.parametrize("start", [b"", b"1", b"1\r", b"1\r\nx", b"1\r\nx\r", b"0\r\nA: b"])
+def test_what_is_no_whole_part_of_a_content_waits_for_the_peer_and_for_no_turn(start: bytes) -> None:
+    conn = server()
+    conn.receive_data(get((b"transfer-encoding", b"chunked")), T0)
+    if start:
+        conn.receive_data(start, T0)
+    assert conn.next_deadline() == T0 + 20
+
+
 @pytest.mark.parametrize(("n", "wants_read"), [(99, True), (100, False), (101, False)])
 def test_reading_pauses_while_content_is_not_consumed(n: int, wants_read: bool) -> None:
     conn = server(limits=Limits(max_read_ahead=100))
@@ -74,9 +83,14 @@ def test_reading_pauses_while_content_is_not_consumed(n: int, wants_read: bool) 
     assert conn.wants_read
 
 
+@pytest.mark.parametrize("earlier", [0, 1, 2])
 @pytest.mark.parametrize(("n", "end"), [(9, None), (10, None), (11, HALF_CLOSE)])
-def test_unread_chunks_are_dropped_up_to_the_same_amount(n: int, end: StreamEnd | None) -> None:
+def test_unread_chunks_are_dropped_up_to_the_same_amount(n: int, end: StreamEnd | None, earlier: int) -> None:
     conn = server(limits=Limits(max_linger=10))
+    for _ in range(earlier):
+        conn.receive_data(GET, T0)
+        answer(conn)
+    said(conn)
     conn.receive_data(get((b"transfer-encoding", b"chunked")), T0)
     answer(conn)
     list(conn)
@@ -205,6 +219,17 @@ def test_an_answer_without_a_length_ends_with_the_stream(version: bytes) -> None
     conn.receive_eof(T0)
     assert list(conn) == [BodyEnd()]
     assert fetched(conn) == (b"", CLOSE)
+
+
+def test_an_answer_that_ends_with_the_stream_may_come_before_the_request_is_complete() -> None:
+    """RFC 9112 §9.3, §9.6: what is left of the request reaches nobody any more."""
+    conn = client((b"Content-Length", b"4"), content=None)
+    heard(conn, b"HTTP/1.1 413 Too Much\r\n\r\nno")
+    conn.receive_eof(T0)
+    assert list(conn) == [BodyEnd()]
+    assert fetched(conn) == (b"", CLOSE)
+    with pytest.raises(LocalProtocolError, match=r"^the connection takes nothing more"):
+        conn.send(BodyData(data=b"abcd"), T0)
 
 
 # ----------------------------------------------------------------------------------------------- what waits for its turn

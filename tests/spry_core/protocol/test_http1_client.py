@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exchanges import (
@@ -24,12 +26,16 @@ from spry_core.protocol import (
     BodyEnd,
     Limits,
     Message,
+    Offer,
     RawFields,
     RequestHead,
+    ResponseHead,
 )
+from spry_core.protocol.handshake import accept_key, request
 from traces import (
     KEY,
     connection,
+    counted,
     fetched,
     said,
 )
@@ -59,6 +65,16 @@ def test_a_client_says_what_it_wants_and_hears_the_answer() -> None:
     conn.send(BodyEnd(), T0)
     assert said(conn) == b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     assert heard(conn, b"HTTP/1.1 204 No Content\r\n\r\n")[1:] == [BodyEnd()]
+
+
+@pytest.mark.parametrize("status_code", [102, 199])
+def test_what_an_interim_answer_says_of_the_connection_counts_for_nothing(status_code: int) -> None:
+    """RFC 9112 §9.3: the final answer says whether another request may follow."""
+    conn = client()
+    data = b"HTTP/1.1 %d A\r\nConnection: close\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n" % status_code
+    assert [type(event) for event in heard(conn, data)] == [ResponseHead, ResponseHead, BodyEnd]
+    conn.send(RequestHead(method=b"GET", target=b"/", headers=(HOST,)), T0)
+    assert said(conn) == b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 def test_a_client_sends_chunks() -> None:
@@ -239,6 +255,22 @@ def test_a_client_opens_a_websocket_and_hears_a_frame_in_the_same_packet() -> No
     assert message == Message(data="hi")
     assert conn.is_open
     assert conn.next_deadline() == T0 + 20
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_101_comes_behind_a_whole_request_that_asks_for_it(is_whole: bool) -> None:
+    """RFC 9110 §7.8: the client has finished what it says in HTTP before it says anything else."""
+    conn = connection("client", now=T0)
+    head = request(host="a", target="/", random=counted)
+    conn.send(head if not is_whole else replace(head, websocket=None), T0)
+    if is_whole:
+        conn.send(BodyEnd(), T0)
+    said(conn, T0)
+    assert isinstance(head.websocket, Offer)
+    fields = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+    data = b"HTTP/1.1 101 A\r\n" + fields + accept_key(head.websocket.key) + b"\r\n\r\n"
+    assert heard(conn, data)[0] == failure(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
+    assert fetched(conn) == (b"", CLOSE)
 
 
 def test_a_client_does_not_believe_a_wrong_accept_key() -> None:
