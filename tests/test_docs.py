@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -94,6 +95,8 @@ def test_every_command_is_one_that_exists(command: list[str]) -> None:
             make_parser().parse_args(arguments)
         case ["pip", "install", what]:
             assert re.fullmatch(r"\.|(?:\.|\.\./spry|spry)\[(?:trio|fast|trio,fast)\]", what)
+        case ["python", "-m", program, *_]:
+            assert find_spec(f"{program}.__main__") is not None
         case ["curl", address]:
             assert address.startswith("http://127.0.0.1:8000/")
         case _:
