@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
@@ -34,7 +35,11 @@ def _asyncio(
             await stopped.wait()
             server.shut_down(grace=0.0)
 
-    thread = Thread(target=lambda: asyncio.Runner(loop_factory=loop_factory).run(main()), daemon=True)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(main())
+
+    thread = Thread(target=run, daemon=True)
     thread.start()
     loop, server = served.get()
     try:
@@ -80,3 +85,11 @@ def trio_backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Gen
     finally:
         token.run_sync_soon(stopped.set)
         thread.join()
+
+
+@contextmanager
+def nowhere(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[tuple[str, int]]:
+    """A backend that does not listen."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = gone.getsockname()
+    yield address

@@ -53,8 +53,7 @@ def _work(
             number = waiting.get_nowait()
         except Empty:
             return
-        result: T | None = None
         try:
-            result = jobs[number]()
-        finally:
-            done.put((number, result))
+            done.put((number, jobs[number]()))
+        except Exception:
+            done.put((number, None))

@@ -358,6 +358,8 @@ CLOSING: Final = (
             Send(say("late") * 100),
             Wait(0.05),
             Send(say("late")),
+            Wait(0.05),
+            ExpectEnd(),
             HalfClose(),
         ),
         (ENDED,),

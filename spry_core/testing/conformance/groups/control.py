@@ -226,6 +226,7 @@ CONTROL: Final = (
             Send(say("late") + ping(b"late")),
             Wait(0.05),
             Send(frame(CLOSE_FRAME)),
+            ExpectEnd(),
         ),
         ("failed 1002", "end 1002 by local, not clean"),
         catches="cuts the stream where it was to be half-closed, so that a reset overtakes the Close frame",

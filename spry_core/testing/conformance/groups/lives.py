@@ -34,7 +34,6 @@ from spry_core.testing.conformance.steps import (
     ExpectEnd,
     HalfClose,
     Noted,
-    Quiet,
     Refused,
     Send,
     Shutdown,
@@ -191,7 +190,14 @@ SHUTDOWN: Final = (
     _shutdown(
         "a connection without a request is closed at once",
         (http(hello),),
-        (Connect(), Quiet(0.02), Shutdown(), ExpectEnd()),
+        (
+            Connect("idle"),
+            Send(request()),
+            Expect(answer(b"hello")),
+            Shutdown(),
+            ExpectEnd(peer="idle"),
+            ExpectEnd(),
+        ),
         catches="does not look at the sessions when the server shuts down",
     ),
     _shutdown(
@@ -226,8 +232,8 @@ SHUTDOWN: Final = (
         (http(hello),),
         (
             Connect("idle"),
-            Send(request()[:9]),
-            Quiet(0.02),
+            Send(request() + request()[:9]),
+            Expect(answer(b"hello")),
             Shutdown(),
             ExpectEnd(peer="idle"),
             Send(request()[9:]),
@@ -330,11 +336,11 @@ SHUTDOWN: Final = (
     ),
     _shutdown(
         "a handshake that is still coming is answered 503",
-        (ws(hear),),
+        (ws(hear), http(hello, "/hello")),
         (
             Connect("idle"),
-            Send(shake()[:20]),
-            Quiet(0.02),
+            Send(request("/hello") + shake()[:20]),
+            Expect(answer(b"hello")),
             Shutdown(),
             ExpectEnd(peer="idle"),
             Send(shake()[20:]),
@@ -346,9 +352,9 @@ SHUTDOWN: Final = (
         "all connections end, of every kind",
         (ws(stay, "/ws"), http(answer_later, "/later"), http(hello)),
         (
+            Connect("idle"),
             Connect("ws"),
             Connect("busy"),
-            Connect("idle"),
             Send(shake("/ws"), "ws"),
             Expect(SWITCHED, "ws"),
             Send(request("/later"), "busy"),
