@@ -136,6 +136,8 @@ class Pump(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the session that the stream is gone, also when that is what it asked for."""
+        if self._is_closing and exc is None:
+            self._end_stream()
         self._is_lost = True
         self._transport = None
         self._tell(self._session.connection_lost, self._error or exc)
@@ -247,6 +249,13 @@ class Pump(asyncio.BufferedProtocol):
         except OSError as error:
             self._error = error
             transport.abort()
+
+    def _end_stream(self) -> None:
+        """End both directions: closing ends nothing while a child that was forked has a copy of the socket."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the peer has gone, or the loop has closed it already
 
     def _abort(self, transport: asyncio.Transport) -> None:
         """Drop what is unsent and reset; `connection_lost` follows."""

@@ -185,6 +185,20 @@ def test_a_child_holds_no_connection_open_and_no_port(backend: str, path: str) -
 
 
 @on_backends
+def test_a_child_holds_no_connection_open_that_the_peer_has_ended_first(backend: str) -> None:
+    """Then the server does not half-close but close, which alone ends nothing while somebody has a copy (RFC 9112 §9.6)."""
+    with straining(backend) as server:
+        with connected(server) as client:
+            child = int(client.ask("/fork").removeprefix("200 ").removesuffix("!"))
+            try:
+                client.socket.shutdown(socket.SHUT_WR)
+                assert client.is_ended()
+            finally:
+                os.kill(child, signal.SIGKILL)
+        assert server.stop() == 0
+
+
+@on_backends
 def test_a_log_that_nobody_reads_any_more_disturbs_nothing(backend: str) -> None:
     command = [sys.executable, "-W", "error", "-m", "spry_cli", "run", "--app-dir", "tests/adapters"]
     process = subprocess.Popen(
