@@ -42,11 +42,12 @@ def _asyncio(
     thread = Thread(target=run, daemon=True)
     thread.start()
     loop, server = served.get()
+
+    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+        loop.call_soon_threadsafe(partial(server.shut_down, code, reason, grace=grace))
+
     try:
-        yield Running(
-            server.addresses[0],
-            lambda **how: loop.call_soon_threadsafe(partial(server.shut_down, **how)),
-        )
+        yield Running(server.addresses[0], shut_down)
     finally:
         loop.call_soon_threadsafe(stopped.set)
         thread.join()
@@ -78,10 +79,12 @@ def trio_backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Gen
     thread = Thread(target=trio.run, args=(main,), daemon=True)
     thread.start()
     token, server = served.get()
+
+    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+        token.run_sync_soon(partial(server.shut_down, code, reason, grace=grace))
+
     try:
-        yield Running(
-            server.addresses[0], lambda **how: token.run_sync_soon(partial(server.shut_down, **how))
-        )
+        yield Running(server.addresses[0], shut_down)
     finally:
         token.run_sync_soon(stopped.set)
         thread.join()

@@ -30,7 +30,10 @@ def http(script: HttpScript, path: str = "/", method: str = "GET") -> Route:
     """Make a route of HTTP."""
 
     def register(app: Application, note: Notebook) -> None:
-        app.on(method, path, lambda request: script(request, note))
+        def handle(request: Request) -> object:
+            return script(request, note)
+
+        app.on(method, path, handle)
 
     return register
 
@@ -39,7 +42,10 @@ def ws(script: WebSocketScript, path: str = "/", **options: Unpack[WebSocketSett
     """Make a route of a WebSocket."""
 
     def register(app: Application, note: Notebook) -> None:
-        app.ws(path, lambda ws, request: script(ws, request, note), **options)
+        def handle(ws: WebSocket, request: Request) -> object:
+            return script(ws, request, note)
+
+        app.ws(path, handle, **options)
 
     return register
 

@@ -66,6 +66,9 @@ def test_results_come_of_all(workers: int) -> None:
 
 
 def test_a_scenario_without_a_result_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spry_core.testing.conformance.playing.side_by_side", lambda *_: [(0, None)])
+    def give_up(jobs: object, workers: int, patience: float) -> list[tuple[int, None]]:
+        return [(0, None)]
+
+    monkeypatch.setattr("spry_core.testing.conformance.playing.side_by_side", give_up)
     (result,) = play_all(memory, [SCENARIO], workers=2)
     assert result.failure == Failure(what="it has not come to its end in 60.0 s")
