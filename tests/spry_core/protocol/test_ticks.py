@@ -377,3 +377,31 @@ def test_it_happens_once(row: Row) -> None:
     conn.handle_deadline(row.due)
     conn.handle_deadline(row.due + TICK)
     assert fetched_alone(conn) == SILENT
+
+
+NONE: Final = Timeouts(
+    head=None,
+    body=None,
+    keep_alive=None,
+    write=None,
+    linger=None,
+    opening=None,
+    ping_interval=None,
+    ping_timeout=None,
+    close_timeout=None,
+)
+
+
+def test_content_is_judged_whatever_else_is_not() -> None:
+    conn = connection(timeouts=replace(NONE, body=20.0))
+    conn.receive_data(POST % 100, 3.0)
+    assert conn.next_deadline() == 23.0
+
+
+def test_content_that_nobody_wants_is_not_judged_as_one_that_is_wanted() -> None:
+    conn = connection(timeouts=replace(NONE, body=20.0))
+    conn.receive_data(POST % 100, 3.0)
+    answered(conn, 4.0)
+    fetched(conn, 4.0)
+    conn.receive_data(b"some", 5.0)
+    assert conn.next_deadline() is None
