@@ -20,7 +20,9 @@ from spry_core.errors import SpryError
 _EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio", "uvloop"})
 """Packages whose awaitables work under an event loop only."""
 
-_NOT_THE_USER: Final = sys.stdlib_module_names | _EVENT_LOOPS | {"spry_core"}
+_LIBRARIES: Final = sys.stdlib_module_names | _EVENT_LOOPS
+
+_NOT_THE_USER: Final = _LIBRARIES | {"spry_asyncio", "spry_core", "spry_system", "spry_trio"}
 """Packages whose frames are passed over on the way to the user's own line."""
 
 _KIT: Final = "spry_core.testing."
@@ -67,6 +69,11 @@ class Place:
         return self.module.partition(".")[0]
 
     @property
+    def is_librarys(self) -> bool:
+        """True if the standard library or an event loop wrote it."""
+        return self.package in _LIBRARIES
+
+    @property
     def is_users(self) -> bool:
         """True if neither Spry, the standard library nor an event loop wrote it."""
         return self.package not in _NOT_THE_USER
@@ -80,7 +87,8 @@ def describe(awaitable: object) -> str:
     places = list(_places(awaitable))
     at = _users_last(places)
     if at is None:
-        return str(places[-1]) if places else "finished"
+        ours = [place for place in places if not place.is_librarys]
+        return str((ours or places)[-1]) if places else "finished"
     return f"{at}{_awaiting(places)}"
 
 
