@@ -1,4 +1,4 @@
-"""`python -m conformance`: run the cases, print the verdicts, and write the page when all cases were run."""
+"""`python -m conformance`: run the cases, print the verdicts, and write the page of who had all of them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def main() -> int:
     results: dict[str, list[CaseResult]] = {}
     for subject in arguments.subject or (*server.SUBJECTS, "client"):
         results[subject] = run(subject, arguments.cases or SLICES, arguments.concurrency)
-    if arguments.cases is None and arguments.subject is None:
-        PAGE.write_text(page(results, version("kosoku")), encoding="utf-8")
+    if arguments.cases is None:
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(page(results, version("kosoku"), before), encoding="utf-8")
     wrong = sum(not is_in_order(case) for cases in results.values() for case in cases)
     print(f"{wrong} cases went wrong" if wrong else "every case is in order")
     return 1 if wrong else 0

@@ -27,7 +27,7 @@ HEAD: Final = """# Conformance
 
 The cases of the Autobahn test suite, as kosoku {version} runs them.
 They run against a server on each backend, and against the core in the role of a client.
-`python3 dev.py conformance` runs them all and writes this page.
+`python3 dev.py conformance` runs them all and writes this page, and with `--subject trio` one part of it.
 With `--cases '5.*'` it runs some of them, and only prints.
 
 "OK" is a case that ended exactly as it should, in its messages and in its closing handshake.
@@ -53,15 +53,23 @@ def summary(results: Iterable[CaseResult]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
-def page(results: Mapping[str, Sequence[CaseResult]], version: str) -> str:
-    """Return the page for the results of each subject."""
-    lines = [HEAD.format(version=version)]
-    for subject, cases in results.items():
-        lines += [f"## {subject}", "", "| cases | about | results |", "|---|---|---|"]
-        for group, members in groupby(cases, key=group_of):
-            lines.append(f"| {group} | {GROUPS[group]} | {summary(members)} |")
-        lines += [f"| all | | {summary(cases)} |", ""]
-        open_cases = [each for each in cases if verdict(each) != "OK"]
-        lines += [f"- {each.case_id}, {verdict(each)}: {each.description.strip()}" for each in open_cases]
-        lines += [""] if open_cases else []
+def page(results: Mapping[str, Sequence[CaseResult]], version: str, before: str = "") -> str:
+    """Return the page for the results of each subject; of the others it keeps what the page said `before`."""
+    parts = before.split("\n## ")[1:]
+    sections = {part.partition("\n")[0]: f"## {part.rstrip()}\n" for part in parts}
+    sections |= {subject: section(subject, cases) for subject, cases in results.items()}
+    return "\n".join((HEAD.format(version=version), *sections.values()))
+
+
+def section(subject: str, cases: Sequence[CaseResult]) -> str:
+    """Return what the page says of one subject."""
+    lines = [f"## {subject}", "", "| cases | about | results |", "|---|---|---|"]
+    for group, members in groupby(cases, key=group_of):
+        lines.append(f"| {group} | {GROUPS[group]} | {summary(members)} |")
+    lines += [f"| all | | {summary(cases)} |", ""]
+    lines += [
+        f"- {each.case_id}, {verdict(each)}: {each.description.strip()}"
+        for each in cases
+        if verdict(each) != "OK"
+    ]
     return "\n".join(lines).rstrip() + "\n"

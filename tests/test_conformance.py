@@ -47,6 +47,15 @@ def test_the_quick_cases_are_in_order(subject: str) -> None:
     assert f"| 2 | pings and pongs | {11} OK |" in page({subject: results}, "1.0")
 
 
+def test_a_page_keeps_what_was_not_run_again() -> None:
+    old = page({"trio": server.run("trio", ["1.1.1"], 1), "client": client.run(["2.1"])}, "1.0")
+    new = page({"trio": server.run("trio", ["2.1"], 1)}, "1.0", old)
+    assert new == page({"trio": server.run("trio", ["2.1"], 1), "client": client.run(["2.1"])}, "1.0")
+    assert new.endswith(
+        "\n\n## client\n\n| cases | about | results |\n|---|---|---|\n| 2 | pings and pongs | 1 OK |\n| all | | 1 OK |\n"
+    )
+
+
 def test_a_case_that_runs_out_of_time_is_given_a_second_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
