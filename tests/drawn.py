@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 T = TypeVar("T")
 
-EVERY = list(HealthCheck)
+EVERY = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
 
 def simplest(strategy: st.SearchStrategy[T], condition: Callable[[T], bool] = lambda each: True) -> T:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as Settings  # noqa: N812 - it is a class
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from spry_core.protocol import Limits, Timeouts
@@ -32,27 +33,28 @@ class Machine:
     app: Application
     """The application."""
 
-    target: ClassVar[str] = "/"
+    target: str = "/"
     """Path and query to talk to, as on the wire."""
 
-    limits: ClassVar[Limits] = Limits()
+    limits: Limits = Limits()
     """The server's limits, in bytes."""
 
-    timeouts: ClassVar[Timeouts] = Timeouts()
+    timeouts: Timeouts = Timeouts()
     """The server's timeouts, in virtual seconds."""
 
-    patience: ClassVar[float] = 0.0
+    patience: float = 0.0
     """Virtual seconds within which an answer must have come. 0: before anything else happens."""
 
-    max_examples: ClassVar[int | None] = None
+    max_examples: int | None = None
     """Runs of the machine; None for what the profile of Hypothesis says."""
 
-    step_count: ClassVar[int] = 20
+    step_count: int = 20
     """Steps of one run at most."""
 
-    transcripts: ClassVar[str | Path | None] = FOLDER
+    transcripts: str | Path | None = FOLDER
     """Where the recordings of a failing run are kept; None to keep none."""
 
+    # Any: the rules are generic in the model, which no attribute can say.
     steps: ClassVar[type[Any]]
     """The rules, a subclass of `Steps` (of which kind, depends on the machine). Yours may be a subclass with rules of its own."""
 
@@ -75,28 +77,35 @@ class Machine:
 
     def test_against_model(self) -> None:
         """Run the machine; a failure shows the shortest steps that lead to it, and where the recordings are."""
-        name, base = type(self).__name__, self.steps
+        name = type(self).__name__
+        base: Any = self.steps
 
-        def begin(steps: RuleBasedStateMachine) -> None:
+        def begin(steps: object) -> None:
             base.__init__(steps, self)
 
         # A class made for this model: Hypothesis shows its name, and makes it without arguments.
-        run = type(name, (base,), {"__init__": begin})
+        run: Any = type(name, (base,), {"__init__": begin})
         try:
-            run_state_machine_as_test(run, settings=self._settings())
+            run_state_machine_as_test(run, settings=self.settings())
         except Exception as error:
             self._keep(error, name)
             raise
 
-    def _settings(self) -> settings:
-        chosen = settings(
+    def settings(self) -> Settings:
+        """Return the settings of Hypothesis for a run."""
+        chosen = Settings(
             stateful_step_count=self.step_count,
             deadline=None,
-            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,  # the others are what comes of the first, mostly
+            suppress_health_check=(
+                HealthCheck.too_slow,
+                HealthCheck.data_too_large,
+                HealthCheck.filter_too_much,
+            ),
             # Without the phase that explains: it runs a failing machine over and over again.
-            phases=[each for each in settings().phases if each is not Phase.explain],
+            phases=[each for each in Settings().phases if each is not Phase.explain],
         )
-        return chosen if self.max_examples is None else settings(chosen, max_examples=self.max_examples)
+        return chosen if self.max_examples is None else Settings(chosen, max_examples=self.max_examples)
 
     def _keep(self, error: Exception, name: str) -> None:
         if self.recorder is None or self.transcripts is None:

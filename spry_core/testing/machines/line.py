@@ -92,10 +92,11 @@ class Line:
         """Take what has come, and answer Pings; return all messages so far."""
         self._held += self.peer.take()
         for frame in take_frames(self._held):
-            self._take(frame)
+            self.take(frame)
         return self.messages
 
-    def _take(self, frame: Frame) -> None:
+    def take(self, frame: Frame) -> None:
+        """Look at one frame of the server."""
         assert self.close is None, f"something stands behind the Close frame: {frame} (RFC 6455 §5.5.1)"
         assert frame.mask is None, "a server masks (RFC 6455 §5.1)"
         assert frame.rsv == 0, f"a reserved bit without an extension: {frame} (RFC 6455 §5.2)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -28,7 +28,7 @@ class Room(Machine):
     because it does not read.
     """
 
-    max_peers: ClassVar[int] = 4
+    max_peers: int = 4
     """Peers in the room at most."""
 
     def texts(self) -> st.SearchStrategy[str]:

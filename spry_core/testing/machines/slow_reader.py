@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -21,7 +21,7 @@ class SlowReader(Machine):
     server that takes and takes though nobody reads what it answers, or one that waits for such a peer for ever.
     """
 
-    max_unread: ClassVar[int] = 1024 * 1024
+    max_unread: int = 1024 * 1024
     """Bytes that the server may have taken from the peer and not answered while the peer does not read."""
 
     def messages(self) -> st.SearchStrategy[str | bytes]:
@@ -49,6 +49,8 @@ class SlowSteps(Steps[SlowReader]):
         """Seconds for which the peer has not read."""
         self.sent: int = 0
         """Bytes of payload that the peer has sent."""
+        self.may_be_cut: bool = False
+        """True if the peer has been silent for so long that the server may give it up."""
         self.is_cut: bool = False
         """True if the server has given up."""
 
@@ -88,7 +90,16 @@ class SlowSteps(Steps[SlowReader]):
             self.client.advance(1.0)
             self.line.read()
         self.silent = 0.0 if self._is_reading() else self.silent + seconds
+        self.may_be_cut = self.may_be_cut or self.silent >= self._limit()
         self.check()
+
+    def _limit(self) -> float:
+        """Return the seconds after which a peer may be cut that reads nothing, and so answers no Ping either."""
+        timeouts = self.model.timeouts
+        write = math.inf if timeouts.write is None else timeouts.write
+        if timeouts.ping_interval is None or timeouts.ping_timeout is None:
+            return write
+        return min(write, timeouts.ping_interval + timeouts.ping_timeout)
 
     @precondition(lambda self: self.is_cut)
     @rule()
@@ -99,18 +110,18 @@ class SlowSteps(Steps[SlowReader]):
     def check(self) -> None:
         """See that every answer comes to a peer that reads, and that no more than the bounds is held for one that does not."""
         got, wanted = self.line.read(), self.expected
-        write = self.model.timeouts.write
-        if self.line.is_over:
-            assert not self._is_reading(), "the server has ended the stream of a peer that reads"
-            self.is_cut = True
-            return
         assert got == wanted[: len(got)], "an answer is lost, or out of order"
-        if self._is_reading():
+        if self.line.is_over:
+            assert self.may_be_cut, "the server has ended the stream, and should not have"
+            self.is_cut = True
+        elif self._is_reading():
             self.wait_for(lambda: len(self.line.read()) >= len(wanted))
-            assert len(self.line.read()) == len(wanted), f"{len(wanted) - len(got)} answers do not come"
+            missing = len(wanted) - len(self.line.read())
+            assert not missing, f"{missing} answers do not come"
         else:
             self._check_bounds()
-            stuck = self.silent - 1 > (write or self.silent) and self._has_stopped()
+            write = self.model.timeouts.write
+            stuck = write is not None and self.silent > write + 1 and self._has_stopped()
             assert not stuck, "a peer that does not read is not cut (`Timeouts.write`)"
         self.check_log()
 

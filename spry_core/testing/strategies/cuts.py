@@ -26,7 +26,7 @@ def cuts(data: bytes, *, max_pieces: int = 12) -> st.SearchStrategy[list[bytes]]
     places = st.lists(st.integers(0, max(len(data) - 1, 0)), max_size=max_pieces - 1)
     is_fine = st.integers(0, 2).map(lambda number: number == 2)
     every = range(len(data))
-    return st.builds(lambda drawn, fine: cut_at(data, every if fine else drawn), places, is_fine)
+    return st.tuples(places, is_fine).map(lambda drawn: cut_at(data, every if drawn[1] else drawn[0]))
 
 
 class Cutter:

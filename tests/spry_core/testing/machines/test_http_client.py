@@ -107,7 +107,7 @@ class Wrong(TestUpper):
 )
 def test_a_bug_is_found_in_few_steps(path: str, words: str, most: int) -> None:
     machine = Wrong()
-    machine.target = path  # type: ignore[misc]  # of this one alone
+    machine.target = path
     said, steps = steps_to_failure(machine)
     assert said.startswith(words)
     assert 1 <= len(steps) <= most

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -38,7 +37,7 @@ async def polite(ws: WebSocket, request: Request) -> None:
 class Short(WebSocketPeer):
     step_count = 8
     max_examples = 25
-    transcripts: ClassVar[str | Path | None] = None
+    transcripts: str | Path | None = None
 
 
 class TestEcho(Short):
@@ -112,7 +111,7 @@ class Wrong(TestEcho):
 def found(handler: Handler, tmp_path: Path) -> tuple[str, list[str]]:
     machine = Wrong()
     machine.app = app_of(handler)
-    machine.transcripts = tmp_path  # type: ignore[misc]  # of this one alone
+    machine.transcripts = tmp_path
     said = steps_to_failure(machine)
     assert len(list(tmp_path.glob("Wrong-*.jsonl"))) >= 1
     return said
@@ -142,7 +141,7 @@ def test_what_may_be_logged_can_be_said() -> None:
             return isinstance(record.exception, KeyError)
 
     forgiving = Forgiving()
-    forgiving.max_examples = 10  # type: ignore[misc]  # of this one alone
+    forgiving.max_examples = 10
     forgiving.test_against_model()
 
 

@@ -18,7 +18,9 @@ SMALL = Limits(max_request_line=60, max_field_line=50, max_fields=20, max_chunk_
 def refused(conn: Connection, broken: BrokenRequests) -> tuple[int, list[object]]:
     """Return how many requests were read to their end, and the faults."""
     events = trace(conn, [broken.data + PROBE]).events
-    faults = [event[2:] for event in events if isinstance(event, tuple) and event[0] == "Failure"]
+    faults: list[object] = [
+        event[2:] for event in events if isinstance(event, tuple) and event[0] == "Failure"
+    ]
     heads = [event for event in events if isinstance(event, RequestHead)]
     ends = [event for event in events if isinstance(event, BodyEnd)]
     assert not any(head.target == b"/probe" for head in heads)

@@ -6,6 +6,7 @@ import wsproto.events as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame as TheirFrame
 from websockets.frames import Opcode
 from websockets.protocol import OPEN, SERVER, Protocol
 from wsproto import ConnectionType, WSConnection
@@ -81,6 +82,7 @@ def test_websockets_reads_what_was_said(drawn: tuple[Agreement, WebSocketConvers
     assert reader.parser_exc is None
     messages, kind, payload = list[str | bytes](), Opcode.TEXT, b""
     for frame in reader.events_received():
+        assert isinstance(frame, TheirFrame)
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             kind = kind if frame.opcode is Opcode.CONT else frame.opcode
             payload += bytes(frame.data)

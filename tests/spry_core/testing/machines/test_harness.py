@@ -1,0 +1,81 @@
+"""Tests of `spry_core.testing.machines.harness`: what every machine does, shown on one with a single rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase
+from hypothesis.stateful import rule
+
+from broken_apps import app_of, steps_to_failure
+from spry_core import Application, Request, WebSocket
+from spry_core.testing.machines import Machine, Steps
+
+
+class Poke(Machine):
+    """Opens a WebSocket; fails if `is_wrong`."""
+
+    max_examples = 5
+    step_count = 3
+    is_wrong = False
+
+
+class PokeSteps(Steps[Poke]):
+    @rule()
+    def poke(self) -> None:
+        with self.client.ws("/") as ws:
+            ws.send("a")
+        if self.model.is_wrong:
+            raise AssertionError("poked")
+
+
+Poke.steps = PokeSteps
+
+
+async def quiet(ws: WebSocket, request: Request) -> None:
+    async for _ in ws:
+        pass
+
+
+def machine_of(app: Application, tmp_path: Path, *, is_wrong: bool = False) -> Poke:
+    machine = Poke()
+    machine.app, machine.transcripts, machine.is_wrong = app, tmp_path, is_wrong
+    return machine
+
+
+def test_what_is_right_leaves_nothing(tmp_path: Path) -> None:
+    machine_of(app_of(quiet), tmp_path).test_against_model()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_fails_keeps_its_transcripts_and_says_where(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as caught:
+        machine_of(app_of(quiet), tmp_path, is_wrong=True).test_against_model()
+    (path,) = tmp_path.iterdir()
+    note = f"transcript kept, look at it with: python -m spry_core.testing.transcript {path}"
+    assert caught.value.__notes__[-1] == note
+    assert "state = Poke()" in "\n".join(caught.value.__notes__)
+
+
+def test_transcripts_that_cannot_be_kept_hide_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("", encoding="ascii")
+    with pytest.raises(AssertionError) as caught:
+        machine_of(app_of(quiet), place, is_wrong=True).test_against_model()
+    assert caught.value.__notes__[-1].startswith(f"the transcripts could not be kept in {place}: ")
+
+
+def test_nothing_is_recorded_if_nothing_is_to_be_kept() -> None:
+    machine = Poke()
+    machine.app, machine.transcripts, machine.is_wrong = app_of(quiet), None, True
+    assert steps_to_failure(machine) == ("poked", ["poke"])
+    assert machine.recorder is None
+
+
+def test_health_checks_and_the_phase_that_explains_are_left_out() -> None:
+    chosen = Poke().settings()
+    assert (chosen.max_examples, chosen.stateful_step_count) == (5, 3)
+    assert Phase.explain not in chosen.phases
+    assert HealthCheck.too_slow in chosen.suppress_health_check
+    assert Machine().settings().stateful_step_count == 20
