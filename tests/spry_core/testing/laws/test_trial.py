@@ -78,12 +78,13 @@ class Scripted:
 
 
 def test_a_harder_end_may_follow_and_nothing_else() -> None:
-    for items, faults in (
+    scripts: list[tuple[list[list[bytes | StreamEnd]], list[str]]] = [
         ([[b"a", HALF_CLOSE], [CLOSE]], []),
         ([[HALF_CLOSE], [ABORT]], []),
         ([[HALF_CLOSE], [HALF_CLOSE]], ["HALF_CLOSE behind HALF_CLOSE"]),
         ([[HALF_CLOSE, b"b"]], ["b'b' behind HALF_CLOSE"]),
-    ):
+    ]
+    for items, faults in scripts:
         trial = Trial(Scripted(*items))
         assert trial.face.faults == faults, items
     direct = Trial(Scripted())
