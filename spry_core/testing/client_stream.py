@@ -71,7 +71,7 @@ class ClientStream:
         end = None if timeout is None else driver.now() + timeout
         while not self._has_ended:
             left = None if end is None else end - driver.now()
-            match self._conversation.receive(self._what, timeout=left):
+            match self._conversation.receive(self._what, timeout=left, limit=timeout):
                 case BodyData() as body:
                     return body.data
                 case BodyEnd() as body_end:

@@ -69,7 +69,7 @@ class ClientWebSocket:
         end = None if timeout is None else driver.now() + timeout
         while self._info is None:
             left = None if end is None else end - driver.now()
-            event = self._conversation.receive(f"a message on {self._path}", timeout=left)
+            event = self._conversation.receive(f"a message on {self._path}", timeout=left, limit=timeout)
             match event:
                 case Message():
                     return event.data

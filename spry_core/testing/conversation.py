@@ -74,12 +74,13 @@ class Conversation:
         self._connection.shutdown(self._driver.now())
         self._pump.look()
 
-    def receive(self, what: str, *, timeout: float | None = None) -> Event:
+    def receive(self, what: str, *, timeout: float | None = None, limit: float | None = None) -> Event:
         """Return the next event; wait for it if there is none yet. The last one is `ConnectionEnded`.
 
         Args:
             what: What the client waits for, for the text of the errors.
             timeout: Virtual seconds to wait at most.
+            limit: What the text of the `TimeoutError` says, if `timeout` is only what is left of that.
 
         Raises:
             Deadlock: Nothing can bring it.
@@ -87,7 +88,10 @@ class Conversation:
             LocalProtocolError: The end was received already.
         """
         if not self._has_event():
-            self._driver.wait_until(self._has_event, what, timeout=timeout, is_hasty=self._is_hasty)
+            try:
+                self._driver.wait_until(self._has_event, what, timeout=timeout, is_hasty=self._is_hasty)
+            except TimeoutError:
+                raise TimeoutError(f"{what} did not come within {limit or timeout} s") from None
         event = self._events.popleft()
         self._release(event)
         return event

@@ -33,6 +33,9 @@ MAX_STEPS: Final = 200_000
 MAX_JUMPS: Final = 10_000
 """Deadlines that one wait goes over before it is given up: some timer comes again and again and changes nothing."""
 
+MAX_IDLE_JUMPS: Final = 1_000
+"""The same where no task and no bytes are waited for, so that keepalive is all that goes on."""
+
 MAX_FAILURES: Final = 10
 """Foreign awaitables after which a run does not go on to its rest: some task tries again and again."""
 
@@ -305,7 +308,7 @@ class MemoryDriver:
             ForeignAwaitable: A task awaited what belongs to an event loop.
         """
         until = math.inf if timeout is None else self._now + timeout
-        jumps = 0
+        jumps = idle = 0
         while not self._is_over(is_over):
             when = self.next_deadline()
             if timeout is not None and (when is None or when > until):
@@ -313,8 +316,9 @@ class MemoryDriver:
                 raise TimeoutError(f"{what} did not come within {timeout} s")
             if when is None or (timeout is None and not (self._is_awaited() or is_hasty())):
                 raise Deadlock(self._tell(f"nothing can bring {what}"))
-            if timeout is None and (jumps := jumps + 1) > MAX_JUMPS:
-                raise Deadlock(self._tell(f"{MAX_JUMPS} deadlines have passed without {what}"))
+            jumps, idle = jumps + 1, 0 if self._is_awaited() else idle + 1
+            if timeout is None and (jumps > MAX_JUMPS or idle > MAX_IDLE_JUMPS):
+                raise Deadlock(self._tell(f"{jumps - 1} deadlines have passed without {what}"))
             self._jump(when)
 
     def _is_over(self, is_over: Callable[[], bool]) -> bool:

@@ -87,7 +87,7 @@ def describe(awaitable: object) -> str:
     places = list(_places(awaitable))
     at = _users_last(places)
     if at is None:
-        ours = [place for place in places if not place.is_librarys]
+        ours = [place for place in places if not (place.is_librarys or place.module.startswith(_KIT))]
         return str((ours or places)[-1]) if places else "finished"
     return f"{at}{_awaiting(places)}"
 

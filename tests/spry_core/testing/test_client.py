@@ -637,3 +637,19 @@ def test_a_foreign_awaitable_in_the_lifespan_is_named() -> None:
 
     with pytest.raises(ForeignAwaitable, match=r"awaited asyncio\.tasks\.sleep"), TestClient(app):
         pass
+
+
+def test_a_time_limit_that_runs_out_is_told_as_it_was_given() -> None:
+    """Pings come meanwhile, and each time less of it is left."""
+    client = TestClient(app)
+    ws = client.ws("/echo")
+    with pytest.raises(TimeoutError, match=r"^a message on /echo did not come within 100\.0 s$"):
+        ws.receive(timeout=100.0)
+    assert client.now == 100.0
+
+
+def test_keepalive_of_others_does_not_hold_up_a_deadlock() -> None:
+    client = TestClient(app)
+    client.ws("/echo")
+    with pytest.raises(Deadlock, match=r"^1000 deadlines have passed without the answer to GET /forever "):
+        client.get("/forever")
