@@ -12,15 +12,23 @@ does not know. uvloop has a clock of its own and is not patched: this loop is as
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import selectors
 import threading
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
 from heapq import heappop, heappush
+from threading import Thread
 from typing import Final, TypeVar, TypeVarTuple
 
+from spry_asyncio.runner import LoopName, loop_factory
+from spry_asyncio.server import RunningServer, serve
+from spry_core import Application, Limits, Timeouts
+from spry_core.testing.conformance import Running
 from spry_core.testing.parked import Deadlock, describe
 
 Args = TypeVarTuple("Args")
@@ -181,6 +189,54 @@ class _Selector(selectors.DefaultSelector):
         if timeout is None and (has_sockets or threading.active_count() > 1):
             return self._patience
         return self._grace if has_sockets else 0.0
+
+
+@contextmanager
+def backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[Running]:
+    """Serve on asyncio in a thread, for ``python -m spry_core.testing.conformance spry_asyncio.testing:backend``."""
+    with _serving(app, limits, timeouts, "asyncio") as running:
+        yield running
+
+
+@contextmanager
+def uvloop_backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[Running]:
+    """Do the same on uvloop."""
+    with _serving(app, limits, timeouts, "uvloop") as running:
+        yield running
+
+
+@contextmanager
+def _serving(app: Application, limits: Limits, timeouts: Timeouts, name: LoopName) -> Generator[Running]:
+    logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
+    started: Future[tuple[asyncio.AbstractEventLoop, RunningServer]] = Future()
+    stopped = asyncio.Event()
+
+    async def main() -> None:
+        async with serve(app, port=0, limits=limits, timeouts=timeouts) as server:
+            started.set_result((asyncio.get_running_loop(), server))
+            await stopped.wait()
+            server.shut_down(grace=0.0)
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=loop_factory(name)) as runner:
+                runner.run(main())
+        except Exception as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+        loop.call_soon_threadsafe(partial(server.shut_down, code, reason, grace=grace))
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    loop, server = started.result()
+    try:
+        yield Running(server.addresses[0], shut_down)
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join()
 
 
 try:

@@ -10,16 +10,24 @@ some are on their way: between sockets of one process, and over loopback, they a
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from threading import Thread
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 from trio.abc import Instrument
 from trio.testing import MockClock
 
+from spry_core import Application, Limits, Timeouts
+from spry_core.testing.conformance import Running
 from spry_core.testing.parked import Deadlock, describe
+from spry_trio.server import RunningServer, serve
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -135,6 +143,40 @@ def _children(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
         for child in nursery.child_tasks:
             yield child
             yield from _children(child)
+
+
+@contextmanager
+def backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[Running]:
+    """Serve on trio in a thread, for ``python -m spry_core.testing.conformance spry_trio.testing:backend``."""
+    logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
+    started: Future[tuple[trio.lowlevel.TrioToken, RunningServer]] = Future()
+    stopped = trio.Event()
+
+    async def main() -> None:
+        async with serve(app, port=0, limits=limits, timeouts=timeouts) as server:
+            started.set_result((trio.lowlevel.current_trio_token(), server))
+            await stopped.wait()
+            server.shut_down(grace=0.0)
+
+    def run() -> None:
+        try:
+            trio.run(main)
+        except Exception as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+        token.run_sync_soon(partial(server.shut_down, code, reason, grace=grace))
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    token, server = started.result()
+    try:
+        yield Running(server.addresses[0], shut_down)
+    finally:
+        token.run_sync_soon(stopped.set)
+        thread.join()
 
 
 try:

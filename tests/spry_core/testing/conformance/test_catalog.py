@@ -9,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-import conformance_backends as right
+import spry_asyncio.testing
+import spry_trio.testing
 import wrong_backends as faults
 from spry_core.testing.conformance import SCENARIOS, Backend, play, play_all
 from wrong_backends import wrong
@@ -27,9 +28,9 @@ def test_there_are_many_and_each_has_a_title_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("backend", "first"),
     [
-        pytest.param(right.asyncio_backend, 0, id="asyncio"),
-        pytest.param(right.uvloop_backend, 1, id="uvloop"),
-        pytest.param(right.trio_backend, 2, id="trio"),
+        pytest.param(spry_asyncio.testing.backend, 0, id="asyncio"),
+        pytest.param(spry_asyncio.testing.uvloop_backend, 1, id="uvloop"),
+        pytest.param(spry_trio.testing.backend, 2, id="trio"),
     ],
 )
 def test_the_adapters_pass_over_sockets(backend: Backend, first: int) -> None:
