@@ -266,13 +266,13 @@ KEEPALIVES: Final = (
             *OPEN,
             Wait(0.15),
             Send(pong(b"alive")),
-            Wait(0.3),
+            Wait(0.7),
             Send(pong(b"alive")),
-            Wait(0.3),
+            Wait(0.7),
             Send(pong(b"alive")),
         ),
         (LOST,),
-        timeouts=Timeouts(ping_interval=0.2, ping_timeout=0.6),
+        timeouts=Timeouts(ping_interval=0.2, ping_timeout=1.2),
         catches="does not move a deadline that has become later",
     ),
     _keepalive(
@@ -317,8 +317,8 @@ KEEPALIVES: Final = (
     _keepalive(
         "an HTTP connection in use is not closed",
         (ws(stay), http(hello, "/hello")),
-        (Send(request("/hello")), Expect(answer(b"hello")), Wait(0.3)) * 3,
-        timeouts=Timeouts(keep_alive=0.5),
+        (Send(request("/hello")), Expect(answer(b"hello")), Wait(0.7)) * 3,
+        timeouts=Timeouts(keep_alive=1.2),
         catches="does not move a deadline that has become later",
     ),
 )

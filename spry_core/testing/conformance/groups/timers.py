@@ -334,11 +334,11 @@ TIMERS: Final = (
         (http(read_it, method="POST"),),
         (
             Send(request("/", CHUNKED, method="POST")),
-            *[Send(chunk(b"x" * 500)) if odd else Wait(0.2) for _ in range(4) for odd in (False, True)],
+            *[Send(chunk(b"x" * 500)) if odd else Wait(0.3) for _ in range(4) for odd in (False, True)],
             Send(b"0\r\n\r\n"),
             Expect(answer(b"x" * 2000, kind="application/octet-stream")),
         ),
-        timeouts=Timeouts(body=0.6),
+        timeouts=Timeouts(body=1.0),
         catches="does not move a deadline that has become later",
     ),
     _of(

@@ -17,7 +17,7 @@ from wrong_backends import wrong
 
 TITLES = {scenario.title: scenario for scenario in SCENARIOS}
 
-WORKERS = 8
+WORKERS = 4
 
 
 def test_there_are_many_and_each_has_a_title_of_its_own() -> None:
