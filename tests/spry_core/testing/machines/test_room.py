@@ -66,8 +66,8 @@ class Wrong(TestHall):
 @pytest.mark.parametrize(
     ("hall", "words", "most"),
     [
-        (lambda: Hall(everybody), "peer 0 has heard", 2),
-        (lambda: Hall(the_newest), "peer ", 5),
+        (lambda: Hall(everybody), "peer ", 6),
+        (lambda: Hall(the_newest), "peer ", 6),
         (lambda: Hall(others, forgets=False), "the server closes the WebSocket of peer", 5),
     ],
 )
