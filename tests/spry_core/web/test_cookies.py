@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from typing import cast
+from typing import Final, cast
 
 import pytest
 
@@ -138,17 +138,19 @@ def test_a_host_prefix_promises_one_host_and_all_its_paths() -> None:
         format_set_cookie("__Host-a", "1", secure=True, path="/a")
 
 
-@pytest.mark.parametrize(
-    ("name", "act"),
-    [
-        ("a b" * 1000, lambda name: format_set_cookie(name, "1")),
-        ("a" * 1000, lambda name: format_set_cookie(name, " ")),
-        ("a" * 1000, lambda name: format_set_cookie(name, "1", path="a")),
-        ("a" * 1000, lambda name: format_set_cookie(name, "1", domain="-")),
-        ("a" * 1000, lambda name: format_set_cookie(name, "1", samesite="none")),
-    ],
-)
-def test_an_error_repeats_little_of_the_name(name: str, act: Callable[[str], str]) -> None:
+LONG: Final = "a" * 1000
+WRONG: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
+    "name": ("a b" * 1000, lambda name: format_set_cookie(name, "1")),
+    "value": (LONG, lambda name: format_set_cookie(name, " ")),
+    "path": (LONG, lambda name: format_set_cookie(name, "1", path="a")),
+    "domain": (LONG, lambda name: format_set_cookie(name, "1", domain="-")),
+    "samesite": (LONG, lambda name: format_set_cookie(name, "1", samesite="none")),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_error_repeats_little_of_the_name(what: str) -> None:
+    name, act = WRONG[what]
     with pytest.raises(ValueError, match=rf"cookie (name )?{name[:40]!r} ") as error:
         act(name)
     assert len(str(error.value)) < 140
