@@ -72,10 +72,13 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.testing.conformance.groups": (
         (
+            "cancellation",
             "closing",
+            "contexts",
             "control",
             "disconnect",
             "http",
+            "leaving",
             "lives",
             "messages",
             "opening",

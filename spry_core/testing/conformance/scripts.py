@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from spry_core.closing import ConnectionLost
+from spry_core.tasks import sleep
 from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.octets import SWITCHED, close, closing, shake
 from spry_core.testing.conformance.steps import Expect, ExpectEnd, Send, Step
@@ -31,6 +33,23 @@ def hello(request: Request, note: Notebook) -> str:
 async def read_it(request: Request, note: Notebook) -> bytes:
     """Answer with the content of the request."""
     return await request.read()
+
+
+async def read_content(request: Request, note: Notebook) -> str:
+    """Answer with the length of the content, unless it never comes whole."""
+    try:
+        return f"{len(await request.read())}"
+    except ConnectionLost:
+        note("lost")
+        raise
+
+
+async def answer_late(request: Request, note: Notebook) -> str:
+    """Take some time to answer."""
+    note("begun")
+    await sleep(0.15)
+    note("done")
+    return "late"
 
 
 async def echo(ws: WebSocket, request: Request, note: Notebook) -> None:

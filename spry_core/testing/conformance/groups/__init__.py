@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from spry_core.testing.conformance.groups.cancellation import CANCELLATION
 from spry_core.testing.conformance.groups.closing import CLOSING
+from spry_core.testing.conformance.groups.contexts import CONTEXTS
 from spry_core.testing.conformance.groups.control import CONTROL, KEEPALIVES
-from spry_core.testing.conformance.groups.disconnect import CANCELLATION, HALF_CLOSE, RESETS
+from spry_core.testing.conformance.groups.disconnect import HALF_CLOSE, RESETS
 from spry_core.testing.conformance.groups.http import HTTP
+from spry_core.testing.conformance.groups.leaving import LEAVING
 from spry_core.testing.conformance.groups.lives import LIFESPAN, SHUTDOWN
 from spry_core.testing.conformance.groups.messages import FRAGMENTS, MESSAGES
 from spry_core.testing.conformance.groups.opening import OPENING
@@ -18,12 +21,14 @@ __all__ = [
     "BACKPRESSURE",
     "CANCELLATION",
     "CLOSING",
+    "CONTEXTS",
     "CONTROL",
     "FAIRNESS",
     "FRAGMENTS",
     "HALF_CLOSE",
     "HTTP",
     "KEEPALIVES",
+    "LEAVING",
     "LIFESPAN",
     "MESSAGES",
     "OPENING",

@@ -14,6 +14,8 @@ def test_they_do_what_they_say() -> None:
     routes = (
         http(scripts.hello),
         http(scripts.read_it, method="POST"),
+        http(scripts.read_content, "/content", method="POST"),
+        http(scripts.answer_late, "/late"),
         ws(scripts.echo, "/echo"),
         ws(scripts.hear, "/hear"),
         ws(scripts.stay, "/stay"),
@@ -23,6 +25,11 @@ def test_they_do_what_they_say() -> None:
     with TestClient(app) as client:
         assert client.get("/").text == "hello"
         assert client.post("/", content=b"abc").content == b"abc"
+        assert client.post("/content", content=b"abc").text == "3"
+        assert (client.get("/late").text, client.now) == ("late", 0.15)
+        half = client.connect()
+        half.send(b"POST /content HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\na")
+        half.reset()
         with client.ws("/echo") as echo:
             echo.send("a")
             assert echo.receive() == "a"
@@ -33,4 +40,4 @@ def test_they_do_what_they_say() -> None:
         stay.close()
         with pytest.raises(ConnectionClosed):
             stay.receive()
-    assert note.notes == ["got 'a'", "got b'b'"]
+    assert note.notes == ["begun", "done", "lost", "got 'a'", "got b'b'"]
