@@ -148,7 +148,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.recording": (
         ("recorder",),
         ("connection",),
-        ("values", "wire"),
+        ("parts", "values"),
         ("redaction",),
     ),
     "spry_core.routing": (

@@ -30,6 +30,7 @@ from spry_core.protocol.engines import EngineName, Role
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
+from spry_core.recording.parts import Redactor
 from spry_core.recording.redaction import Redaction
 from spry_core.recording.values import (
     Entry,
@@ -40,7 +41,6 @@ from spry_core.recording.values import (
     encode_changes,
     encode_error,
 )
-from spry_core.recording.wire import WireRedactor
 from spry_core.version import VERSION
 
 FORMAT: Final = 1
@@ -82,8 +82,8 @@ class RecordedConnection(Connection):
         self._given_clock = wall_clock
         self._told: Json = None
         methods: deque[bytes] = deque()
-        requests = WireRedactor("request", redaction, methods)
-        responses = WireRedactor("response", redaction, methods)
+        requests = Redactor("request", redaction, methods)
+        responses = Redactor("response", redaction, methods)
         self._requests = requests
         self._is_server = role == "server"
         self._incoming, self._outgoing = (requests, responses) if self._is_server else (responses, requests)

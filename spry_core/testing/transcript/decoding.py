@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from spry_core.recording.wire import SWITCHED, Part, Wire
+from spry_core.recording.parts import SWITCHED, Part, PartReader
 from spry_core.testing.frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, Frame, take_frames
 
 Details: TypeAlias = tuple[tuple[str, str], ...]
@@ -77,11 +77,11 @@ class Decoder:
 
     Args:
         kind: What heads it has.
-        methods: As of `Wire`: shared with the other direction.
+        methods: As of `PartReader`: shared with the other direction.
     """
 
     def __init__(self, kind: Literal["request", "response"], methods: deque[bytes]) -> None:
-        self._wire = Wire(kind, methods)
+        self._parts = PartReader(kind, methods)
         self._head = bytearray()  # lines of the present head, or what may turn out to be frames
         self._content = 0
         self._frames: bytearray | None = None
@@ -89,13 +89,13 @@ class Decoder:
     def switch(self) -> None:
         """The stream is a WebSocket from here on; what came early belongs to it."""
         if self._frames is None:
-            self._wire.switch()
+            self._parts.switch()
             self._frames, self._head = self._head, bytearray()
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what is complete with these bytes."""
         items: list[Item] = []
-        for piece in self._wire.feed(data):
+        for piece in self._parts.feed(data):
             match piece.part:
                 case Part.START | Part.FIELDS | Part.BROKEN:
                     items += self._end_content()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spry_core.recording import Redaction
-from spry_core.recording.wire import Part, Wire, WireRedactor
+from spry_core.recording.parts import Part, PartReader, Redactor
 from wire import Cut, cutters
 
 REQUESTS = (
@@ -31,7 +31,7 @@ def shown(
     data: bytes, kind: Literal["request", "response"] = "request", methods: tuple[bytes, ...] = ()
 ) -> bytes:
     """Return what is shown of these bytes."""
-    return WireRedactor(kind, Redaction(), deque(methods)).feed(data)
+    return Redactor(kind, Redaction(), deque(methods)).feed(data)
 
 
 def test_secrets_are_hidden_in_heads_and_trailers_and_content_is_not_touched() -> None:
@@ -42,7 +42,7 @@ def test_secrets_are_hidden_in_heads_and_trailers_and_content_is_not_touched() -
 @given(cut=cutters)
 def test_cuts_do_not_matter(cut: Cut) -> None:
     """A recipient parses a stream of octets, not packets (RFC 9112 §2.2)."""
-    redactor = WireRedactor("request", Redaction(), deque())
+    redactor = Redactor("request", Redaction(), deque())
     assert b"".join(redactor.feed(piece) for piece in cut(REQUESTS)) == SHOWN
 
 
@@ -55,9 +55,9 @@ def test_nothing_is_held_back_and_what_is_shown_is_shown_again(data: bytes) -> N
 
 
 def test_each_piece_says_what_it_belongs_to() -> None:
-    wire = Wire("request", deque())
+    reader = PartReader("request", deque())
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab"
-    first, second = list(wire.feed(data[:5])), list(wire.feed(data[5:]))
+    first, second = list(reader.feed(data[:5])), list(reader.feed(data[5:]))
     assert [(each.part, each.data, each.before) for each in (*first, *second)] == [
         (Part.START, b"POST ", b""),
         (Part.START, b"/ HTTP/1.1\r\n", b"POST "),
@@ -94,7 +94,7 @@ def test_content_up_to_the_end_of_the_stream_is_not_touched() -> None:
 def test_behind_the_101_nothing_is_looked_at() -> None:
     data = b"HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: a\r\n\r\n\x82\x0bCookie: b\r\n"
     assert shown(data, "response") == data.replace(b"Set-Cookie: a", b"Set-Cookie: *")
-    redactor = WireRedactor("request", Redaction(), deque())
+    redactor = Redactor("request", Redaction(), deque())
     assert redactor.feed(b"Cookie: a\r\n") == b"Cookie: *\r\n"
     redactor.switch()
     assert redactor.feed(b"Cookie: a\r\n") == b"Cookie: a\r\n"
@@ -135,7 +135,7 @@ def test_in_a_faulty_request_line_everything_is_hidden_that_may_be_a_query(
 
 
 def test_where_nothing_is_parsed_any_more_content_is_looked_at_too() -> None:
-    redactor = WireRedactor("request", Redaction(), deque())
+    redactor = Redactor("request", Redaction(), deque())
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
     assert redactor.feed(head + b"Cookie: a\r\n") == head + b"Cookie: a\r\n"
     redactor.break_off()

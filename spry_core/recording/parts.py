@@ -73,7 +73,7 @@ class Piece:
     """What came of the same line earlier."""
 
 
-class Wire:
+class PartReader:
     """Follows one direction.
 
     Args:
@@ -181,32 +181,32 @@ class Wire:
         self._part = Part.CHUNK if size else Part.TRAILERS
 
 
-class WireRedactor:
+class Redactor:
     """Hides the secrets of one direction.
 
     Args:
-        kind, methods: As of `Wire`.
+        kind, methods: As of `PartReader`.
         redaction: The rule.
     """
 
     def __init__(
         self, kind: Literal["request", "response"], redaction: Redaction, methods: deque[bytes]
     ) -> None:
-        self._wire = Wire(kind, methods)
+        self._parts = PartReader(kind, methods)
         self._is_request = kind == "request"
         self._redaction = redaction
 
     def switch(self) -> None:
         """No HTTP comes any more: nothing is hidden."""
-        self._wire.switch()
+        self._parts.switch()
 
     def break_off(self) -> None:
         """Nothing is parsed any more: what looks like a secret is hidden wherever it stands."""
-        self._wire.break_off()
+        self._parts.break_off()
 
     def feed(self, data: bytes) -> bytes:
         """Return the next bytes as they may be shown, as many as there are."""
-        return b"".join(map(self._shown, self._wire.feed(data)))
+        return b"".join(map(self._shown, self._parts.feed(data)))
 
     def _shown(self, piece: Piece) -> bytes:
         if piece.part in (Part.CONTENT, Part.CHUNK, Part.RAW):
