@@ -63,7 +63,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("command",),
         ("report",),
         ("playing",),
-        ("player", "catalog"),
+        ("player", "catalogue"),
         ("groups",),
         ("scripts",),
         ("scenario", "stage", "octets"),

@@ -6,7 +6,7 @@ The author of a backend writes one callable (`Backend`) and reads the report. An
 
 from __future__ import annotations
 
-from spry_core.testing.conformance.catalog import SCENARIOS
+from spry_core.testing.conformance.catalogue import SCENARIOS
 from spry_core.testing.conformance.command import main
 from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.playing import Failure, Result, play, play_all

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pkgutil import resolve_name
 from typing import Final, cast
 
-from spry_core.testing.conformance.catalog import SCENARIOS
+from spry_core.testing.conformance.catalogue import SCENARIOS
 from spry_core.testing.conformance.playing import Result, play_all
 from spry_core.testing.conformance.report import explanation, table, verdict
 from spry_core.testing.conformance.scenario import Scenario

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.player import Mismatch, Player
@@ -13,7 +14,7 @@ from spry_core.testing.conformance.stage import Backend, Stage, stage_of
 from spry_core.testing.conformance.steps import Step
 from spry_core.testing.conformance.together import each_in_turn, side_by_side
 
-LONGEST: float = 60.0
+LONGEST: Final = 60.0
 """Seconds after which a scenario over sockets counts as one that does not end: its backend cannot be stopped."""
 
 
