@@ -47,6 +47,8 @@ class SlowSteps(Steps[SlowReader]):
         """All messages that the server must send, in order."""
         self.silent: float = 0.0
         """Seconds for which the peer has not read."""
+        self.stuck: float = 0.0
+        """Seconds for which answers have waited for it besides: only those does the server judge."""
         self.sent: int = 0
         """Bytes of payload that the peer has sent."""
         self.may_be_cut: bool = False
@@ -79,7 +81,7 @@ class SlowSteps(Steps[SlowReader]):
     def read_again(self) -> None:
         """Read all that has come, and go on reading: every answer is there, in order."""
         self.line.peer.is_reading = True
-        self.silent = 0.0
+        self.silent = self.stuck = 0.0
         self.check()
 
     @precondition(lambda self: not self.is_cut)
@@ -87,6 +89,7 @@ class SlowSteps(Steps[SlowReader]):
     def wait(self, seconds: int) -> None:
         """Let time pass; who reads nothing for `Timeouts.write` is cut."""
         for _ in range(seconds):
+            self.stuck = self.stuck + 1.0 if self._has_stopped() else 0.0
             self.client.advance(1.0)
             self.line.read()
         self.silent = 0.0 if self._is_reading() else self.silent + seconds
@@ -99,7 +102,7 @@ class SlowSteps(Steps[SlowReader]):
         write = math.inf if timeouts.write is None else timeouts.write
         if timeouts.ping_interval is None or timeouts.ping_timeout is None:
             return write
-        return min(write, timeouts.ping_interval + timeouts.ping_timeout)
+        return min(write, timeouts.ping_timeout)  # the Ping may have come when it had just stopped
 
     @precondition(lambda self: self.is_cut)
     @rule()
@@ -121,8 +124,8 @@ class SlowSteps(Steps[SlowReader]):
         else:
             self._check_bounds()
             write = self.model.timeouts.write
-            stuck = write is not None and self.silent > write + 1 and self._has_stopped()
-            assert not stuck, "a peer that does not read is not cut (`Timeouts.write`)"
+            is_stuck = write is not None and self.stuck > write + 1 and self._has_stopped()
+            assert not is_stuck, "a peer that does not read is not cut (`Timeouts.write`)"
         self.check_log()
 
     def _has_stopped(self) -> bool:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from broken_apps import Handler, app_of, steps_to_failure
 from spry_core import Application, BufferFull, Request, WebSocket
-from spry_core.protocol import Limits
+from spry_core.protocol import Limits, Timeouts
+from spry_core.testing.frames import BINARY, Frame
 from spry_core.testing.machines import SlowReader
+from spry_core.testing.machines.slow_reader import SlowSteps
 
 
 async def echo(ws: WebSocket, request: Request) -> None:
@@ -68,3 +70,45 @@ def test_a_machine_without_a_model_says_what_is_missing() -> None:
     with pytest.raises(NotImplementedError) as caught:
         SlowReader().expected("a")
     assert str(caught.value) == "SlowReader.expected says what is answered to a message"
+
+
+def test_silence_counts_from_when_answers_wait() -> None:
+    machine = TestEcho()
+    machine.timeouts = Timeouts(write=30.0, ping_interval=None)
+    steps = SlowSteps(machine)
+    steps.stop_reading()
+    for _ in range(3):
+        steps.wait(20)
+    for _ in range(3):
+        steps.line.send(Frame(BINARY, bytes(100_000)))
+        steps.expected.append(bytes(100_000))
+        steps.check()
+    steps.wait(20)
+    assert (steps.silent, steps.stuck, steps.is_cut) == (80.0, 20.0, False)
+    steps.wait(20)
+    assert steps.is_cut
+
+
+def test_a_server_that_waits_for_ever_is_found() -> None:
+    machine = TestEcho()
+    machine.timeouts = Timeouts(write=None, ping_interval=None)
+    steps = SlowSteps(machine)
+    machine.timeouts = Timeouts(write=30.0, ping_interval=None)  # what should be
+    steps.stop_reading()
+    for _ in range(3):
+        steps.line.send(Frame(BINARY, bytes(100_000)))
+        steps.expected.append(bytes(100_000))
+    steps.wait(20)
+    with pytest.raises(AssertionError, match=r"is not cut \(`Timeouts\.write`\)"):
+        steps.wait(20)
+
+
+def test_a_ping_may_come_when_the_peer_has_just_stopped() -> None:
+    steps = SlowSteps(TestEcho())
+    steps.wait(19)
+    steps.stop_reading()
+    steps.wait(20)
+    steps.wait(1)
+    assert (steps.silent, steps.is_cut) == (21.0, False)
+    steps.read_again()
+    assert steps.is_cut
