@@ -24,6 +24,7 @@ from spry_core.protocol import (
 )
 from spry_core.protocol.handshake import request as opening_handshake
 from spry_core.serving import LogRecord, MakeConnection, Server
+from spry_core.testing.client_methods import ClientMethods
 from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.client_websocket import ClientWebSocket
 from spry_core.testing.content import NOTHING, content_of
@@ -58,7 +59,7 @@ _BOUNDLESS: Final = Limits(max_message_size=1 << 40)
 """Nor does it judge the size of what it is sent; with no limit at all messages would not come whole."""
 
 
-class TestClient:
+class TestClient(ClientMethods):
     """An application, a server for it in memory, and a client of that server.
 
     Requests go over one connection as long as that stays open; each WebSocket has its own. Nothing here ever hangs: a wait
@@ -76,6 +77,7 @@ class TestClient:
         weather: The conditions of every connection that is made; None for bytes that arrive at once.
         record: A folder for recordings of the server's connections, or what makes them: a recorder of
             `spry_core.testing.transcript`.
+        raise_errors: True if what becomes a 500 or a 1011 shall come out of the call in which the application raises it.
     """
 
     __test__: ClassVar[bool] = False  # for pytest: this is not a test
@@ -92,6 +94,7 @@ class TestClient:
         secure: bool = False,
         weather: Weather | None = None,
         record: str | Path | MakeConnection | None = None,
+        raise_errors: bool = False,
     ) -> None:
         self.driver: Final = MemoryDriver(seed=seed)
         """The driver of the server and of this client."""
@@ -105,6 +108,7 @@ class TestClient:
         self._host = host
         self._secure = secure
         self._engine: EngineName = engine
+        self._raises_errors = raise_errors
         # Sources of their own: what one side draws does not change what the other gets.
         self._random = Random(f"client {seed}")
         self.server: Final = Server(
@@ -188,58 +192,6 @@ class TestClient:
         head, interim = receive_head(conversation, what)
         assert isinstance(head, ResponseHead)  # a 101 that was not asked for fails the connection
         return ClientStream(conversation, what, head, interim, self._keep)
-
-    def get(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
-        """Send a GET; see `request`."""
-        return self.request("GET", target, headers=headers)
-
-    def head(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
-        """Send a HEAD; see `request`."""
-        return self.request("HEAD", target, headers=headers)
-
-    def options(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
-        """Send an OPTIONS; see `request`."""
-        return self.request("OPTIONS", target, headers=headers)
-
-    def delete(self, target: str, *, headers: Pairs = ()) -> ClientResponse:
-        """Send a DELETE; see `request`."""
-        return self.request("DELETE", target, headers=headers)
-
-    def post(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
-    ) -> ClientResponse:
-        """Send a POST; see `request`."""
-        return self.request("POST", target, headers=headers, content=content, json=json, data=data)
-
-    def put(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
-    ) -> ClientResponse:
-        """Send a PUT; see `request`."""
-        return self.request("PUT", target, headers=headers, content=content, json=json, data=data)
-
-    def patch(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
-    ) -> ClientResponse:
-        """Send a PATCH; see `request`."""
-        return self.request("PATCH", target, headers=headers, content=content, json=json, data=data)
 
     # -------------------------------------------------------------------------------------------------- WebSocket
 
@@ -369,6 +321,13 @@ class TestClient:
     def _report(self, record: LogRecord) -> None:
         self.reports.append(record)
         self.driver.inspect(record.exception)
+        # The failure of the lifespan comes out of the call that waits for it anyway.
+        if (
+            self._raises_errors
+            and record.exception is not None
+            and record.exception is not self.server.failure
+        ):
+            self.driver.fail(record.exception)
 
     def _begin(self) -> None:
         """Run the startup of the lifespan, once."""

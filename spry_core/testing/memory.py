@@ -19,8 +19,9 @@ from itertools import count
 from random import Random
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
-from spry_core.errors import LocalProtocolError, SpryError
+from spry_core.errors import LocalProtocolError
 from spry_core.tasks import Timer, Timers, enter
+from spry_core.testing.lent import LentDriver
 from spry_core.testing.parked import Deadlock, ForeignAwaitable, foreign_call
 from spry_core.testing.task import Job, MemoryEvent, MemoryScope, MemoryTask, let_others
 
@@ -74,7 +75,7 @@ class MemoryDriver:
         self._current: MemoryTask | None = None
         self._is_stepping = False
         self._stalled = 0
-        self._failures: list[SpryError] = []
+        self._failures: list[BaseException] = []
         self._alarms = Timers()
         self._arrivals = Timers()
         self._watch: Callable[[MemoryTask], None] | None = None
@@ -203,7 +204,7 @@ class MemoryDriver:
         finally:
             self._current = None
 
-    def fail(self, error: SpryError) -> None:
+    def fail(self, error: BaseException) -> None:
         """Let the run raise `error` when it has come to rest."""
         self._failures.append(error)
 
@@ -368,39 +369,6 @@ class MemoryDriver:
                 f"  a connection's next deadline is at {when}: `advance` or a timeout lets time pass"
             )
         return "\n".join(lines)
-
-
-class LentDriver:
-    """The part of a `MemoryDriver` that one session gets: the same verbs, a `notify` of its own."""
-
-    def __init__(self, driver: MemoryDriver, owner: str, look: Callable[[], None]) -> None:
-        self._driver = driver
-        self._owner = owner
-        self._look = look
-
-    def now(self) -> float:
-        """Return the virtual time, in seconds."""
-        return self._driver.now()
-
-    def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> MemoryTask:
-        """Put `function(*args)` on the ready list as a task of its own, with a copy of the context."""
-        return self._driver.start_for(self._owner, function, *args)
-
-    def scope(self) -> MemoryScope:
-        """Give a `with` block of the running task that its `cancel` ends."""
-        return self._driver.scope()
-
-    async def checkpoint(self, switch: bool) -> None:
-        """Raise `Cancelled` if the running task is cancelled; with `switch`, let others be drawn as well."""
-        await self._driver.checkpoint(switch)
-
-    def event(self) -> MemoryEvent:
-        """Make an event."""
-        return self._driver.event()
-
-    def notify(self, soon: bool = False) -> None:
-        """Have the session looked at again: its pump goes on the ready list."""
-        self._look()
 
 
 def _earliest(*moments: float | None) -> float | None:

@@ -14,7 +14,6 @@ from contextvars import copy_context
 from types import TracebackType, coroutine
 from typing import Final, Protocol, TypeVar
 
-from spry_core.errors import SpryError
 from spry_core.testing.parked import (
     Deadlock,
     ForeignAwaitable,
@@ -61,7 +60,7 @@ class Scheduler(Protocol):
         """Note that `task` has come to a point where it may be suspended, or cancelled."""
         ...
 
-    def fail(self, error: SpryError) -> None:
+    def fail(self, error: BaseException) -> None:
         """Let the run raise `error` when it has come to rest."""
         ...
 

@@ -13,7 +13,7 @@ from spry_core.errors import LocalProtocolError
 from spry_core.serving import LogRecord, Server
 from spry_core.tasks import event, now
 from spry_core.testing import Cancelled, MemoryDriver, TestClient
-from spry_core.testing.memory import LentDriver
+from spry_core.testing.lent import LentDriver
 from spry_core.testing.pump import Watch
 from spry_core.testing.task import MemoryEvent
 

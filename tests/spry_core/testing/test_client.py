@@ -23,7 +23,7 @@ from spry_core import (
     WebSocket,
     sleep,
 )
-from spry_core.closing import ConnectionLost
+from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.errors import HandshakeRejected
 from spry_core.tasks import event, timeout
 from spry_core.testing import ClientResponse, Deadlock, ForeignAwaitable, TestClient
@@ -108,6 +108,12 @@ async def short(request: Request) -> Response:
     return Response("abc", headers={"content-length": "5"})
 
 
+@app.ws("/broken-ws")
+async def broken_ws(ws: WebSocket, request: Request) -> None:
+    await ws.receive()
+    raise LookupError("of the WebSocket")
+
+
 @app.ws("/echo", protocols=["chat.v2", "chat"])
 async def echo(ws: WebSocket, request: Request) -> None:
     async for message in ws:
@@ -148,32 +154,6 @@ def test_the_date_follows_the_virtual_time() -> None:
     client = TestClient(app)
     client.advance(3661.0)
     assert client.get("/hello/you").headers["date"] == "Sat, 01 Jan 2000 01:01:01 GMT"
-
-
-def test_every_method_has_its_function() -> None:
-    client = TestClient(app)
-    assert client.head("/hello/you").content == b""
-    assert client.head("/hello/you").headers["content-length"] == "11"
-    for method in ("post", "put", "patch", "delete", "options"):
-        assert getattr(client, method)("/mirror").json()["method"] == method.upper()
-    assert client.request("TRACE", "/mirror").status_code == 405
-
-
-@pytest.mark.parametrize("method", ["post", "put", "patch"])
-def test_content_is_sent_in_every_form(method: str) -> None:
-    send = getattr(TestClient(app), method)
-    empty = {"method": method.upper(), "type": "", "length": "", "coding": "", "content": ""}
-    assert send("/mirror").json() == empty
-    assert send("/mirror", content=b"abc").json() == {**empty, "length": "3", "content": "abc"}
-    text = {"type": "text/plain; charset=utf-8", "length": "5", "content": "café"}
-    assert send("/mirror", content="café").json() == {**empty, **text}
-    chunked = {"coding": "chunked", "content": "abc"}
-    assert send("/mirror", content=[b"a", b"", b"bc"]).json() == {**empty, **chunked}
-    json = {"type": "application/json", "length": "15", "content": '{"a":[1,"é"]}'}
-    assert send("/mirror", json={"a": [1, "é"]}).json() == {**empty, **json, "length": "14"}
-    assert send("/mirror", json=None).json() == {**empty, **json, "length": "4", "content": "null"}
-    form = {"type": "application/x-www-form-urlencoded", "length": "14", "content": "a=1+2&b=%C3%A9"}
-    assert send("/mirror", data={"a": "1 2", "b": "é"}).json() == {**empty, **form}
 
 
 def test_fields_given_win_over_those_that_are_set() -> None:
@@ -294,6 +274,25 @@ def test_what_the_server_logs_is_kept() -> None:
         "LookupError('of the handler')",
     )
     assert (access.logger, access.text) == ("spry.access", '127.0.0.1:50000 "GET /broken" 500 21 B 0.0 ms')
+
+
+def test_errors_of_the_application_may_come_out_of_the_call() -> None:
+    client = TestClient(app, raise_errors=True)
+    with pytest.raises(LookupError, match=r"^of the handler$") as caught:
+        client.get("/broken")
+    assert caught.traceback[-1].name == "broken"
+    assert client.get("/hello/you").text == "Hello, you!"
+    assert client.get("/nowhere").status_code == 404
+    with pytest.raises(LookupError, match=r"^of the stream$"):
+        client.stream("GET", "/torn")
+    ws = client.ws("/broken-ws")
+    with pytest.raises(LookupError, match=r"^of the WebSocket$"):
+        ws.send("a")
+    with pytest.raises(ConnectionClosed) as closed:
+        ws.receive()
+    assert closed.value.close_code == 1011
+    with pytest.raises(ForeignAwaitable):
+        client.get("/foreign")
 
 
 def test_the_limits_and_timeouts_are_the_servers() -> None:
@@ -612,7 +611,8 @@ def test_an_error_of_startup_comes_out_of_the_first_use() -> None:
         pass
 
 
-def test_an_error_of_teardown_comes_out_of_close() -> None:
+@pytest.mark.parametrize("raise_errors", [False, True])
+def test_an_error_of_teardown_comes_out_of_close(raise_errors: bool) -> None:
     app = Application()
 
     @app.lifespan
@@ -620,7 +620,7 @@ def test_an_error_of_teardown_comes_out_of_close() -> None:
         yield
         raise KeyError("lost")
 
-    client = TestClient(app)
+    client = TestClient(app, raise_errors=raise_errors)
     assert client.get("/").status_code == 404
     with pytest.raises(KeyError, match="lost"):
         client.close()

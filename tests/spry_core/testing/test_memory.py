@@ -16,7 +16,7 @@ from spry_core.tasks import Timers, enter, event, now, scope, sleep, timeout
 from spry_core.testing import memory
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock, ForeignAwaitable
-from spry_core.testing.task import Cancelled, MemoryTask
+from spry_core.testing.task import Cancelled
 
 
 def order_of_ten(seed: int) -> list[int]:
@@ -321,30 +321,6 @@ def test_a_checkpoint_raises_if_the_task_is_cancelled_while_others_run() -> None
     tasks = [driver.start(function)]
     driver.settle()
     assert (seen, tasks[0].is_done) == (["cancelled"], True)
-
-
-def test_what_is_lent_is_the_same_driver_with_a_notify_of_its_own() -> None:
-    driver, looks, seen = MemoryDriver(now=2.0), list[float](), list[object]()
-    lent = driver.lend("connection 1", lambda: looks.append(driver.now()))
-
-    async def function() -> None:
-        await lent.checkpoint(True)
-        with lent.scope() as scope:
-            scope.cancel()
-            await flag.wait()
-        seen.append(scope.cancelled)
-
-    flag = lent.event()
-    task = lent.start(function)
-    assert isinstance(task, MemoryTask)
-    assert (str(task), lent.now()) == ("task 1 of connection 1 at not begun", 2.0)
-    driver.settle()
-    assert (seen, looks) == ([True], [])
-    lent.notify()
-    lent.notify(soon=True)
-    assert looks == [2.0, 2.0]
-    driver.notify()
-    assert looks == [2.0, 2.0]
 
 
 def test_scopes_and_events_need_a_task_of_the_driver() -> None:

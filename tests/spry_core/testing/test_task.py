@@ -11,7 +11,6 @@ from contextvars import ContextVar
 
 import pytest
 
-from spry_core.errors import SpryError
 from spry_core.testing.parked import Deadlock, ForeignAwaitable
 from spry_core.testing.task import (
     MAX_SWALLOWED,
@@ -47,7 +46,7 @@ class Steps:
 
     def __init__(self) -> None:
         self.ready = list[Job]()
-        self.failed = list[SpryError]()
+        self.failed = list[BaseException]()
         self.ended = list[MemoryTask]()
         self.reached = list[MemoryTask]()
         self._current = list[MemoryTask]()
@@ -69,7 +68,7 @@ class Steps:
     def reach(self, task: MemoryTask) -> None:
         self.reached.append(task)
 
-    def fail(self, error: SpryError) -> None:
+    def fail(self, error: BaseException) -> None:
         self.failed.append(error)
 
     def forget(self, task: MemoryTask) -> None:
