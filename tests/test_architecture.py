@@ -57,7 +57,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("memory",),
         ("lent",),
         ("task", "transcript"),
-        ("address", "frames", "parked", "pipe"),
+        ("address", "frames", "parked", "pipe", "requests"),
     ),
     "spry_core.testing.conformance": (
         ("__main__",),
@@ -111,7 +111,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("catalogue", "healthy"),
         ("floods", "leaving", "lying", "servers", "slow"),
         ("talk",),
-        ("octets", "report"),
+        ("report",),
     ),
     "spry_core.testing.machines": (
         ("http_client", "room", "slow_reader", "websocket_peer"),

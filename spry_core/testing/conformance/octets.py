@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from spry_core.testing import requests
 from spry_core.testing.conformance.steps import WILD
 from spry_core.testing.frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
 
-KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
-"""The key of the example in RFC 6455 §1.3."""
-
 SWITCHED: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-)
-"""The answer to it."""
+    b"Sec-WebSocket-Accept: %s\r\n\r\n"
+) % requests.ACCEPT.encode()
+"""The answer to `shake`."""
 
 DATE: Final = b"Date: " + WILD * len("Sat, 01 Jan 2000 00:00:00 GMT") + b"\r\n"
 """A Date field line, whatever the time."""
@@ -33,8 +31,7 @@ def request(
     target: str = "/", *fields: str, method: str = "GET", version: str = "1.1", content: bytes = b""
 ) -> bytes:
     """Make a request with these field lines beside Host."""
-    lines = (f"{method} {target} HTTP/{version}", "Host: test", *fields)
-    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + content
+    return requests.head(method, target, "test", *fields, version=version) + content
 
 
 def post(content: bytes, *fields: str, target: str = "/") -> bytes:
@@ -83,18 +80,11 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 def shake(
-    path: str = "/", *fields: str, without: str = "", method: str = "GET", version: str = "1.1"
+    target: str = "/", *fields: str, without: str = "", method: str = "GET", version: str = "1.1"
 ) -> bytes:
     """Make the opening handshake of RFC 6455 §1.3 with more field lines, or without one of its own."""
-    own = {
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Key": KEY,
-        "Sec-WebSocket-Version": "13",
-    }
-    own.pop(without, "")
-    lines = (f"{name}: {value}" for name, value in own.items())
-    return request(path, *lines, *fields, method=method, version=version)
+    own = requests.handshake_lines({without: None} if without else None)
+    return request(target, *own, *fields, method=method, version=version)
 
 
 def say(*texts: str) -> bytes:

@@ -8,9 +8,10 @@ from typing import Final
 from spry_core.testing.frames import CLOSE_FRAME, PING, PONG, close_payload, frame
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import messages, payloads
-from spry_core.testing.laws.inputs import MESSAGES, frames_of, handshake, places
+from spry_core.testing.laws.inputs import MESSAGES, frames_of, places
 from spry_core.testing.laws.subject import Keeper
 from spry_core.testing.laws.trial import Trial, cut
+from spry_core.testing.requests import handshake
 
 PINGS: Final = 40
 """Pings that the law of Pongs sends."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from random import Random
 from typing import Final
 
@@ -17,20 +16,10 @@ from spry_core.testing.frames import (
 )
 from spry_core.testing.laws.subject import Keeper
 from spry_core.testing.laws.trial import Trial
-
-HOST: Final = "testserver"
-_KEY: Final = b64encode(bytes(range(16))).decode()
+from spry_core.testing.requests import HOST, handshake
 
 MESSAGES: Final[tuple[str | bytes, ...]] = ("hello", "grüße, 世界 😀", b"\x00\xff", "", b"", "x" * 200)
 """Messages of either kind, empty ones and one whose length takes two bytes more."""
-
-
-def handshake(target: str) -> bytes:
-    """Make an opening handshake (RFC 6455 §4.1)."""
-    return (
-        f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {_KEY}\r\n\r\n"
-    ).encode()
 
 
 def frames_of(message: str | bytes) -> bytes:

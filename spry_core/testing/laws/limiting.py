@@ -10,9 +10,10 @@ from typing import Final
 
 from spry_core.testing.frames import BINARY, CONTINUATION, TEXT, frame
 from spry_core.testing.laws.broken import LawBroken
-from spry_core.testing.laws.inputs import HOST, handshake, is_websocket
+from spry_core.testing.laws.inputs import is_websocket
 from spry_core.testing.laws.subject import Keeper
 from spry_core.testing.laws.trial import Trial
+from spry_core.testing.requests import handshake, unfinished
 
 BOUND: Final = 10 << 20
 """Bytes by which memory may grow: twice the default limit of a message, and 8 MiB."""
@@ -24,7 +25,7 @@ _PIECE: Final = 32 * 1024
 
 
 def _head(target: str) -> Iterator[bytes]:
-    yield f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n".encode()
+    yield unfinished("GET", target)
     yield from _over_and_over(b"X-Bomb: tick\r\n")
 
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import difference, heard
-from spry_core.testing.laws.inputs import frames_of, handshake, is_websocket, requests
+from spry_core.testing.laws.inputs import frames_of, is_websocket, requests
 from spry_core.testing.laws.subject import Keeper
 from spry_core.testing.laws.trial import Trial
+from spry_core.testing.requests import handshake
 
 DELAYS: Final[tuple[float | None, ...]] = (None, 0.001, 0.25, 3.0)
 """Seconds of lateness; None for a pump that is exact and asks `handle_deadline` all the time."""

@@ -17,13 +17,8 @@ from spry_core.testing.frames import (
     Frame,
     take_frames,
 )
+from spry_core.testing.requests import ACCEPT, handshake
 from spry_core.testing.strategies import Cut
-
-KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
-"""The key of the example in RFC 6455 §1.3."""
-
-ACCEPT: Final = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""What answers it."""
 
 
 class Line:
@@ -48,14 +43,13 @@ class Line:
         self._open(target)
 
     def _open(self, target: str) -> None:
-        self.peer.send(
-            b"GET %s HTTP/1.1\r\nHost: testserver\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n" % (target.encode(), KEY)
-        )
+        self.peer.send(handshake(target))
         head, end, rest = self.peer.take().partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), f"no WebSocket opens at {target}: {head!r}"
         assert end
-        assert b"\r\nsec-websocket-accept: " + ACCEPT.lower() in head.lower(), "a wrong Sec-WebSocket-Accept"
+        assert f"\r\nsec-websocket-accept: {ACCEPT}".lower().encode() in head.lower(), (
+            "a wrong Sec-WebSocket-Accept"
+        )
         self._held += rest
 
     @property

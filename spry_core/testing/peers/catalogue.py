@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final, Literal, Protocol, TypeAlias
 
 from spry_core.testing.peers import floods, leaving, lying, servers, slow
-from spry_core.testing.peers.octets import HOST
 from spry_core.testing.peers.report import Ending, Report
 from spry_core.testing.peers.talk import PATIENCE
+from spry_core.testing.requests import HOST
 from spry_core.testing.wire import Wire
 
 Kind: TypeAlias = Literal["get", "upload", "websocket", "handshake"]

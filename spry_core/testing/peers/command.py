@@ -11,9 +11,9 @@ from typing import Final, TypeAlias
 
 from spry_core.testing.peers.catalogue import ALL, Kind, Peer
 from spry_core.testing.peers.healthy import healthy
-from spry_core.testing.peers.octets import HOST
 from spry_core.testing.peers.report import Ending, Report
 from spry_core.testing.peers.talk import PATIENCE
+from spry_core.testing.requests import HOST
 from spry_core.testing.wire import Wire
 
 _ROW: Final = "{:<36} {:<16} {:<14} {:>8}  {}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import zlib
 
 from spry_core.testing.frames import BINARY, CONTINUATION, PING, TEXT, frame
-from spry_core.testing.peers.octets import HOST, head, unfinished
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
+from spry_core.testing.requests import HOST, head, unfinished
 from spry_core.testing.wire import Wire
 
 

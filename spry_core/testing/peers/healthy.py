@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from spry_core.testing.peers.octets import HOST, head
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
+from spry_core.testing.requests import HOST, head
 from spry_core.testing.wire import Wire
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from spry_core.testing.frames import PONG, TEXT, frame
-from spry_core.testing.peers.octets import HOST, KEY, head
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
+from spry_core.testing.requests import HOST, KEY, handshake_lines, head
 from spry_core.testing.wire import Wire
 
 
@@ -62,24 +62,17 @@ def trailing_garbage(
     return talk.finish()
 
 
-_FIELDS: Final = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": KEY,
-}
-
 HANDSHAKES: Final[Mapping[str, tuple[str, ...]]] = {
-    "no key": ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
-    "two keys": (*(f"{n}: {v}" for n, v in _FIELDS.items()), f"Sec-WebSocket-Key: {KEY}"),
-    "short key": (*(f"{n}: {v}" for n, v in (_FIELDS | {"Sec-WebSocket-Key": "c2hvcnQ="}).items()),),
-    "key not base64": (*(f"{n}: {v}" for n, v in (_FIELDS | {"Sec-WebSocket-Key": "*" * 24}).items()),),
-    "no version": ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {KEY}"),
-    "version 8": (*(f"{n}: {v}" for n, v in (_FIELDS | {"Sec-WebSocket-Version": "8"}).items()),),
-    "no Connection": ("Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY}"),
-    "Upgrade to another": (*(f"{n}: {v}" for n, v in (_FIELDS | {"Upgrade": "h2c"}).items()),),
-    "with a content": (*(f"{n}: {v}" for n, v in _FIELDS.items()), "Content-Length: 4"),
-    "two Hosts": (*(f"{n}: {v}" for n, v in _FIELDS.items()), "Host: elsewhere"),
+    "no key": handshake_lines({"Sec-WebSocket-Key": None}),
+    "two keys": (*handshake_lines(), f"Sec-WebSocket-Key: {KEY}"),
+    "short key": handshake_lines({"Sec-WebSocket-Key": "c2hvcnQ="}),
+    "key not base64": handshake_lines({"Sec-WebSocket-Key": "*" * 24}),
+    "no version": handshake_lines({"Sec-WebSocket-Version": None}),
+    "version 8": handshake_lines({"Sec-WebSocket-Version": "8"}),
+    "no Connection": handshake_lines({"Connection": None}),
+    "Upgrade to another": handshake_lines({"Upgrade": "h2c"}),
+    "with a content": (*handshake_lines(), "Content-Length: 4"),
+    "two Hosts": (*handshake_lines(), "Host: elsewhere"),
 }
 """Opening handshakes that nobody may accept, and the field lines of each beside Host (RFC 6455 §4.2.1)."""
 

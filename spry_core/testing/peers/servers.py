@@ -10,9 +10,9 @@ import re
 from typing import Final
 
 from spry_core.testing.frames import TEXT, frame
-from spry_core.testing.peers.octets import accept_of
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
+from spry_core.testing.requests import accept_of
 from spry_core.testing.wire import Wire
 
 _KEY: Final = re.compile(rb"(?i)\r\nsec-websocket-key:[ \t]*([^\r]*?)[ \t]*\r\n")

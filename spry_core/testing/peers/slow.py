@@ -6,9 +6,9 @@ Each is to be ended by the timeout that is meant for it, and to cost no more tha
 from __future__ import annotations
 
 from spry_core.testing.frames import BINARY, TEXT, frame
-from spry_core.testing.peers.octets import HOST, head, unfinished
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
+from spry_core.testing.requests import HOST, head, unfinished
 from spry_core.testing.wire import Wire
 
 

@@ -21,8 +21,8 @@ from spry_core.testing.frames import (
     frame,
     take_frames,
 )
-from spry_core.testing.peers.octets import HOST, handshake
 from spry_core.testing.peers.report import Ending, Report
+from spry_core.testing.requests import HOST, handshake
 from spry_core.testing.wire import Wire
 
 PATIENCE: Final = 60.0

@@ -10,7 +10,7 @@ from hostile import application
 from lawless import with_core
 from spry_core.testing.laws import LawBroken, echo, pongs_in_order
 from spry_core.testing.laws.answering import echoes
-from spry_core.testing.laws.inputs import handshake
+from spry_core.testing.requests import handshake
 
 
 def test_pings_of_ones_own_are_answered_wherever_they_are_cut() -> None:

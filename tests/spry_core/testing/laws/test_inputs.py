@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hostile import application
-from spry_core.testing.laws.inputs import default, handshake, is_websocket, places, requests, websocket_frames
+from spry_core.testing.laws.inputs import default, is_websocket, places, requests, websocket_frames
+from spry_core.testing.requests import handshake
 
 
 def test_what_is_sent_suits_the_target() -> None:

@@ -10,9 +10,10 @@ from spry_core import Application
 from spry_core.protocol import Connection, Message
 from spry_core.testing import MemoryDriver
 from spry_core.testing.laws import AppSubject, ConnectionSubject
-from spry_core.testing.laws.inputs import frames_of, handshake, requests
+from spry_core.testing.laws.inputs import frames_of, requests
 from spry_core.testing.laws.subject import Owned, subject_of
 from spry_core.testing.laws.trial import Trial
+from spry_core.testing.requests import handshake
 
 
 def bare() -> ConnectionSubject:
