@@ -1,4 +1,4 @@
-"""`python -m spry_core.testing.peers`."""
+"""The command of the hostile peers; see `command`."""
 
 from __future__ import annotations
 
@@ -6,4 +6,5 @@ import sys
 
 from spry_core.testing.peers.command import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ Only for servers that are yours: to others this is an attack.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -16,6 +17,7 @@ from spry_core.testing.peers.talk import PATIENCE
 from spry_core.testing.requests import HOST
 from spry_core.testing.wire import Wire
 
+PROGRAM: Final = "python -m spry_core.testing.peers"
 _ROW: Final = "{:<36} {:<16} {:<14} {:>8}  {}"
 _NEVER_READ: Final = frozenset({"never_reads", "zero_window"})
 _SMALL: Final = 4096  # bytes of the receive buffer of those: theirs is soon full, and then the server's
@@ -25,27 +27,37 @@ Connect: TypeAlias = Callable[[Peer | None], Wire]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 1 if a peer outlived its patience, or the server is gone, or no name fits."""
+    """Run the command; return its exit status.
+
+    0 if all went well, 1 if a peer outlived its patience or the server is gone, 2 if no peer could be run.
+    """
     options = _parser().parse_args(arguments)
     chosen = list(_chosen(options.name))
+    if not chosen:
+        return _refuse("no peer has a name that begins so; --list names them")
     if options.list:
         for peer in chosen:
             print(f"{peer.name:<36} {peer.kind:<10} {peer.says}")
-        return 0 if chosen else 1
+        return 0
     targets: dict[Kind, str | None] = {
         "get": options.get,
         "upload": options.upload,
         "websocket": options.websocket,
         "handshake": options.websocket,
     }
-    return _run(chosen, targets, _connector(options.address), options.host, options.patience)
+    try:
+        connect = _connector(options.address)
+    except ValueError:
+        return _refuse(f"an address is HOST:PORT, or a path with a slash in it, and not {options.address!r}")
+    return _run(chosen, targets, connect, options.host, options.patience)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m spry_core.testing.peers",
+        prog=PROGRAM,
         description="Let hostile peers loose on a server of yours, one after the other, and tell what each met.",
-        epilog="Exit status 1: a peer outlived its patience, so the server would keep it for ever, or answers nobody any more.",
+        epilog="Exit status 1: a peer outlived its patience, so the server would keep it for ever, or answers nobody any more; "
+        "2: no peer could be run.",
     )
     parser.add_argument(
         "address", nargs="?", default="127.0.0.1:8000", help="HOST:PORT, or the path of a unix socket"
@@ -97,8 +109,13 @@ def _run(
         target = targets[peer.kind]
         if target is None:
             continue
-        report = peer.run(connect(peer), target, host=host, patience=patience)
-        is_alive = _is_answered(healthy(connect(None), targets["get"] or "/", host=host, patience=patience))
+        try:
+            wire = connect(peer)
+        except OSError as error:
+            status = _refuse(f"nobody accepts: {error.strerror or error}; is the server running?")
+            return 1 if verdicts else status
+        report = peer.run(wire, target, host=host, patience=patience)
+        is_alive = _is_alive(connect, targets["get"] or "/", host, patience)
         verdict = _verdict(peer, report) if is_alive else "AND NOBODY IS ANSWERED ANY MORE"
         verdicts.append(verdict)
         print(_ROW.format(peer.name, report.answer, report.ending.value, f"{report.seconds:.2f}", verdict))
@@ -106,10 +123,17 @@ def _run(
     failed = sum(verdict.isupper() for verdict in verdicts)
     print(f"{len(verdicts)} peers, {failed} failed", end="")
     print(f"; {left_out} left out for want of --upload or --websocket" if left_out else "")
-    return 1 if failed or not verdicts else 0
+    if not verdicts:
+        return 2
+    return 1 if failed else 0
 
 
-def _is_answered(report: Report) -> bool:
+def _is_alive(connect: Connect, target: str, host: str, patience: float) -> bool:
+    """Tell whether the server still answers whoever does everything right."""
+    try:
+        report = healthy(connect(None), target, host=host, patience=patience)
+    except OSError:
+        return False
     return report.ending is Ending.END and report.status_code is not None
 
 
@@ -121,3 +145,8 @@ def _verdict(peer: Peer, report: Report) -> str:
     if peer.kind == "websocket" and report.status_code != 101:
         return "no WebSocket there"
     return "ended otherwise"
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"{PROGRAM}: {why}\n")
+    return 2
