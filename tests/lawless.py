@@ -15,10 +15,10 @@ from spry_core.tasks import event
 from spry_core.testing import laws
 from spry_core.testing.frames import PONG, frame, take_frames
 from spry_core.testing.laws import AppSubject, LawBroken, Subject
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.memory import HasTimers, MemoryDriver
 
-LAWS: Final[tuple[Callable[[Keeper, str], None], ...]] = (
+LAWS: Final[tuple[Callable[[AnySubject, str], None], ...]] = (
     partial(laws.split_invariance, samples=10),
     laws.time_monotony,
     partial(laws.one_end, samples=6),
@@ -31,12 +31,12 @@ LAWS: Final[tuple[Callable[[Keeper, str], None], ...]] = (
 """All of them; the first five suit HTTP too."""
 
 
-def broken_by(keeper: Keeper, target: str) -> dict[str, LawBroken]:
+def broken_by(subject: AnySubject, target: str) -> dict[str, LawBroken]:
     """Return what each law that is broken has to say, by its name."""
     found: dict[str, LawBroken] = {}
     for law in LAWS if target == "/echo" else LAWS[:5]:
         try:
-            law(keeper, target)
+            law(subject, target)
         except LawBroken as broken:
             found[broken.law] = broken
     return found

@@ -9,7 +9,7 @@ from spry_core.testing.frames import CLOSE_FRAME, PING, PONG, close_payload, fra
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import messages, payloads
 from spry_core.testing.laws.inputs import MESSAGES, frames_of, places
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial, cut
 from spry_core.testing.requests import handshake
 
@@ -18,7 +18,7 @@ PINGS: Final = 40
 
 
 def pongs_in_order(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -29,7 +29,7 @@ def pongs_in_order(
     """See that a peer that reads gets a Pong for each of its Pings, with the same payload, in order (RFC 6455 §5.5.3).
 
     Args:
-        keeper: Who is to keep the law; its `target` is a WebSocket.
+        subject: Who is to keep the law; its `target` is a WebSocket.
         target: Path and query.
         data: What the peer sends, the opening handshake first; None for Pings with messages between them.
         cases: Where to cut, in order, once for each run; None for no cuts, and `samples` places.
@@ -44,7 +44,7 @@ def pongs_in_order(
     if cases is None:
         cases = [(), *((place,) for place in places(len(sent), samples, seed))]
     for case in cases:
-        trial = Trial(keeper, seed=seed)
+        trial = Trial(subject, seed=seed)
         trial.send(cut(sent, case))
         got = payloads(trial.peer.received, PONG)
         if got != due:
@@ -60,7 +60,7 @@ def pongs_in_order(
 
 
 def echo(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -70,7 +70,7 @@ def echo(
     """See that messages come back as they were sent: all of them, once, in order, of their kind (RFC 6455 §5.6).
 
     Args:
-        keeper: Who is to keep the law; its `target` is a WebSocket that echoes.
+        subject: Who is to keep the law; its `target` is a WebSocket that echoes.
         target: Path and query.
         data: The opening handshake, if it is to be another; the messages are the `cases`.
         cases: Messages to send in one piece, once for each run; None for `MESSAGES`, together and one by one.
@@ -81,7 +81,7 @@ def echo(
     """
     opening = handshake(target) if data is None else data
     for case in [MESSAGES, *((each,) for each in MESSAGES)] if cases is None else cases:
-        trial = Trial(keeper, seed=seed)
+        trial = Trial(subject, seed=seed)
         trial.send([opening, b"".join(frames_of(each) for each in case)])
         trial.driver.advance(1.0)
         trial.send([frame(CLOSE_FRAME, close_payload(1000))])
@@ -99,9 +99,9 @@ def echo(
             )
 
 
-def echoes(keeper: Keeper, target: str) -> bool:
+def echoes(subject: AnySubject, target: str) -> bool:
     """Tell whether a first message comes back."""
-    trial = Trial(keeper)
+    trial = Trial(subject)
     trial.send([handshake(target), frames_of("spry")])
     return messages(trial.peer.received) == ["spry"]
 

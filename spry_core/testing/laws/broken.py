@@ -9,7 +9,7 @@ class LawBroken(AssertionError):  # noqa: N818 - a law is broken
     """A law does not hold. The text says all that is needed to see it again."""
 
     def __init__(
-        self, law: str, target: str, *, data: bytes, case: object, seed: int, expected: str, got: str
+        self, law: str, target: str, *, data: bytes | None, case: object, seed: int, expected: str, got: str
     ) -> None:
         """Say which law was broken by what."""
         self.law: Final = law
@@ -17,18 +17,19 @@ class LawBroken(AssertionError):  # noqa: N818 - a law is broken
         self.target: Final = target
         """The target that was asked for."""
         self.data: Final = data
-        """The bytes that the peer sent."""
+        """The bytes that the peer sent; None if the case says what they are."""
         self.case: Final = case
         """What was done with them; an element of the law's `cases`."""
         self.seed: Final = seed
         """The seed of the run."""
+        given = "" if data is None else "data=<input>, "
         super().__init__(
             f"{law} is broken at {target}\n"
             f"  expected: {expected}\n"
             f"  got:      {got}\n"
             f"  case:     {case!r}\n"
-            f"  input:    {data!r}\n"
-            f"  again:    laws.{law}(app, {target!r}, data=<input>, cases=[{case!r}], seed={seed})"
+            f"  input:    {'made for the case' if data is None else repr(data)}\n"
+            f"  again:    laws.{law}(app, {target!r}, {given}cases=[{case!r}], seed={seed})"
         )
 
 

@@ -11,12 +11,12 @@ from spry_core.testing.laws.framing import whole_frames
 from spry_core.testing.laws.inputs import is_websocket
 from spry_core.testing.laws.limiting import limits_before_allocation
 from spry_core.testing.laws.splitting import split_invariance
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.timing import time_monotony
 
 
 def check(
-    keeper: Keeper, target: str = "/", *, data: bytes | None = None, seed: int = 0, samples: int = 25
+    subject: AnySubject, target: str = "/", *, data: bytes | None = None, seed: int = 0, samples: int = 25
 ) -> list[str]:
     """See that every law holds that suits `target`; return their names.
 
@@ -24,7 +24,7 @@ def check(
     time, the end and limits.
 
     Args:
-        keeper: An `Application`, a function that makes one, or a `Subject` of your own.
+        subject: An `Application`, a function that makes one, or a `Subject` of your own.
         target: Path and query.
         data: What the peer sends, where a law is not about bytes of its own; None for conversations with something of
             everything.
@@ -35,18 +35,18 @@ def check(
         LawBroken: The first that does not hold, and how to run that again.
     """
     laws: list[tuple[str, Callable[[], None]]] = [
-        (law.__name__, partial(law, keeper, target, data=data, seed=seed, samples=samples))
+        (law.__name__, partial(law, subject, target, data=data, seed=seed, samples=samples))
         for law in (split_invariance, one_end, nothing_after_half_close)
     ]
-    laws.append(("time_monotony", partial(time_monotony, keeper, target, seed=seed)))
-    if is_websocket(keeper, target):
+    laws.append(("time_monotony", partial(time_monotony, subject, target, seed=seed)))
+    if is_websocket(subject, target):
         laws.append(
-            ("whole_frames", partial(whole_frames, keeper, target, data=data, seed=seed, samples=samples))
+            ("whole_frames", partial(whole_frames, subject, target, data=data, seed=seed, samples=samples))
         )
-        laws.append(("pongs_in_order", partial(pongs_in_order, keeper, target, seed=seed)))
-        if echoes(keeper, target):
-            laws.append(("echo", partial(echo, keeper, target, seed=seed)))
-    laws.append(("limits_before_allocation", partial(limits_before_allocation, keeper, target, seed=seed)))
+        laws.append(("pongs_in_order", partial(pongs_in_order, subject, target, seed=seed)))
+        if echoes(subject, target):
+            laws.append(("echo", partial(echo, subject, target, seed=seed)))
+    laws.append(("limits_before_allocation", partial(limits_before_allocation, subject, target, seed=seed)))
     for _, law in laws:
         law()
     return [name for name, _ in laws]

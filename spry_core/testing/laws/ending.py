@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.inputs import default, places
-from spry_core.testing.laws.subject import Keeper, Owned
+from spry_core.testing.laws.subject import AnySubject, Owned
 from spry_core.testing.laws.trial import Leaving, Outcome, Trial, cut
 
 LAST: Final = 12
@@ -21,7 +21,7 @@ LEAVINGS: Final[tuple[Leaving, ...]] = ("stays", "ends", "resets")
 
 
 def one_end(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -34,7 +34,7 @@ def one_end(
     Of a bare connection: exactly one `ConnectionEnded`, and no event behind it.
 
     Args:
-        keeper: Who is to keep the law.
+        subject: Who is to keep the law.
         target: Path and query.
         data: What the peer sends, up to some place; None for a conversation with something of everything.
         cases: What the peer does, and after how many bytes; None for each of `LEAVINGS` at `samples` places.
@@ -44,8 +44,8 @@ def one_end(
     Raises:
         LawBroken: With what the peer did; and where the tasks stand that have not ended.
     """
-    sent = default(keeper, target) if data is None else data
-    for case, trial, outcome in _runs(keeper, sent, cases, seed, samples):
+    sent = default(subject, target) if data is None else data
+    for case, trial, outcome in _runs(subject, sent, cases, seed, samples):
         got = _fault(trial, outcome)
         if got is not None:
             raise LawBroken(
@@ -60,7 +60,7 @@ def one_end(
 
 
 def nothing_after_half_close(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -75,8 +75,8 @@ def nothing_after_half_close(
     Raises:
         LawBroken: With what the peer did, and what came behind the end.
     """
-    sent = default(keeper, target) if data is None else data
-    for case, trial, _ in _runs(keeper, sent, cases, seed, samples):
+    sent = default(subject, target) if data is None else data
+    for case, trial, _ in _runs(subject, sent, cases, seed, samples):
         if trial.face.faults:
             raise LawBroken(
                 "nothing_after_half_close",
@@ -90,14 +90,14 @@ def nothing_after_half_close(
 
 
 def _runs(
-    keeper: Keeper, sent: bytes, cases: Iterable[Case] | None, seed: int, samples: int
+    subject: AnySubject, sent: bytes, cases: Iterable[Case] | None, seed: int, samples: int
 ) -> Iterator[tuple[Case, Trial, Outcome]]:
     if cases is None:
         where = [*places(len(sent), samples, seed), len(sent)]
         cases = [(leaving, place) for leaving in LEAVINGS for place in where]
     for case in cases:
         leaving, place = case
-        trial = Trial(keeper, seed=seed)
+        trial = Trial(subject, seed=seed)
         trial.send(cut(sent[:place], [max(0, place - LAST)]))
         yield case, trial, trial.finish(leaving)
 

@@ -18,7 +18,7 @@ from spry_core.testing.frames import (
 )
 from spry_core.testing.laws.broken import LawBroken, clipped
 from spry_core.testing.laws.inputs import default, places
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Outcome, Trial, cut
 
 PIECES: Final = 16
@@ -28,7 +28,7 @@ _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE_FRAME, PING, PONG
 
 
 def whole_frames(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -39,7 +39,7 @@ def whole_frames(
     """See that the server's bytes are whole frames, whenever all its tasks are cancelled (RFC 6455 §5.2).
 
     Args:
-        keeper: Who is to keep the law; its `target` is a WebSocket.
+        subject: Who is to keep the law; its `target` is a WebSocket.
         target: Path and query.
         data: What the peer sends, the opening handshake first; None for a conversation with something of everything.
         cases: At which calls of the pump every task is cancelled, one for each run; None for `samples` of them.
@@ -49,11 +49,11 @@ def whole_frames(
     Raises:
         LawBroken: With the number of the call.
     """
-    sent = default(keeper, target) if data is None else data
+    sent = default(subject, target) if data is None else data
     calls = _Calls(-1)
-    _run(keeper, sent, seed, calls)
+    _run(subject, sent, seed, calls)
     for case in places(calls.count, samples, seed) if cases is None else cases:
-        trial, _ = _run(keeper, sent, seed, _Calls(case))
+        trial, _ = _run(subject, sent, seed, _Calls(case))
         if (fault := torn(bytes(trial.face.written))) is not None:
             raise LawBroken(
                 "whole_frames",
@@ -105,8 +105,8 @@ class _Calls:
         self.count += 1
 
 
-def _run(keeper: Keeper, sent: bytes, seed: int, calls: _Calls) -> tuple[Trial, Outcome]:
-    trial = Trial(keeper, seed=seed, on_call=calls)
+def _run(subject: AnySubject, sent: bytes, seed: int, calls: _Calls) -> tuple[Trial, Outcome]:
+    trial = Trial(subject, seed=seed, on_call=calls)
     calls.trial = trial
     trial.send(cut(sent, places(len(sent), PIECES, seed)))
     return trial, trial.finish()

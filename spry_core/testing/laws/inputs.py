@@ -14,7 +14,7 @@ from spry_core.testing.frames import (
     close_payload,
     frame,
 )
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
 from spry_core.testing.requests import HOST, handshake
 
@@ -54,16 +54,16 @@ def requests(target: str) -> bytes:
     ).encode()
 
 
-def is_websocket(keeper: Keeper, target: str) -> bool:
+def is_websocket(subject: AnySubject, target: str) -> bool:
     """Tell whether an opening handshake on `target` gets a 101."""
-    trial = Trial(keeper)
+    trial = Trial(subject)
     trial.send([handshake(target)])
     return trial.peer.received.startswith(b"HTTP/1.1 101 ")
 
 
-def default(keeper: Keeper, target: str, *, closes: bool = True) -> bytes:
+def default(subject: AnySubject, target: str, *, closes: bool = True) -> bytes:
     """Return what suits `target`; of a WebSocket with a Close frame at the end, if it `closes`."""
-    if is_websocket(keeper, target):
+    if is_websocket(subject, target):
         end = frame(CLOSE_FRAME, close_payload(1000, "done")) if closes else b""
         return handshake(target) + websocket_frames() + end
     return requests(target)

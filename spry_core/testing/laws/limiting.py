@@ -11,7 +11,7 @@ from typing import Final
 from spry_core.testing.frames import BINARY, CONTINUATION, TEXT, frame
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.inputs import is_websocket
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
 from spry_core.testing.requests import handshake, unfinished
 
@@ -70,7 +70,7 @@ frame, empty fragments without end, and a small message that inflates to a huge 
 
 
 def limits_before_allocation(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -83,7 +83,7 @@ def limits_before_allocation(
     Measured with `tracemalloc`, which slows everything down tenfold meanwhile.
 
     Args:
-        keeper: Who is to keep the law.
+        subject: Who is to keep the law.
         target: Path and query.
         data: What the peer sends; None for the bombs.
         cases: Names in `BOMBS`; None for all that suit the target. They do not matter if there is `data`.
@@ -96,15 +96,15 @@ def limits_before_allocation(
     if data is not None:
         cases = ["data"]
     elif cases is None:
-        cases = BOMBS if is_websocket(keeper, target) else ["head", "line"]
+        cases = BOMBS if is_websocket(subject, target) else ["head", "line"]
     for case in cases:
         pieces = iter([data]) if data is not None else BOMBS[case](target)
-        grown = _growth(keeper, list(pieces) if case == "inflating" else pieces, seed, bound)
+        grown = _growth(subject, list(pieces) if case == "inflating" else pieces, seed, bound)
         if grown > bound:
             raise LawBroken(
                 "limits_before_allocation",
                 target,
-                data=data or b"<the bomb of this name>",
+                data=data,
                 case=case,
                 seed=seed,
                 expected=f"at most {bound} bytes more in memory",
@@ -112,9 +112,9 @@ def limits_before_allocation(
             )
 
 
-def _growth(keeper: Keeper, pieces: Iterable[bytes], seed: int, bound: int) -> int:
+def _growth(subject: AnySubject, pieces: Iterable[bytes], seed: int, bound: int) -> int:
     """Return by how many bytes memory has grown at most as long as it is in bound and these are read."""
-    trial = Trial(keeper, seed=seed)
+    trial = Trial(subject, seed=seed)
     is_mine = not tracemalloc.is_tracing()
     if is_mine:
         tracemalloc.start()

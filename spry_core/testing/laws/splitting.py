@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import difference, heard
 from spry_core.testing.laws.inputs import default, places
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial, cut
 
 
 def split_invariance(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -27,7 +27,7 @@ def split_invariance(
     answer depends on how soon it is woken breaks this law too: what it sends is then a matter of luck.
 
     Args:
-        keeper: Who is to keep the law.
+        subject: Who is to keep the law.
         target: Path and query.
         data: What the peer sends; None for a conversation with something of everything.
         cases: Where to cut, in order, once for each run; None for two pieces at `samples` places, and byte by byte.
@@ -37,12 +37,12 @@ def split_invariance(
     Raises:
         LawBroken: With the cuts.
     """
-    sent = default(keeper, target, closes=False) if data is None else data
+    sent = default(subject, target, closes=False) if data is None else data
     if cases is None:
         cases = [*((place,) for place in places(len(sent), samples, seed)), range(len(sent))]
-    whole = _run(keeper, [sent], seed)
+    whole = _run(subject, [sent], seed)
     for case in cases:
-        got = _run(keeper, cut(sent, case), seed)
+        got = _run(subject, cut(sent, case), seed)
         if (differs := difference(whole, got)) is not None:
             raise LawBroken(
                 "split_invariance",
@@ -55,8 +55,8 @@ def split_invariance(
             )
 
 
-def _run(keeper: Keeper, pieces: list[bytes], seed: int) -> dict[str, object]:
-    trial = Trial(keeper, seed=seed)
+def _run(subject: AnySubject, pieces: list[bytes], seed: int) -> dict[str, object]:
+    trial = Trial(subject, seed=seed)
     trial.send(pieces)
     outcome = trial.finish()
     return heard(outcome.output, outcome.ending)

@@ -22,7 +22,7 @@ from spry_core.protocol import (
     StreamEnd,
     Timeouts,
 )
-from spry_core.serving import LogRecord, Server
+from spry_core.serving import LogRecord, MakeConnection, Server
 from spry_core.serving.face import Pumped
 from spry_core.testing.client import EPOCH
 from spry_core.testing.memory import HasTimers, MemoryDriver
@@ -44,10 +44,6 @@ class Subject(Protocol):
             seed: Decides all randomness.
         """
         ...
-
-
-MakeConnection: TypeAlias = Callable[..., Connection]
-"""Makes a `Connection`, with its arguments; for a core of one's own."""
 
 
 class AppSubject:
@@ -204,10 +200,10 @@ class Owned:
         self._connection.release(len(data.encode() if isinstance(data, str) else data), now)
 
 
-Keeper: TypeAlias = Application | Callable[[], Application] | Subject
+AnySubject: TypeAlias = Application | Callable[[], Application] | Subject
 """Who is to keep a law, as the functions take it."""
 
 
-def subject_of(keeper: Keeper) -> Subject:
+def subject_of(subject: AnySubject) -> Subject:
     """Return it as a `Subject`."""
-    return keeper if isinstance(keeper, Subject) else AppSubject(keeper)
+    return subject if isinstance(subject, Subject) else AppSubject(subject)

@@ -8,7 +8,7 @@ from typing import Final
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import difference, heard
 from spry_core.testing.laws.inputs import frames_of, is_websocket, requests
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
 from spry_core.testing.requests import handshake
 
@@ -17,7 +17,7 @@ DELAYS: Final[tuple[float | None, ...]] = (None, 0.001, 0.25, 3.0)
 
 
 def time_monotony(
-    keeper: Keeper,
+    subject: AnySubject,
     target: str = "/",
     *,
     data: bytes | None = None,
@@ -27,7 +27,7 @@ def time_monotony(
     """See that a silent peer gets the same bytes and the same end, however early or late `handle_deadline` is called.
 
     Args:
-        keeper: Who is to keep the law.
+        subject: Who is to keep the law.
         target: Path and query.
         data: What the peer sends before it is silent; None for a request, or an opening handshake and a message.
         cases: Seconds of lateness; None among them for a pump that calls `handle_deadline` before every other call, though
@@ -39,13 +39,13 @@ def time_monotony(
     """
     if data is not None:
         sent = data
-    elif is_websocket(keeper, target):
+    elif is_websocket(subject, target):
         sent = handshake(target) + frames_of("hello")
     else:
         sent = requests(target).partition(b"POST")[0]
-    exact = _run(keeper, sent, seed, 0.0)
+    exact = _run(subject, sent, seed, 0.0)
     for case in DELAYS if cases is None else cases:
-        got = _run(keeper, sent, seed, case)
+        got = _run(subject, sent, seed, case)
         if (differs := difference(exact, got)) is not None:
             raise LawBroken(
                 "time_monotony",
@@ -58,8 +58,8 @@ def time_monotony(
             )
 
 
-def _run(keeper: Keeper, sent: bytes, seed: int, late: float | None) -> dict[str, object]:
-    trial = Trial(keeper, seed=seed, late=late or 0.0, is_early=late is None)
+def _run(subject: AnySubject, sent: bytes, seed: int, late: float | None) -> dict[str, object]:
+    trial = Trial(subject, seed=seed, late=late or 0.0, is_early=late is None)
     trial.send([sent])
     outcome = trial.finish()
     return heard(outcome.output, outcome.ending)

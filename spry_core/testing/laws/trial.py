@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from spry_core.protocol import CLOSE, HALF_CLOSE, StreamEnd
 from spry_core.serving.face import Pumped
-from spry_core.testing.laws.subject import Keeper, subject_of
+from spry_core.testing.laws.subject import AnySubject, subject_of
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import stream
@@ -120,7 +120,7 @@ class Trial:
     """A subject on one end of a stream, a peer on the other, and a driver.
 
     Args:
-        keeper: The subject.
+        subject: Who is tried.
         seed: Decides the order of tasks and all randomness.
         late: Seconds by which the pump handles every deadline too late.
         is_early: True if the pump calls `handle_deadline` before every other call, though nothing is due.
@@ -129,7 +129,7 @@ class Trial:
 
     def __init__(
         self,
-        keeper: Keeper,
+        subject: AnySubject,
         *,
         seed: int = 0,
         late: float = 0.0,
@@ -140,7 +140,7 @@ class Trial:
         """What runs it."""
         ours, theirs = stream()
         pump = MemoryPump(self.driver, theirs, "the connection")
-        face, host = subject_of(keeper).mount(self.driver, pump.driver, seed)
+        face, host = subject_of(subject).mount(self.driver, pump.driver, seed)
         self.face: Final = Watched(face, late=late, is_early=is_early, on_call=on_call)
         """What the pump drives."""
         self._others = set(self.driver.tasks())

@@ -10,7 +10,7 @@ from lawless import broken_by, with_core
 from spry_core.protocol import Connection
 from spry_core.testing import laws
 from spry_core.testing.laws import ConnectionSubject, LawBroken, check
-from spry_core.testing.laws.subject import Keeper
+from spry_core.testing.laws.subject import AnySubject
 
 ABOUT_BYTES = ["split_invariance", "one_end", "nothing_after_half_close", "time_monotony"]
 
@@ -42,7 +42,7 @@ def test_what_is_raised_names_the_law() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "keeper", "target"),
+    ("law", "subject", "target"),
     [
         ("split_invariance", with_core(lawless.LosesCarriageReturns), "/echo"),
         ("time_monotony", with_core(lawless.FiresEarly), "/echo"),
@@ -54,5 +54,5 @@ def test_what_is_raised_names_the_law() -> None:
         ("echo", lawless.forgets_empty_messages(), "/echo"),
     ],
 )
-def test_each_broken_copy_breaks_its_own_law_and_no_other(law: str, keeper: Keeper, target: str) -> None:
-    assert list(broken_by(keeper, target)) == [law]
+def test_each_broken_copy_breaks_its_own_law_and_no_other(law: str, subject: AnySubject, target: str) -> None:
+    assert list(broken_by(subject, target)) == [law]

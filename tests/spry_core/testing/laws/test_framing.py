@@ -44,12 +44,12 @@ def test_everything_else_is_told() -> None:
 
 def test_a_torn_frame_is_found_and_found_again() -> None:
     """What is raised has all that is needed to see the same again."""
-    keeper = lawless.Tearing(AppSubject(application()))
+    subject = lawless.Tearing(AppSubject(application()))
     with pytest.raises(LawBroken) as first:
-        whole_frames(keeper, "/echo")
+        whole_frames(subject, "/echo")
     assert isinstance(first.value.case, int)
     with pytest.raises(LawBroken) as again:
-        whole_frames(keeper, "/echo", data=first.value.data, cases=[first.value.case], seed=first.value.seed)
+        whole_frames(subject, "/echo", data=first.value.data, cases=[first.value.case], seed=first.value.seed)
     assert str(again.value) == str(first.value)
 
 

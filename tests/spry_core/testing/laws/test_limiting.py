@@ -24,6 +24,10 @@ def test_what_is_held_is_measured() -> None:
     finally:
         tracemalloc.stop()
     assert caught.value.case == "inflating"
+    assert str(caught.value).splitlines()[-2:] == [
+        "  input:    made for the case",
+        "  again:    laws.limits_before_allocation(app, '/echo', cases=['inflating'], seed=0)",
+    ]
     assert "expected: at most 10485760 bytes more in memory\n" in str(caught.value)
 
 

@@ -18,10 +18,10 @@ def test_cuts_may_be_given_as_a_property_test_has_them() -> None:
 
 def test_what_differs_is_told_with_the_cuts() -> None:
     data = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-    keeper = with_core(lawless.LosesCarriageReturns)
-    split_invariance(keeper, "/", data=data, cases=[(14,), (16,)])
+    subject = with_core(lawless.LosesCarriageReturns)
+    split_invariance(subject, "/", data=data, cases=[(14,), (16,)])
     with pytest.raises(LawBroken) as caught:
-        split_invariance(keeper, "/", data=data, cases=[(14,), (15,)])
+        split_invariance(subject, "/", data=data, cases=[(14,), (15,)])
     assert (caught.value.case, caught.value.data, caught.value.seed) == ((15,), data, 0)
     assert "bytes, from 0: b'HTTP/1.1 200 OK" in str(caught.value)
     assert "bytes, from 0: b'HTTP/1.1 400 Bad Request" in str(caught.value)
