@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.account import Account
+from spry_core.protocol.closing_handshake import fail
 from spry_core.protocol.compression import Decompressor
 from spry_core.protocol.engines import FramePart, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
@@ -20,11 +21,6 @@ from spry_core.protocol.limits import Limits
 
 Assembled: TypeAlias = Message | MessageStart | MessageData | MessageEnd
 """What comes out."""
-
-
-def fail(close_code: int, message: str, section: str) -> RemoteProtocolError:
-    """Make the error that fails a WebSocket connection with `close_code` (RFC 6455 §7.1.7)."""
-    return RemoteProtocolError(message, close_code=close_code, section=section)
 
 
 class Assembly:

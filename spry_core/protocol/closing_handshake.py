@@ -1,4 +1,5 @@
-"""The states of a WebSocket connection: messages, then the closing handshake (RFC 6455 §7).
+"""The states of a WebSocket connection: messages, then the closing handshake (RFC 6455 §7); what a Close frame carries, and
+what is reported of two.
 
 A state says which Close frames have passed. What is not a state: a message in pieces is held by who
 makes it, `data_frames` or `assembly`; a connection that we failed parses nothing more, whatever its state; whether
@@ -11,8 +12,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from spry_core.closing import Close
-from spry_core.errors import LocalProtocolError
+from spry_core.closing import ABNORMAL_CLOSURE, NO_STATUS_RECEIVED, Close, is_wire_close_code
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.events import Event, Message, MessageData, MessageEnd, MessageStart, Ping, Pong
 
 
@@ -64,3 +65,36 @@ def advance(state: State, direction: Direction, event: Event) -> State:
     except KeyError:
         message = f"{type(event).__name__} cannot be {direction.value} in state {state.name}"
         raise LocalProtocolError(message) from None
+
+
+def fail(close_code: int, message: str, section: str) -> RemoteProtocolError:
+    """Make the error that fails a WebSocket connection with `close_code` (RFC 6455 §7.1.7)."""
+    return RemoteProtocolError(message, close_code=close_code, section=section)
+
+
+def encode_close(close: Close) -> bytes:
+    """Return the payload of a Close frame (RFC 6455 §5.5.1)."""
+    return b"" if close.code is None else close.code.to_bytes(2, "big") + close.reason.encode()
+
+
+def parse_close(payload: bytes) -> Close:
+    """Read the payload of a Close frame, or raise `RemoteProtocolError` (RFC 6455 §5.5.1, §7.4)."""
+    if not payload:
+        return Close()
+    if len(payload) == 1:
+        raise fail(1002, "a Close frame with half a code", "RFC 6455 §5.5.1")
+    code = int.from_bytes(payload[:2], "big")
+    if not is_wire_close_code(code):
+        raise fail(1002, "a close code that no Close frame may carry", "RFC 6455 §7.4")
+    try:
+        return Close(code=code, reason=payload[2:].decode())
+    except UnicodeDecodeError as error:
+        raise fail(1007, "the close reason is not UTF-8", "RFC 6455 §5.5.1") from error
+
+
+def reported(sent: Close | None, received: Close | None, *, is_ended_by_us: bool) -> tuple[int, str]:
+    """Return code and reason to report: the peer's, or ours if we failed or timed out (RFC 6455 §7.1.5, §7.1.6)."""
+    close = received or (sent if is_ended_by_us else None)
+    if close is None:
+        return ABNORMAL_CLOSURE, ""
+    return (NO_STATUS_RECEIVED if close.code is None else close.code), close.reason

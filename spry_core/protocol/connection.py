@@ -8,6 +8,8 @@
     data_to_send  wants_read  closed         release
     next_deadline  handle_deadline           shutdown, abort
 
+What the owner may ask besides stands in `facts`.
+
 What changes state returns None; events and bytes are always fetched. A peer's mistake is an event, a caller's
 mistake an exception that changed nothing. Exactly one `ConnectionEnded` comes, always last.
 """
@@ -19,34 +21,22 @@ from collections.abc import Callable, Iterator
 from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close, is_wire_close_code
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.deadlines import Deadline
-from spry_core.protocol.deflate import Agreement, Deflate, parse_agreement
+from spry_core.protocol.deflate import Deflate, parse_agreement
 from spry_core.protocol.engines import EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
+from spry_core.protocol.facts import Facts
 from spry_core.protocol.http1 import Http1
 from spry_core.protocol.http1_client import Http1Client
 from spry_core.protocol.http1_server import Http1Server
 from spry_core.protocol.limits import Limits, Timeouts
-from spry_core.protocol.memory import http_bound, websocket_bound
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
 from spry_core.protocol.websocket import WebSocketProtocol
 
 
-class Connection:
+class Connection(Facts):
     """HTTP/1.1 on one byte stream, which may become a WebSocket (RFC 9112, RFC 6455)."""
 
-    __slots__ = (
-        "_agreement",
-        "_cause",
-        "_deflate",
-        "_engine",
-        "_http",
-        "_initiator",
-        "_role",
-        "_spoken",
-        "_started",
-        "_stream",
-        "_websocket",
-    )
+    __slots__ = ("_cause", "_engine", "_initiator", "_spoken", "_started")
 
     def __init__(
         self,
@@ -73,7 +63,7 @@ class Connection:
             wall_clock: Seconds since the epoch, for the Date of each final response; none is sent without it.
         """
         check_engine(engine)
-        self._role: Role = role
+        self._role = role
         self._engine: EngineName = engine
         self._stream = Stream(
             limits=limits or Limits(),
@@ -81,16 +71,13 @@ class Connection:
             random=random,
             can_half_close=can_half_close,
         )
-        # One of the two: whatever HTTP held is gone with the 101.
-        self._http: Http1 | None
         if role == "server":
             self._http = Http1Server(self._stream, now=now, engine=engine, wall_clock=wall_clock)
         else:
             self._http = Http1Client(self._stream, engine=engine, wall_clock=wall_clock)
-        self._websocket: WebSocketProtocol | None = None
+        self._websocket = None
         self._spoken: Http1 | WebSocketProtocol = self._http
-        self._agreement: Agreement | None = None
-        self._deflate: Deflate | None = None
+        self._agreement = self._deflate = None
         self._started = now
         self._initiator: Initiator | None = None
         self._cause: BaseException | None = None
@@ -329,79 +316,7 @@ class Connection:
         if self._http is not None and not self._http.is_over:
             self._initiator = self._initiator or initiator
 
-    # What the owner may ask
-
-    @property
-    def is_websocket(self) -> bool:
-        """True since the stream switched to WebSocket."""
-        return self._websocket is not None
-
-    @property
-    def is_open(self) -> bool:
-        """True while WebSocket messages may be sent (RFC 6455 §7.1.3)."""
-        return self._websocket is not None and self._websocket.is_open
-
-    @property
-    def is_ending(self) -> bool:
-        """True when we have ended the stream, or our side of it, or it is gone: nothing more can be sent."""
-        return self._stream.end is not None or self._stream.is_lost
-
-    @property
-    def awaits_continue(self) -> bool:
-        """True if the client waits for a 100 before it sends its content (RFC 9110 §10.1.1)."""
-        return self._http is not None and self._http.awaits_continue
-
-    @property
-    def buffered_amount(self) -> int:
-        """Bytes accepted and not yet taken by the transport."""
-        return self._stream.unsent
-
-    def memory_bound(self) -> int:
-        """Return how many bytes one peer can make this connection hold, whatever it sends and however it reads.
-
-        It is a sum over the limits, and over the windows if messages are compressed: the head of the request; what
-        was read and is not parsed; content, messages and pieces that are not released, a text with four bytes for each of
-        its own and a fragment with 64 more than its length; the message that is coming in; what is unsent. A route may
-        have limits of its own, so it is another number once the stream is a WebSocket.
-
-        Given are reads of at most 64 KiB, and an owner that fetches events after each call and joins small pieces, as
-        `Session` does. Not counted are what an application keeps, and what it sends at once beyond the marks.
-        """
-        if self._websocket is None:
-            return http_bound(self._stream.limits)
-        return websocket_bound(self._stream.limits, self._role, self._agreement, self._deflate)
-
-    @property
-    def random(self) -> Callable[[int], bytes]:
-        """The source of random bytes that it was given."""
-        return self._stream.random
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds from the last Ping that was answered, keepalive's or the owner's, to its Pong; None before."""
-        return None if self._websocket is None else self._websocket.latency
-
-    @property
-    def answered_until(self) -> float | None:
-        """When the last Ping that was answered, keepalive's or the owner's, had been sent: every Ping before it counts as
-        answered (RFC 6455 §5.5.3). None before.
-        """
-        return None if self._websocket is None else self._websocket.answered_until
-
-    @property
-    def close_info(self) -> CloseInfo | None:
-        """How the WebSocket ended, as soon as that is settled."""
-        return None if self._websocket is None else self._websocket.info
-
-    @property
-    def limits(self) -> Limits:
-        """Sizes in bytes. Those of messages may be replaced until the WebSocket is accepted."""
-        return self._stream.limits
-
-    @property
-    def timeouts(self) -> Timeouts:
-        """Durations in seconds. Those of a WebSocket may be replaced until it is accepted."""
-        return self._stream.timeouts
+    # Settings, and the switch
 
     def configure(self, *, limits: Limits, timeouts: Timeouts, deflate: Deflate | None = None) -> None:
         """Obey these from now on; deadlines that run already run on as they were set, and the limits of heads

@@ -1,31 +1,23 @@
 """The WebSocket half of a connection: messages, the closing handshake, keepalive (RFC 6455 §5 to §7).
 
 It is given an accepted stream and nothing of HTTP. Frames are the engine's, messages are made in `assembly` and
-counted in `account`, ours are cut in `data_frames`, Pings are timed in `keepalive`; which Close frames have passed says
-the table of `closing_handshake`. A connection that we *fail* (RFC 6455 §7.1.7) parses nothing more, but what was
-received before the fault is delivered and may still be answered: the Close frame waits until it is released.
+counted in `account`, ours are cut in `data_frames`, what else we say is in `control_frames`, Pings are timed in
+`keepalive`; which Close frames have passed says the table of `closing_handshake`. A connection that we *fail* (RFC 6455
+§7.1.7) parses nothing more, but what was received before the fault is delivered and may still be answered: the Close frame
+waits until it is released.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spry_core.closing import (
-    ABNORMAL_CLOSURE,
-    NO_STATUS_RECEIVED,
-    Close,
-    CloseInfo,
-    ConnectionLost,
-    Initiator,
-    KeepaliveTimeout,
-    check_close,
-    is_wire_close_code,
-)
+from spry_core.closing import Close, CloseInfo, ConnectionLost, Initiator, KeepaliveTimeout, check_close
 from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol.account import Account
-from spry_core.protocol.assembly import Assembled, Assembly, fail
-from spry_core.protocol.closing_handshake import Direction, State, advance
+from spry_core.protocol.assembly import Assembled, Assembly
+from spry_core.protocol.closing_handshake import Direction, State, advance, fail, parse_close, reported
 from spry_core.protocol.compression import Compressor, Decompressor
+from spry_core.protocol.control_frames import ControlFrameWriter
 from spry_core.protocol.data_frames import DataFrameWriter
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.deflate import Agreement, Deflate
@@ -53,13 +45,13 @@ class WebSocketProtocol:
         "_account",
         "_assembly",
         "_cause",
+        "_control",
         "_engine",
         "_failure",
         "_initiator",
         "_is_behind",
         "_is_server",
         "_keepalive",
-        "_late_pong",
         "_opened",
         "_outgoing",
         "_received",
@@ -91,8 +83,10 @@ class WebSocketProtocol:
         self._account = Account(stream.limits)
         self._assembly = Assembly(stream.limits, self._account, decompressor)
         self._engine = frame_engine(engine, role, self._assembly.admit, stream.random)
-        self._outgoing = DataFrameWriter(self._write_data, compressor)
         self._keepalive = Keepalive(stream, now)
+        write = self._write
+        self._control = ControlFrameWriter(write, stream, self._keepalive)
+        self._outgoing = DataFrameWriter(write, compressor)
         self._state = State.OPEN
         self._opened = now
         self._failure: RemoteProtocolError | None = None
@@ -100,7 +94,6 @@ class WebSocketProtocol:
         self._initiator: Initiator | None = None
         self._sent: Close | None = None
         self._received: Close | None = None
-        self._late_pong: bytes | None = None
         self._is_behind = False  # frames are here that were not parsed
         self.info: CloseInfo | None = None
         """How the connection ended, as soon as that is settled."""
@@ -193,7 +186,7 @@ class WebSocketProtocol:
                 self._keepalive.take_pong(part.data, now)
                 self._stream.events.append(Pong(payload=part.data))
             case Opcode.CLOSE:
-                self._take_close(_parse_close(part.data), now)
+                self._take_close(parse_close(part.data), now)
             case _:
                 self._deliver(self._assembly.add(part))
 
@@ -206,17 +199,8 @@ class WebSocketProtocol:
     def _take_ping(self, payload: bytes, now: float) -> None:
         self._advance(Direction.RECEIVED, Ping(payload=payload))
         self._stream.events.append(Ping(payload=payload))
-        if self._state is not State.OPEN:
-            return
-        if not self._has_room_for_pong:
-            self._late_pong = payload  # a peer may be answered the latest only (RFC 6455 §5.5.3)
-        else:
-            self._write(Opcode.PONG, payload, now)
-
-    @property
-    def _has_room_for_pong(self) -> bool:
-        """True below the mark, and always where nothing is unsent: the mark may be 0."""
-        return not self._stream.unsent or self._stream.unsent < self._stream.limits.high_water
+        if self._state is State.OPEN:
+            self._control.answer(payload, now)
 
     def _take_close(self, close: Close, now: float) -> None:
         self._advance(Direction.RECEIVED, close)
@@ -246,35 +230,22 @@ class WebSocketProtocol:
             case Message() | MessageStart() | MessageData() | MessageEnd():
                 self._outgoing.send(event, now)
             case Ping() | Pong():
-                self._send_control(event, now)
+                self._control.send(event, now)
             case Close():
                 self._close(check_close(event.code, event.reason), "local", now)
             case _:  # pragma: no cover - the table has refused every other event
                 raise AssertionError(event)
 
-    def _send_control(self, event: Ping | Pong, now: float) -> None:
-        if len(event.payload) > 125:
-            raise ValueError("a control frame carries at most 125 bytes (RFC 6455 §5.5)")
-        is_ping = isinstance(event, Ping)
-        self._write(Opcode.PING if is_ping else Opcode.PONG, event.payload, now)
-
     def _send_close(self, close: Close, initiator: Initiator, now: float) -> None:
-        payload = b"" if close.code is None else close.code.to_bytes(2, "big") + close.reason.encode()
-        self._write(Opcode.CLOSE, payload, now)
+        self._control.close(close, now)
         self._advance(Direction.SENT, close)
         self._sent = close
         self._initiator = self._initiator or initiator
-        self._late_pong = None
         self._assembly.drop()
         self._keepalive.stop()
         self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
 
-    def _write(self, opcode: Opcode, payload: bytes, now: float) -> None:
-        if opcode is Opcode.PING:
-            self._keepalive.take_ping_sent(payload, now)
-        self._write_data(opcode, payload, True, False, now)
-
-    def _write_data(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
+    def _write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
         self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
 
     def _advance(self, direction: Direction, event: Assembled | Ping | Pong | Close) -> None:
@@ -301,9 +272,7 @@ class WebSocketProtocol:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
         if self.info is not None and self._sent is None and not self._stream.unsent:
             self._stream.deadlines.clear(Deadline.CLOSE)  # nothing is left to be read too slowly
-        if self._late_pong is not None and self._has_room_for_pong:
-            payload, self._late_pong = self._late_pong, None
-            self._write(Opcode.PONG, payload, now)
+        self._control.go_on(now)
 
     def set_ping_interval(self, seconds: float | None, now: float) -> None:
         """Send keepalive Pings at this interval from now on; None turns keepalive off."""
@@ -385,8 +354,9 @@ class WebSocketProtocol:
         self._assembly.drop()
         self._keepalive.stop()
         self._stream.deadlines.clear(Deadline.RELEASE)
-        self._late_pong = None
-        code, reason = self._reported(initiator)
+        self._control.drop()
+        is_ended_by_us = self._failure is not None or initiator == "timeout"
+        code, reason = reported(self._sent, self._received, is_ended_by_us=is_ended_by_us)
         self.info = CloseInfo(
             initiator="timeout" if initiator == "timeout" else self._initiator or initiator,
             sent=self._sent,
@@ -401,21 +371,12 @@ class WebSocketProtocol:
             bytes_received=self._account.size,
         )
 
-    def _reported(self, initiator: Initiator) -> tuple[int, str]:
-        """Return code and reason to report: the peer's, or ours if we failed or timed out (RFC 6455 §7.1.5,
-        §7.1.6).
-        """
-        ended_by_us = self._failure is not None or initiator == "timeout"
-        close = self._received or (self._sent if ended_by_us else None)
-        if close is None:
-            return ABNORMAL_CLOSURE, ""
-        return (NO_STATUS_RECEIVED if close.code is None else close.code), close.reason
-
     def handle(self, deadline: Deadline, now: float) -> None:
         """Do what `deadline` brings."""
         match deadline:
             case Deadline.PING:
-                self._send_keepalive(now)
+                self._control.keep_alive(now)
+                self._look(now)
             case Deadline.PONG:
                 self._fail_keepalive(now)
             case Deadline.RELEASE:
@@ -423,41 +384,9 @@ class WebSocketProtocol:
             case _:
                 self.abort("timeout", ConnectionLost(None, "the closing handshake took too long"), now)
 
-    def _send_keepalive(self, now: float) -> None:
-        if self._keepalive.is_waiting:
-            self._beat(now)
-            return
-        self._write(Opcode.PING, self._stream.random(4), now)
-        self._keepalive.begin_waiting(now)
-        self._look(now)
-
-    def _beat(self, now: float) -> None:
-        """Write something, so that TCP finds out if the peer is gone (RFC 6455 §5.5.3); what is unsent does that too.
-
-        Its payload is that of no Ping, since those of the peer that we have not read may be empty.
-        """
-        if not self._stream.unsent:
-            self._write(Opcode.PONG, self._stream.random(4), now)
-        self._keepalive.beat(now)
-
     def _fail_keepalive(self, now: float) -> None:
         """The peer is silent: nobody waits for what it might still read (RFC 6455 §7.4.1, 1011)."""
         self._initiator = "timeout"
         self._failure = fail(1011, _KEEPALIVE, "RFC 6455 §5.5.2")
         self._cause = KeepaliveTimeout(None, _KEEPALIVE)
         self._finish_failing(now)
-
-
-def _parse_close(payload: bytes) -> Close:
-    """Read the payload of a Close frame (RFC 6455 §5.5.1, §7.4)."""
-    if not payload:
-        return Close()
-    if len(payload) == 1:
-        raise fail(1002, "a Close frame with half a code", "RFC 6455 §5.5.1")
-    code = int.from_bytes(payload[:2], "big")
-    if not is_wire_close_code(code):
-        raise fail(1002, "a close code that no Close frame may carry", "RFC 6455 §7.4")
-    try:
-        return Close(code=code, reason=payload[2:].decode())
-    except UnicodeDecodeError as error:
-        raise fail(1007, "the close reason is not UTF-8", "RFC 6455 §5.5.1") from error

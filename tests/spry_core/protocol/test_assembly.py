@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.account import Account
-from spry_core.protocol.assembly import Assembled, Assembly, fail
+from spry_core.protocol.assembly import Assembled, Assembly
 from spry_core.protocol.compression import Compressor, Decompressor
 from spry_core.protocol.deflate import Agreement, Deflate
 from spry_core.protocol.engines import FramePart, Opcode
@@ -63,10 +63,6 @@ class Taking:
 
 def assembly(max_message_size: int | None = 100, max_fragments: int | None = 10) -> Taking:
     return Taking(Limits(max_message_size=max_message_size, max_fragments=max_fragments))
-
-
-def test_the_error_of_a_failed_connection_has_a_close_code() -> None:
-    assert error_values(fail(1002, "x", "y")) == ("x", None, 1002, "y")
 
 
 def test_a_frame_with_fin_is_a_message() -> None:

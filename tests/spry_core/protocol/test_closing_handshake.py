@@ -1,4 +1,4 @@
-"""Tests of `spry_core.protocol.closing_handshake`: the table of the WebSocket life (RFC 6455 §7)."""
+"""Tests of `spry_core.protocol.closing_handshake`: the table of the WebSocket life, and Close frames (RFC 6455 §7)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from itertools import product
 
 import pytest
 
+from frames import close_payload
 from spry_core.closing import Close, CloseInfo
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
-from spry_core.protocol.closing_handshake import TRANSITIONS, Direction, State, advance
+from spry_core.protocol.closing_handshake import (
+    TRANSITIONS,
+    Direction,
+    State,
+    advance,
+    encode_close,
+    fail,
+    parse_close,
+    reported,
+)
 from spry_core.protocol.events import (
     Accept,
     BodyData,
@@ -26,6 +36,7 @@ from spry_core.protocol.events import (
     ResponseHead,
     Writable,
 )
+from traces import error_values
 
 EVENTS: list[Event] = [
     RequestHead(method=b"GET", target=b"/"),
@@ -93,3 +104,62 @@ def test_every_state_is_reached_from_the_start() -> None:
     for _ in State:
         reached |= {to for (state, _, _), to in TRANSITIONS.items() if state in reached}
     assert reached == set(State)
+
+
+# ----------------------------------------------------------------------------------------------------------- Close frames
+
+
+def test_an_error_that_fails_a_connection_has_a_close_code() -> None:
+    """RFC 6455 §7.1.7."""
+    assert error_values(fail(1002, "x", "y")) == ("x", None, 1002, "y")
+
+
+@pytest.mark.parametrize(
+    ("close", "payload"),
+    [
+        (Close(), b""),
+        (Close(code=1000), close_payload(1000)),
+        (Close(code=4999, reason="tschüß"), close_payload(4999, "tschüß")),
+    ],
+)
+def test_what_a_close_frame_says_is_read_as_it_was_written(close: Close, payload: bytes) -> None:
+    """RFC 6455 §5.5.1."""
+    assert encode_close(close) == payload
+    assert parse_close(payload) == close
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        (b"\x03", ("a Close frame with half a code", None, 1002, "RFC 6455 §5.5.1")),
+        (close_payload(1005), ("a close code that no Close frame may carry", None, 1002, "RFC 6455 §7.4")),
+        (close_payload(1000) + b"\xff", ("the close reason is not UTF-8", None, 1007, "RFC 6455 §5.5.1")),
+    ],
+)
+def test_a_close_frame_that_may_not_be_fails_the_connection(
+    payload: bytes, error: tuple[str, int | None, int, str]
+) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        parse_close(payload)
+    assert error_values(caught.value) == error
+
+
+OURS, THEIRS, EMPTY = Close(code=1000, reason="a"), Close(code=4000, reason="b"), Close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "is_ended_by_us", "expected"),
+    [
+        (None, None, False, (1006, "")),
+        (None, None, True, (1006, "")),
+        (OURS, None, False, (1006, "")),
+        (OURS, None, True, (1000, "a")),
+        (OURS, THEIRS, True, (4000, "b")),
+        (OURS, EMPTY, False, (1005, "")),
+    ],
+)
+def test_reported_is_what_the_peer_said_or_what_we_said_if_we_ended_it(
+    sent: Close | None, received: Close | None, is_ended_by_us: bool, expected: tuple[int, str]
+) -> None:
+    """RFC 6455 §7.1.5, §7.1.6."""
+    assert reported(sent, received, is_ended_by_us=is_ended_by_us) == expected

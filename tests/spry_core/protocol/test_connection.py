@@ -38,6 +38,7 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
+from spry_core.protocol.turn import STEPS
 from traces import (
     GET,
     HANDSHAKE,
@@ -206,26 +207,6 @@ def test_what_came_behind_the_opening_handshake_belongs_to_the_websocket() -> No
     assert fetched(conn) == (SWITCH, CLOSE)
     assert conn.close_info is not None
     assert conn.close_info.close_code == 1006
-
-
-def test_it_says_what_it_has_become() -> None:
-    conn = connection()
-    assert (conn.is_websocket, conn.is_open, conn.close_info) == (False, False, None)
-    conn = open_websocket()
-    assert (conn.is_websocket, conn.is_open, conn.close_info) == (True, True, None)
-    assert not conn.awaits_continue
-    conn.send(Close(), 0.0)
-    assert (conn.is_websocket, conn.is_open, conn.is_ending) == (True, False, False)
-    conn.receive_data(frame(CLOSE_FRAME), 0.0)
-    assert conn.is_ending
-
-
-def test_settings_are_the_defaults_or_those_given() -> None:
-    assert (connection().limits, connection().timeouts) == (Limits(), Timeouts())
-    limits, timeouts = Limits(max_queue=3), Timeouts(head=1.0)
-    conn = connection(limits=limits, timeouts=timeouts)
-    assert (conn.limits, conn.timeouts) == (limits, timeouts)
-    assert conn.next_deadline() == 1.0
 
 
 def test_settings_may_change_until_the_websocket_is_accepted() -> None:
@@ -578,6 +559,26 @@ def test_a_fragmented_message_of_the_peer_does_not_hinder_ours() -> None:
     assert list(conn) == [Message(data="ac")]
 
 
+def test_much_that_came_at_once_is_parsed_in_turns_and_nothing_is_read_meanwhile() -> None:
+    conn = open_websocket()
+    conn.receive_data(frame(PONG, b"x") * (2 * STEPS), 1.0)
+    assert list(conn) == [Pong(payload=b"x")] * STEPS
+    assert (conn.wants_read, conn.next_deadline()) == (False, 1.0)
+    conn.handle_deadline(1.0)
+    assert list(conn) == [Pong(payload=b"x")] * STEPS
+    assert (conn.wants_read, conn.next_deadline()) == (True, 20.0)
+
+
+def test_a_turn_that_comes_when_the_stream_is_cut_is_none() -> None:
+    conn = open_websocket(timeouts=Timeouts(write=1.0))
+    conn.send(Message(data="unread"), 0.5)
+    conn.receive_data(frame(PONG, b"x") * (2 * STEPS), 1.0)
+    list(conn)
+    conn.handle_deadline(1.5)
+    assert list(conn) == []
+    assert fetched(conn)[1] is ABORT
+
+
 def test_only_a_websocket_gets_messages_in_pieces_and_is_pinged() -> None:
     conn = server()
     with pytest.raises(LocalProtocolError, match=r"^the stream is no WebSocket$"):
@@ -616,29 +617,6 @@ def test_an_agreement_is_what_the_accept_said_and_the_rest_is_configured(
         if said(conn)[0] & 0x40:
             compressed.append(size)
     assert compressed == sizes
-
-
-def test_its_owner_may_draw_from_its_source_of_random_bytes() -> None:
-    assert connection().random is counted
-
-
-def test_it_knows_until_when_pings_are_answered_whoever_sent_them() -> None:
-    """RFC 6455 §5.5.3: a peer may answer the most recent Ping only."""
-    assert server().answered_until is None
-    conn = open_websocket(timeouts=Timeouts(ping_interval=3.0))
-    assert conn.answered_until is None
-    conn.send(Ping(payload=b"mine"), 1.0)
-    conn.handle_deadline(3.0)
-    conn.receive_data(frame(PONG, b"unasked"), 3.5)
-    assert (conn.answered_until, conn.latency) == (None, None)
-    conn.receive_data(frame(PONG, counted(4)), 4.0)
-    assert answered(conn) == (3.0, 1.0)
-    conn.receive_data(frame(PONG, b"mine"), 5.0)
-    assert answered(conn) == (3.0, 1.0)
-
-
-def answered(conn: Connection) -> tuple[float | None, float | None]:
-    return conn.answered_until, conn.latency
 
 
 def test_only_a_websocket_can_be_failed_by_its_owner_and_only_with_a_code() -> None:
