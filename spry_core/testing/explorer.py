@@ -43,7 +43,10 @@ PATIENCE: Final = 300.0
 """Virtual seconds that the tasks of a connection that was cut get to come to an end, before `check` is called."""
 
 Apps: TypeAlias = Application | Callable[[], Application]
+"""An application, or what makes one for each run."""
+
 Scenario: TypeAlias = Callable[[TestClient], object]
+"""What is done with a client; it raises if it goes wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Report:
     """What was found."""
 
     is_exhaustive: bool
-    """True if every point had its turn; above the limit it is a sample of them, drawn by the seed."""
+    """True if every point had its turn; of more than `samples` it is some of them, drawn by the seed."""
 
     seed: int
     """The seed of all runs."""
@@ -137,7 +140,7 @@ def explore(
     check: Scenario | None = None,
     faults: Sequence[Fault] = FAULTS,
     seed: int = 0,
-    limit: int = 500,
+    samples: int = 500,
     only: str | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
@@ -153,8 +156,8 @@ def explore(
         check: What has to be true after each run, with or without a fault; it gets the same client, and the server still runs.
             Without it, `scenario` has to pass once more, as if nothing had happened.
         faults: Which of `FAULTS` to try.
-        seed: Decides the order of ready tasks, as in `TestClient`, and what is left out above the limit.
-        limit: Points to try for each fault; of more a sample is drawn.
+        seed: Decides the order of ready tasks, as in `TestClient`, and which points are left out.
+        samples: Points to try for each fault; of more, so many are drawn.
         only: One run of those that a report names, such as ``"disconnect:3"``. What it raises comes out as it is.
         limits, timeouts, engine: As in `TestClient`.
 
@@ -169,7 +172,7 @@ def explore(
     explorer = _Explorer(app, scenario, check or scenario, seed, limits or Limits(), timeouts, engine)
     if only is not None:
         return explorer.run_only(only)
-    report = explorer.run_all(faults, limit)
+    report = explorer.run_all(faults, samples)
     if report.findings:
         raise CrashPointFailure(report) from report.findings[0].error
     return report
@@ -256,14 +259,14 @@ class _Explorer:
         self._timeouts = timeouts
         self._engine: EngineName = engine
 
-    def run_all(self, faults: Iterable[Fault], limit: int) -> Report:
+    def run_all(self, faults: Iterable[Fault], samples: int) -> Report:
         """Try every fault at every point."""
         points = self._count(None)
         runs, is_exhaustive = 0, True
         findings: list[Finding] = []
         for fault in faults:
             every = self._count(fault)
-            chosen = _sample(every, limit, Random(f"explorer {self._seed}"))
+            chosen = _sample(every, samples, Random(f"explorer {self._seed}"))
             is_exhaustive = is_exhaustive and len(chosen) == len(every)
             runs += len(chosen)
             tried = ((point, self._try(fault, point)) for point in chosen)
@@ -348,7 +351,7 @@ class _Explorer:
         raise TimeoutError("the time limit that the explorer has set")
 
 
-def _sample(points: list[Point], limit: int, random: Random) -> list[Point]:
-    if len(points) <= limit:
+def _sample(points: list[Point], samples: int, random: Random) -> list[Point]:
+    if len(points) <= samples:
         return points
-    return sorted(random.sample(points, limit), key=lambda point: point.number)
+    return sorted(random.sample(points, samples), key=lambda point: point.number)

@@ -373,7 +373,7 @@ def test_of_many_points_a_sample_is_drawn_by_the_seed() -> None:
 
     def numbers(seed: int) -> list[int]:
         with pytest.raises(CrashPointFailure) as caught:
-            explore(locked(work_without_care), often, faults=["timeout"], seed=seed, limit=5)
+            explore(locked(work_without_care), often, faults=["timeout"], seed=seed, samples=5)
         report = caught.value.report
         assert (report.runs, report.is_exhaustive) == (5, False)
         assert str(report).startswith(f"5 of 5 runs failed: seed {seed}, a sample of points\n")
