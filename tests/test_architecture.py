@@ -91,6 +91,7 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.testing.transcript": (
         ("__main__",),
+        ("command",),
         ("page", "text"),
         ("sequence",),
         ("keeping", "replay", "decoding"),
@@ -216,6 +217,7 @@ UNMIRRORED: Mapping[str, str] = {
     "spry_core.web.exchange": "an interface without code",
     "spry_core.testing.conformance.__main__": "one call; the tests of the command run it",
     "spry_core.testing.peers.__main__": "one call; the tests of the command run it",
+    "spry_core.testing.transcript.__main__": "one call; the tests of the command run it",
     "spry_cli.__main__": "one call; the tests of spry_cli.main run it as a process",
 }
 """Modules without a test file of their own, and why."""

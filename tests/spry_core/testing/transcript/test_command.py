@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recordings import GET, recorded
-from spry_core.testing.transcript.__main__ import main
+from spry_core.testing.transcript.command import main
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -81,7 +81,7 @@ def test_what_is_no_recording_is_told(
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path / "a")]) == 1
+    assert main([str(tmp_path / "a")]) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'a'}: No such file or directory\n"
 
 
