@@ -86,7 +86,7 @@ def answer_to(head: RequestHead, content: bytes) -> list[SentEvent]:
             chosen = () if agreement is None else (str(agreement),)
             return [Accept(subprotocol=subprotocols[0] if subprotocols else None, extensions=chosen)]
         case Refusal(status_code=status_code):
-            # Said by us, so that it does not depend on whether frames have come already (semantics.md, section 9).
+            # Said by us, so that it does not depend on whether frames have come already.
             return [ResponseHead(status_code=status_code, headers=((b"Connection", b"close"),)), BodyEnd()]
         case None:
             return _echo(head, content)

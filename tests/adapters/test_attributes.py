@@ -412,7 +412,7 @@ async def test_a_task_that_raises_cancels_the_rest_of_the_block_and_its_exceptio
 async def test_a_receive_that_is_left_behind_in_a_scope_is_cancelled_with_it_and_loses_nothing(
     world: World,
 ) -> None:
-    """What two tasks of one handler wish for: one receives, the other sends (`field.md`, 4.5)."""
+    """What two tasks of one handler wish for: one receives, the other sends."""
 
     async def handler(ws: WebSocket, request: Request) -> None:
         async def receive() -> None:

@@ -1,7 +1,7 @@
 """HTTP/1.1 without an ambiguity: over a corpus of messages that somebody has read in two ways, each has one reading or is
 refused, with the connection (RFC 9112 §11.2).
 
-The rows are in `ambiguous`; those of a class of fault say which servers had it in `limits.md` of the design.
+The rows are in `ambiguous`; which servers had such a fault stands in `docs/explanation/known-faults.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tests of `spry_core.protocol.connection`: its face, and what each state allows (`design.md`, section 4)."""
+"""Tests of `spry_core.protocol.connection`: its face, and what each state allows."""
 
 from __future__ import annotations
 

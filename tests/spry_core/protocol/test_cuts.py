@@ -148,7 +148,7 @@ def test_every_cut_of_requests_gives_the_same(name: str) -> None:
 
 
 PLAIN = [data for data in REQUESTS.values() if b"websocket" not in data]
-"""Without opening handshakes: a denial depends on whether bytes have come behind it (`semantics.md`, section 9)."""
+"""Without opening handshakes: a denial depends on whether bytes have come behind it."""
 
 changes = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.binary(max_size=3)), max_size=3)
 

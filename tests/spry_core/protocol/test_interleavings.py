@@ -1,5 +1,5 @@
 """Pump, owner, peer and time in any order: nothing raises but a caller's mistake, and there is exactly one end, the last
-event of all (`design.md`, section 4).
+event of all.
 """
 
 from __future__ import annotations
