@@ -8,11 +8,17 @@ from typing import Final
 
 import coverage
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No deadline: it is measured with the machine's clock, and a busy machine is no fault of the code. Where CI is set,
-# the examples are the same at every run, so that a change is judged by what it changed; elsewhere they are new ones.
-settings.register_profile("spry", deadline=None, derandomize="CI" in os.environ, print_blob=True)
+# No deadline, and nothing is too slow: both are measured with the machine's clock, and a busy machine is no fault of the code.
+# Where CI is set, the examples are the same at every run, so that a change is judged by what it changed; elsewhere they are new.
+settings.register_profile(
+    "spry",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("spry")
 
 GATES: Final = {"spry_core": 100.0, "spry_system": 95.0, "spry_asyncio": 95.0, "spry_trio": 95.0}
