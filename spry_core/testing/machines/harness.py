@@ -88,7 +88,8 @@ class Machine:
         try:
             run_state_machine_as_test(run, settings=self.settings())
         except Exception as error:
-            self._keep(error, name)
+            if self.recorder is not None and self.transcripts is not None:
+                self.recorder.keep_for(error, name, self.transcripts)
             raise
 
     def settings(self) -> Settings:
@@ -106,17 +107,6 @@ class Machine:
             phases=[each for each in Settings().phases if each is not Phase.explain],
         )
         return chosen if self.max_examples is None else Settings(chosen, max_examples=self.max_examples)
-
-    def _keep(self, error: Exception, name: str) -> None:
-        if self.recorder is None or self.transcripts is None:
-            return
-        try:
-            paths = self.recorder.keep(name, self.transcripts)
-        except OSError as failure:  # which is not to hide what has failed
-            error.add_note(f"the transcripts could not be kept in {self.transcripts}: {failure.strerror}")
-            return
-        for path in paths:
-            error.add_note(f"transcript kept, look at it with: python -m spry_core.testing.transcript {path}")
 
 
 M = TypeVar("M", bound=Machine)

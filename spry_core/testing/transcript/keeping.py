@@ -75,6 +75,18 @@ class MemoryRecorder(Recorder):
             for number, sink in enumerate(self.recordings[-MOST_KEPT:], 1)
         ]
 
+    def keep_for(self, error: BaseException, name: str = "failure", folder: str | Path = FOLDER) -> None:
+        """Keep the recordings, if there are any, of what failed with `error`, and say in a note of it where they are.
+
+        That they cannot be kept is not to hide what has failed: then the note says so.
+        """
+        if not self.recordings:
+            return
+        try:
+            error.add_note(_note(self.keep(name, folder)))
+        except OSError as failure:
+            error.add_note(f"the transcripts could not be kept in {folder}: {failure.strerror}")
+
 
 class FolderRecorder(Recorder):
     """Records each connection in a file of its own, ``connection-1.jsonl`` and so on; what is there already stays.
@@ -144,20 +156,13 @@ def kept_on_failure(
     try:
         yield recorder
     except Exception as error:
-        if recorder.recordings:
-            error.add_note(_note(recorder, name, folder))
+        recorder.keep_for(error, name, folder)
         raise
 
 
-def _note(recorder: MemoryRecorder, name: str, folder: str | Path) -> str:
-    """Keep the recordings and say where; that they cannot be kept is not to hide what has failed."""
-    try:
-        paths = recorder.keep(name, folder)
-    except OSError as error:
-        return f"the transcripts could not be kept in {folder}: {error.strerror}"
-    files = " ".join(str(path) for path in paths)
+def _note(paths: list[Path]) -> str:
     return (
-        f"transcripts kept: {files}\n"
+        f"transcripts kept: {' '.join(map(str, paths))}\n"
         f"look at one with: python -m spry_core.testing.transcript {paths[-1]}\n"
         f"run it again with: spry_core.testing.transcript.replay({str(paths[-1])!r})"
     )

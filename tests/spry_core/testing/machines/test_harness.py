@@ -53,8 +53,9 @@ def test_what_fails_keeps_its_transcripts_and_says_where(tmp_path: Path) -> None
     with pytest.raises(AssertionError) as caught:
         machine_of(app_of(quiet), tmp_path, is_wrong=True).test_against_model()
     (path,) = tmp_path.iterdir()
-    note = f"transcript kept, look at it with: python -m spry_core.testing.transcript {path}"
-    assert caught.value.__notes__[-1] == note
+    first, second, _ = caught.value.__notes__[-1].splitlines()
+    assert first == f"transcripts kept: {path}"
+    assert second == f"look at one with: python -m spry_core.testing.transcript {path}"
     assert "state = Poke()" in "\n".join(caught.value.__notes__)
 
 
