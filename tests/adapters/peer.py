@@ -12,6 +12,11 @@ import anyio
 PATIENCE: Final = 10.0
 """Seconds after which something that was waited for counts as missing; a busy machine is slow."""
 
+TICK: Final = 0.001
+"""Seconds that the coarsest of the loops' clocks counts in, uvloop's: nothing comes earlier than that before it is due. It is
+measured by the loop's own clock, and from before the server can have begun to wait.
+"""
+
 
 class Peer:
     """A non-blocking stream socket whose waits are bounded."""
@@ -42,6 +47,12 @@ class Peer:
             await anyio.wait_readable(self.socket)
             return self.socket.recv(size)
 
+    async def look_ahead(self) -> bytes:
+        """Wait for some bytes, and leave them to who receives next; none at the end of the stream."""
+        with anyio.fail_after(PATIENCE):
+            await anyio.wait_readable(self.socket)
+            return self.socket.recv(65536, socket.MSG_PEEK)
+
     async def receive(self, size: int) -> bytes:
         """Wait for exactly so many bytes, or fewer if the stream ends."""
         data = bytearray()
@@ -52,8 +63,9 @@ class Peer:
     async def receive_until(self, end: bytes) -> bytes:
         """Wait until what has come ends like this, or the stream does."""
         data = bytearray()
-        while not data.endswith(end) and (some := await self.receive_some(1)):
-            data += some
+        while not data.endswith(end) and (ahead := await self.look_ahead()):
+            found = (data + ahead).find(end)
+            data += await self.receive_some(len(ahead) if found < 0 else found + len(end) - len(data))
         return bytes(data)
 
     async def receive_all(self) -> bytes:

@@ -38,12 +38,16 @@ class SecurePeer(Peer):
 
     async def receive_some(self, size: int = 65536) -> bytes:
         """Wait for some plaintext; none at the server's close_notify, or at the end of the stream."""
+        data = (await self.look_ahead())[:size]
+        self.client.received = self.client.received[size:]
+        return data
+
+    async def look_ahead(self) -> bytes:
+        """The same, and leave it to who receives next."""
         while not self.client.received and not self.client.has_end and self.client.error is None:
             if not await self._hear(65536):
                 break
-        data = self.client.received[:size]
-        self.client.received = self.client.received[size:]
-        return data
+        return self.client.received
 
     async def end_politely(self) -> None:
         """Say close_notify."""

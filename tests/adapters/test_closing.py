@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from adapters.world import Peer, World, close, closing, ping, said, say, server_frame, tell
-from frames import BINARY, CONTINUATION, PING, TEXT, close_payload, frame
+from frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, TEXT, close_payload, frame, read_frames
 from spry_core import CloseInfo, ConnectionClosed, Limits, ReadyState, Request, Timeouts, WebSocket, sleep
 
 pytestmark = pytest.mark.anyio
@@ -217,10 +217,14 @@ async def test_one_absolute_deadline_covers_all_of_it_and_traffic_does_not_exten
         begun = world.now()
         world.ws.close(4000)
         await peer.expect(closing(4000))
-        for _ in range(20):
-            await peer.send(say("talkative") + ping(b"and alive"))
-            await world.rest()
-        await peer.expect_reset()
+        try:
+            for _ in range(20):
+                await peer.send(say("talkative") + ping(b"and alive"))
+                await world.rest()
+        except ConnectionResetError:
+            pass  # where time is real, a busy machine may not get to say it all
+        else:
+            await peer.expect_reset()
         assert 0.06 - 0.002 <= world.now() - begun <= 0.06 + world.precision
         info = await world.end()
         assert not info.clean
@@ -412,8 +416,10 @@ async def test_keepalive_does_not_wait_for_a_consumer(world: World) -> None:
     times = Timeouts(ping_interval=0.02, ping_timeout=0.02, close_timeout=3600.0)
     async with world.opened(never_come_back, timeouts=times) as peer:
         await peer.send(say("one", "two"))
-        assert (await peer.receive(6))[:1] == bytes((0x80 | PING,))
-        await peer.expect_end(closing(1011, "keepalive timeout"))
+        *pings, last = read_frames(await peer.receive_all())
+        # More than one where time is real and the machine so busy that the messages came behind the first.
+        assert {each.opcode for each in pings} == {PING}
+        assert (last.opcode, last.payload) == (CLOSE_FRAME, close_payload(1011, "keepalive timeout"))
         assert 0.04 - 0.002 <= (await world.end()).duration <= 0.04 + world.precision
 
 
