@@ -417,6 +417,7 @@ async def test_keepalive_does_not_wait_for_a_consumer(world: World) -> None:
     async with world.opened(never_come_back, timeouts=times) as peer:
         await peer.send(say("one", "two"))
         *pings, last = read_frames(await peer.receive_all())
+        peer.close()
         # More than one where time is real and the machine so busy that the messages came behind the first.
         assert {each.opcode for each in pings} == {PING}
         assert (last.opcode, last.payload) == (CLOSE_FRAME, close_payload(1011, "keepalive timeout"))
