@@ -19,8 +19,8 @@ def names_in(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def public(kind: type) -> set[str]:
-    """Return the public names of a class."""
-    return {name for name in vars(kind) if not name.startswith("_")}
+    """Return the public names of a class, inherited ones too."""
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 def test_the_face_of_a_connection_is_complete() -> None:
