@@ -7,7 +7,6 @@ The author of a backend writes one callable (`Backend`) and reads the report. An
 from __future__ import annotations
 
 from spry_core.testing.conformance.catalogue import SCENARIOS
-from spry_core.testing.conformance.command import main
 from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.playing import Failure, Result, play, play_all
 from spry_core.testing.conformance.report import explanation, table, verdict
@@ -31,7 +30,6 @@ __all__ = [
     "Tolerance",
     "explanation",
     "http",
-    "main",
     "memory",
     "play",
     "play_all",

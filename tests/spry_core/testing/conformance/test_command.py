@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spry_core.testing.conformance import SCENARIOS, main, memory
-from spry_core.testing.conformance.command import choose, load
+from spry_core.testing.conformance import SCENARIOS, memory
+from spry_core.testing.conformance.command import choose, load, main
 
 ROOT = Path(__file__).resolve().parents[4]
 ONE = "http: a request is answered"
