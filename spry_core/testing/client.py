@@ -344,7 +344,7 @@ class TestClient(ClientMethods):
         failure = self.server.failure
         if failure is not None and failure is not self._raised:
             self._raised = failure
-            self.driver.inspect(failure)
+            self.driver.inspect(failure, "the lifespan")
             self.driver.settle()
             raise failure
 

@@ -166,13 +166,13 @@ class MemoryDriver:
         """Forget `host`."""
         self._hosts.pop(host, None)
 
-    def inspect(self, error: BaseException | None) -> None:
+    def inspect(self, error: BaseException | None, who: str = "a callback") -> None:
         """Look whether an error that somebody else has handled comes of a foreign awaitable; if so, the run fails with it.
 
         Ordinary error handling makes a 500 or a 1011 of any error of a handler. Hand in what the log records carry, and the
-        test fails with the name of what was awaited instead.
+        test fails with the name of what was awaited instead. `who` has met it, if no task is running.
         """
-        who = "a callback" if self._current is None else self._current.name
+        who = who if self._current is None else self._current.name
         if error is not None and (foreign := _recognise(who, error)) is not None:
             self.fail(foreign)
 

@@ -20,6 +20,9 @@ from spry_core.errors import SpryError
 _EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio", "uvloop"})
 """Packages whose awaitables work under an event loop only."""
 
+_NO_LOOP: Final = ("no running event loop",)
+"""What `asyncio.get_running_loop` says; it is written in C, so nothing of it is in a traceback."""
+
 _LIBRARIES: Final = sys.stdlib_module_names | _EVENT_LOOPS
 
 _NOT_THE_USER: Final = _LIBRARIES | {"spry_asyncio", "spry_core", "spry_system", "spry_trio"}
@@ -125,11 +128,9 @@ def foreign_call(error: BaseException) -> tuple[str, str] | None:
     if not isinstance(error, RuntimeError | AttributeError):
         return None
     places = list(_traceback_places(error.__traceback__))
-    if not places or places[-1].package not in _EVENT_LOOPS:
+    if not places or not (places[-1].package in _EVENT_LOOPS or error.args == _NO_LOOP):
         return None
-    called = _called_in_loop(places)
-    assert called is not None  # the last place is one
-    return str(_users_last(places) or places[0]), called
+    return str(_users_last(places) or places[0]), _called_in_loop(places) or "asyncio.get_running_loop"
 
 
 def _called_in_loop(places: list[Place]) -> str | None:
