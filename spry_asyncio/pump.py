@@ -304,9 +304,17 @@ class Pump(asyncio.BufferedProtocol):
         self._has_failed = True
         self._report(record_internal_fault("connection aborted", error))
         self._clear_timer()
-        self._driver.cancel()
+        self._abort_session(self._loop.time())
         if self._transport is not None:
             self._abort(self._transport)
+
+    def _abort_session(self, now: float) -> None:
+        """Let the session cancel its tasks, so that it takes that for no error of theirs; and cancel what it has left."""
+        try:
+            self._session.abort(now)
+        except Exception:
+            pass  # it is broken, which has just been reported
+        self._driver.cancel()
 
     def _end(self) -> None:
         self._has_ended = True

@@ -321,11 +321,19 @@ class Pump:
             return
         self._has_failed = True
         self._report(record_internal_fault("connection aborted", error))
-        self._driver.cancel()
+        self._abort_session(trio.current_time())
         try:
             self._lose(None, trio.current_time(), reset=True)
         except Exception:
             pass  # the session is broken, which has just been reported
+
+    def _abort_session(self, now: float) -> None:
+        """Let the session cancel its tasks, so that it takes that for no error of theirs; and cancel what it has left."""
+        try:
+            self._session.abort(now)
+        except Exception:
+            pass  # it is broken, which has just been reported
+        self._driver.cancel()
 
 
 class RaisingBare:

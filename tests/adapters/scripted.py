@@ -113,6 +113,9 @@ class ScriptedSession:
         self._hear("shutdown", (code, reason, grace))
         self.on_shutdown()
 
+    def abort(self, now: float) -> None:
+        self._hear("abort", None)
+
     @property
     def wants_read(self) -> bool:
         self._break("wants_read")

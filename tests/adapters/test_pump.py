@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Final
+
 import anyio
 import pytest
 
+from adapters.leaks import nothing_left
 from adapters.scripted import pumped
-from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE
+from adapters.serving import SWITCHED, App, connected, handshake, serving
+from spry_core import Next, Outcome, Request
+from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, Connection
 
 pytestmark = pytest.mark.anyio
 
@@ -338,7 +344,7 @@ async def test_an_error_of_our_own_ends_one_connection_and_is_reported_once(faul
 
         this.session.driver.start(work)
         await started.wait()
-        this.session.faulty = (faulty, "lost")
+        this.session.faulty = (faulty, "abort", "lost")
         this.session.deadline = this.session.driver.now() + 0.02
         this.session.say(b"x")
         if faulty in ("data", "eof"):
@@ -374,3 +380,48 @@ async def test_what_a_task_raises_past_its_session_ends_the_connection() -> None
             await this.peer.receive_some()
         await this.until_ended()
         assert [repr(report.exception) for report in this.reports] == ["ZeroDivisionError('work')"]
+
+
+class Flawed(Connection):
+    """A connection with an error of our own in it."""
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        if data == b"stumble":
+            raise ZeroDivisionError("our own")
+        super().receive_data(data, now)
+
+
+WAITING: Final = {
+    "for content": b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n",
+    "for a message": handshake("/echo"),
+    "for something else": handshake("/sleep"),
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+async def test_handlers_that_end_because_of_an_error_of_our_own_are_not_blamed(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The session cancels them, so their cancellation is no error of theirs: the log tells of ours alone."""
+    app = App()
+
+    async def note(request: Request, next: Next) -> Outcome:
+        app.notes.note("begun")
+        try:
+            return await next()
+        finally:
+            app.notes.note("left")
+
+    app.middleware.use(note)
+    async with nothing_left(), serving(app, make_connection=Flawed) as server:
+        async with await connected(server) as peer:
+            await peer.send(WAITING[what])
+            await app.notes.until("begun")
+            if what != "for content":
+                assert await peer.receive_until(b"\r\n\r\n") == SWITCHED
+            await peer.send(b"stumble")
+            with pytest.raises(ConnectionResetError):
+                await peer.receive_all()
+            await app.notes.until("left")
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [record.getMessage() for record in errors] == ["internal error: connection aborted"]
