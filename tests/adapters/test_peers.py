@@ -32,8 +32,6 @@ PATIENCE: Final = 30.0
 """Seconds; a busy machine is slow."""
 CROWD: Final = 8
 """Peers at a time, each in a thread of its own: a wire blocks."""
-DEAF: Final = {"never_reads", "zero_window"}
-"""Those whose receive buffer should soon be full."""
 LOSING: Final = {
     "header_bomb",
     "endless_line",
@@ -47,7 +45,7 @@ LOSING: Final = {
 
 def suffer(peer: Peer, address: tuple[str, int]) -> Report:
     """Let a peer loose, as slow as these timeouts need it."""
-    wire = AddressWire(address, patience=PATIENCE, receive_buffer=4096 if peer.name in DEAF else None)
+    wire = AddressWire(address, patience=PATIENCE, receive_buffer=peer.receive_buffer)
     target = "/big" if peer.name == "zero_window" else TARGETS[peer.kind]
     if peer.name == "slow_reader":  # it answers no Ping, so it must be done before one is missed
         return slow_reader(wire, target, patience=PATIENCE, pause=0.01)

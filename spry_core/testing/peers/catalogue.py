@@ -19,6 +19,9 @@ peers of the last kind knock at in vain.
 """
 
 
+_SMALL: Final = 4096  # the kernel makes the least of it that it can
+
+
 class Run(Protocol):
     """A peer as a function; those in `ALL` have further parameters, with defaults."""
 
@@ -48,6 +51,9 @@ class Peer:
     says: str
     """What it does, in a sentence."""
 
+    receive_buffer: int | None = None
+    """The `receive_buffer` for an `AddressWire`: small for a peer that reads nothing, so that the server soon feels it."""
+
     def has_met(self, report: Report) -> bool:
         """Tell whether it met what it was to meet; a peer that found no WebSocket at its target has not."""
         if self.kind == "websocket" and report.status_code != 101:
@@ -55,9 +61,9 @@ class Peer:
         return bool(self.expected & {report.close_code or report.status_code, report.ending})
 
 
-def _peer(kind: Kind, run: Run, *expected: int | Ending) -> Peer:
+def _peer(kind: Kind, run: Run, *expected: int | Ending, receive_buffer: int | None = None) -> Peer:
     name = str(getattr(run, "__name__", run))
-    return Peer(name, run, kind, frozenset(expected), _first_line(run.__doc__))
+    return Peer(name, run, kind, frozenset(expected), _first_line(run.__doc__), receive_buffer)
 
 
 def _bad_handshakes() -> list[Peer]:
@@ -83,8 +89,8 @@ ALL: Final[tuple[Peer, ...]] = (
     _peer("upload", slow.slow_body, 408),
     _peer("upload", slow.stalled_body, 408),
     _peer("get", slow.idle, Ending.END),
-    _peer("get", slow.zero_window, Ending.RESET),
-    _peer("websocket", slow.never_reads, Ending.RESET, 1000),
+    _peer("get", slow.zero_window, Ending.RESET, receive_buffer=_SMALL),
+    _peer("websocket", slow.never_reads, Ending.RESET, 1000, receive_buffer=_SMALL),
     _peer("websocket", slow.slow_reader, 1000),
     _peer("websocket", slow.mute, 1011),
     _peer("websocket", slow.half_frame, 1011),

@@ -19,8 +19,6 @@ from spry_core.testing.wire import Wire
 
 PROGRAM: Final = "python -m spry_core.testing.peers"
 _ROW: Final = "{:<36} {:<16} {:<14} {:>8}  {}"
-_NEVER_READ: Final = frozenset({"never_reads", "zero_window"})
-_SMALL: Final = 4096  # bytes of the receive buffer of those: theirs is soon full, and then the server's
 
 Connect: TypeAlias = Callable[[Peer | None], Wire]
 """Opens a connection for a peer, or for the healthy client."""
@@ -90,8 +88,7 @@ def _connector(text: str) -> Connect:
     address = text if "/" in text else (host.strip("[]") or "127.0.0.1", int(port))
 
     def connect(peer: Peer | None) -> Wire:
-        is_deaf = peer is not None and peer.name in _NEVER_READ
-        return AddressWire(address, receive_buffer=_SMALL if is_deaf else None)
+        return AddressWire(address, receive_buffer=None if peer is None else peer.receive_buffer)
 
     return connect
 
