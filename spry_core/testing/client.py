@@ -250,9 +250,9 @@ class TestClient(ClientMethods):
         Raises:
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
         """
-        peer = MemoryPeer(self.driver, self._accept(weather))
-        self._cuts.append(peer.reset)
-        return peer
+        end = self._accept(weather)
+        self._cuts.append(end.reset)
+        return MemoryPeer(self.driver, end)
 
     @property
     def now(self) -> float:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, islice
 from random import Random
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
@@ -31,11 +31,20 @@ Result = TypeVar("Result")
 MAX_STEPS: Final = 200_000
 """Steps without any time passing, after which a run is given up: some task goes round in circles."""
 
+MAX_POINTS: Final = 1_000_000
+"""The same in points where a task may be suspended: some of them are passed 32 at a step."""
+
 MAX_JUMPS: Final = 10_000
 """Deadlines that one wait goes over before it is given up: some timer comes again and again and changes nothing."""
 
 MAX_IDLE_JUMPS: Final = 1_000
 """The same where no task and no bytes are waited for, so that keepalive is all that goes on."""
+
+MAX_PASSED: Final = 100_000
+"""Deadlines within a time that was given, by `advance` or a timeout, before that is given up: some timer comes again too soon."""
+
+MAX_TOLD: Final = 50
+"""Tasks that the text of a `Deadlock` lists; the oldest say most."""
 
 MAX_FAILURES: Final = 10
 """Foreign awaitables after which a run does not go on to its rest: some task tries again and again."""
@@ -75,6 +84,7 @@ class MemoryDriver:
         self._current: MemoryTask | None = None
         self._is_stepping = False
         self._stalled = 0
+        self._points = 0
         self._failures: list[BaseException] = []
         self._alarms = Timers()
         self._arrivals = Timers()
@@ -180,6 +190,7 @@ class MemoryDriver:
 
     def reach(self, task: MemoryTask) -> None:
         """Note that `task` has come to a point where it may be suspended, or cancelled."""
+        self._points += 1
         if self._watch is not None:
             self._watch(task)
 
@@ -235,14 +246,20 @@ class MemoryDriver:
         """Run all that is ready, and what becomes ready by it; no time passes.
 
         Raises:
-            Deadlock: It does not come to rest in `MAX_STEPS` steps.
+            Deadlock: It does not come to rest in `MAX_STEPS` steps, or `MAX_POINTS` points where a task may be suspended.
+            LocalProtocolError: It runs already: this is called in a task of it, or in another thread.
             ForeignAwaitable: A task awaited what belongs to an event loop.
         """
         if self._is_stepping:
-            raise LocalProtocolError("this memory driver is running: what it runs cannot run it as well")
+            raise LocalProtocolError(
+                "this memory driver is running: neither what it runs nor another thread can run it as well"
+            )
+        self._points = 0
         for _ in range(MAX_STEPS):
             if not self._ready or len(self._failures) == MAX_FAILURES:
                 break
+            if self._points > MAX_POINTS:
+                raise Deadlock(self._tell(f"still busy after {MAX_POINTS} waits without any time passing"))
             self._step()
         else:
             raise Deadlock(self._tell(f"still busy after {MAX_STEPS} steps without any time passing"))
@@ -254,13 +271,17 @@ class MemoryDriver:
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass: everything that falls due happens at its own moment.
 
-        Raises what `settle` raises; the clock then stands where it happened.
+        Raises what `settle` raises, and `Deadlock` if more than `MAX_PASSED` deadlines lie in that time; the clock then stands
+        where it happened.
         """
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be a finite number and not negative, not {seconds}")
         self.settle()
-        until = self._now + seconds
+        until, passed = self._now + seconds, 0
         while (when := self.next_deadline()) is not None and when <= until:
+            if passed == MAX_PASSED:
+                raise Deadlock(self._tell(f"{passed} deadlines have passed, and more are due before {until}"))
+            passed += 1
             self._jump(when)
         self._now = until
 
@@ -304,7 +325,7 @@ class MemoryDriver:
             is_hasty: Asked when nothing but deadlines of connections is left.
 
         Raises:
-            Deadlock: Nothing can bring it, or `MAX_JUMPS` deadlines have not brought it.
+            Deadlock: Nothing can bring it, or `MAX_JUMPS` deadlines have not brought it (`MAX_PASSED` with a timeout).
             TimeoutError: `timeout` has passed.
             ForeignAwaitable: A task awaited what belongs to an event loop.
         """
@@ -318,7 +339,7 @@ class MemoryDriver:
             if when is None or (timeout is None and not (self._is_awaited() or is_hasty())):
                 raise Deadlock(self._tell(f"nothing can bring {what}"))
             jumps, idle = jumps + 1, 0 if self._is_awaited() else idle + 1
-            if timeout is None and (jumps > MAX_JUMPS or idle > MAX_IDLE_JUMPS):
+            if jumps > MAX_PASSED or (timeout is None and (jumps > MAX_JUMPS or idle > MAX_IDLE_JUMPS)):
                 raise Deadlock(self._tell(f"{jumps - 1} deadlines have passed without {what}"))
             self._jump(when)
 
@@ -363,11 +384,11 @@ class MemoryDriver:
     def _tell(self, what: str) -> str:
         """Write the text of a `Deadlock`: what is the matter, the time, and where everybody waits."""
         lines = [f"{what} (time {self._now})"]
-        lines += [f"  {task}" for task in self._tasks]
+        lines += [f"  {task}" for task in islice(self._tasks, MAX_TOLD)]
+        if len(self._tasks) > MAX_TOLD:
+            lines.append(f"  and {len(self._tasks) - MAX_TOLD} further tasks")
         if (when := self.next_deadline()) is not None:
-            lines.append(
-                f"  a connection's next deadline is at {when}: `advance` or a timeout lets time pass"
-            )
+            lines.append(f"  the next deadline is at {when}: `advance` or a timeout lets time pass")
         return "\n".join(lines)
 
 

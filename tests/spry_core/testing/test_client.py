@@ -26,7 +26,7 @@ from spry_core import (
 from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.errors import HandshakeRejected
 from spry_core.tasks import event, timeout
-from spry_core.testing import ClientResponse, Deadlock, ForeignAwaitable, TestClient
+from spry_core.testing import ClientResponse, Deadlock, ForeignAwaitable, TestClient, memory
 from spry_core.testing.task import Cancelled
 
 app = Application()
@@ -502,6 +502,34 @@ def test_a_handler_that_does_not_end_is_told_at_the_end() -> None:
         f"task 1 of connection 50000 at {__file__}:{line} in stubborn_client.<locals>.handler, "
         "awaiting MemoryEvent.wait, swallows its cancellation and goes on, again and again"
     )
+
+
+def test_the_end_of_a_block_cancels_who_goes_round_in_circles_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_STEPS", 100)
+    circles = Application()
+
+    @circles.get("/")
+    async def circle(request: Request) -> None:
+        while True:
+            await sleep(0)
+
+    client = TestClient(circles)
+    peer = client.connect()
+    with pytest.raises(Deadlock, match=r"^still busy after 100 steps"):
+        peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    client.close()
+    assert (client.server.closed, client.driver.tasks()) == (True, [])
+
+
+def test_of_two_connections_that_could_be_kept_one_is() -> None:
+    client = TestClient(app, limits=Limits(max_connections=2))
+    first, second = client.stream("GET", "/peer"), client.stream("GET", "/peer")
+    assert first.read().json() == ["127.0.0.1:50000", "http", "testserver"]
+    assert second.read().json() == ["127.0.0.1:50001", "http", "testserver"]
+    assert client.get("/peer").json() == ["127.0.0.1:50000", "http", "testserver"]
+    client.connect()
+    with pytest.raises(ConnectionRefusedError):  # so of the two one is there, and the other has made room
+        client.connect()
 
 
 def test_an_error_of_the_block_is_not_hidden_by_its_end() -> None:

@@ -230,7 +230,7 @@ def test_waiting_for_a_silent_server_is_a_deadlock_although_keepalive_goes_on() 
     assert str(caught.value) == (
         "nothing can bring a message on /silent (time 0.0)\n"
         f"  task 1 of connection 50000 at {__file__}:{line} in silent, awaiting Closed._wait\n"
-        "  a connection's next deadline is at 20.0: `advance` or a timeout lets time pass"
+        "  the next deadline is at 20.0: `advance` or a timeout lets time pass"
     )
 
 

@@ -161,6 +161,79 @@ def test_a_task_that_goes_round_in_circles_is_found(monkeypatch: pytest.MonkeyPa
         driver.settle()
 
 
+def test_a_task_that_passes_many_waits_at_each_step_is_found_as_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_POINTS", 100)
+    driver = MemoryDriver()
+
+    async def circle() -> None:
+        while True:
+            for _ in range(32):
+                await driver.checkpoint(False)
+            await driver.checkpoint(True)
+
+    driver.start(circle)
+    with pytest.raises(Deadlock, match=r"^still busy after 100 waits without any time passing"):
+        driver.settle()
+
+
+def test_waits_of_an_earlier_run_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_POINTS", 100)
+    driver, ends = MemoryDriver(), list[int]()
+
+    async def many(number: int) -> None:
+        for _ in range(90):
+            await driver.checkpoint(False)
+        ends.append(number)
+
+    for number in range(3):
+        driver.start(many, number)
+        driver.settle()
+    assert ends == [0, 1, 2]
+
+
+async def tick() -> None:
+    while True:
+        await sleep(0.125)
+
+
+def test_a_given_time_is_given_up_when_too_much_falls_due_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_PASSED", 80)
+    driver = MemoryDriver()
+    driver.start(enter, driver, tick)
+    driver.advance(10.0)
+    line = tick.__code__.co_firstlineno + 2
+    with pytest.raises(Deadlock) as caught:
+        driver.advance(10.125)
+    assert str(caught.value) == (
+        "80 deadlines have passed, and more are due before 20.125 (time 20.0)\n"
+        f"  task 1 at {__file__}:{line} in tick, awaiting sleep\n"
+        "  the next deadline is at 20.125: `advance` or a timeout lets time pass"
+    )
+
+
+def test_a_timeout_is_given_up_in_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_PASSED", 80)
+    driver = MemoryDriver()
+    driver.start(enter, driver, tick)
+    with pytest.raises(TimeoutError):
+        driver.wait_until(lambda: False, "a reply", timeout=10.0)
+    with pytest.raises(Deadlock, match=r"^80 deadlines have passed without a reply \(time 20\.0\)"):
+        driver.wait_until(lambda: False, "a reply", timeout=10.125)
+
+
+def test_of_many_tasks_the_oldest_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_TOLD", 2)
+    driver = MemoryDriver()
+    for _ in range(5):
+        driver.start(enter, driver, driver.event().wait)
+    with pytest.raises(Deadlock) as caught:
+        driver.wait_until(lambda: False, "a reply")
+    first, *tasks, rest = str(caught.value).splitlines()
+    assert first == "nothing can bring a reply (time 0.0)"
+    assert [task.split(" at ")[0] for task in tasks] == ["  task 1", "  task 2"]
+    assert rest == "  and 3 further tasks"
+
+
 def test_a_ticker_does_not_keep_a_wait_going_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MAX_JUMPS", 100)
     driver = MemoryDriver()
@@ -235,7 +308,7 @@ def test_the_deadlines_of_connections_alone_do_not_make_time_pass() -> None:
         driver.wait_until(lambda: False, "a message")
     assert str(caught.value) == (
         "nothing can bring a message (time 0.0)\n"
-        "  a connection's next deadline is at 20.0: `advance` or a timeout lets time pass"
+        "  the next deadline is at 20.0: `advance` or a timeout lets time pass"
     )
 
 
