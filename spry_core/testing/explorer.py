@@ -14,7 +14,7 @@ from random import Random
 from typing import Final, Literal, TypeAlias, assert_never
 
 from spry_core.driver import Scope
-from spry_core.errors import SpryError
+from spry_core.errors import LocalProtocolError, SpryError
 from spry_core.protocol import EngineName, Limits, Timeouts
 from spry_core.testing.client import TestClient
 from spry_core.testing.memory import MemoryDriver
@@ -163,7 +163,8 @@ def explore(
 
     Raises:
         CrashPointFailure: Some runs have failed.
-        ExplorationError: The scenario does not go the same way each time, or `only` names no run of it.
+        ExplorationError: The scenario does not go the same way each time, `only` names no run of it, or the application has
+            been served before.
         ValueError: There is no such fault.
         Exception: The scenario, or the check, fails without any fault.
     """
@@ -338,7 +339,13 @@ class _Explorer:
             return app
         if not self._is_prepared:
             self._is_prepared = True
-            self._app.middleware.use(self._limited)
+            try:
+                self._app.middleware.use(self._limited)
+            except LocalProtocolError:
+                raise ExplorationError(
+                    "the application has been served already, so it takes no further middleware: "
+                    "give a function that makes it"
+                ) from None
         return self._app
 
     async def _limited(self, request: Request, next: Next) -> Outcome:

@@ -536,5 +536,19 @@ def test_a_time_limit_outside_of_any_handler_changes_nothing() -> None:
     assert explore(make, get_once, faults=["timeout"]).findings == ()
 
 
+def test_an_application_that_was_served_before_is_refused_with_what_to_do() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> str:
+        return "done"
+
+    get_once(TestClient(app))
+    with pytest.raises(
+        ExplorationError, match=r"has been served already, .*: give a function that makes it$"
+    ):
+        explore(app, get_once)
+
+
 def get_once(client: TestClient) -> None:
     assert client.get("/").text == "done"
