@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from time import thread_time
 
 import spry_asyncio
 import spry_trio
 from adapters.serving import Running
-from spry_core import Application, Request, WebSocket, sleep
+from spry_core import Application, Request, WebSocket, scope, sleep
+
+LOOK = 0.005
+"""Seconds between two looks at the loop."""
 
 app = Application()
+
+
+class Loop:
+    """How long anybody has had it for himself since somebody asked: seconds of the processor and not of the clock."""
+
+    longest = 0.0
+
+
+@app.lifespan
+async def watch(app: Application) -> AsyncGenerator[None]:
+    """Look at the loop as often as it lets us."""
+    async with scope() as tasks:
+        tasks.start_soon(look)
+        yield
+        tasks.cancel()
+
+
+async def look() -> None:
+    before = thread_time()
+    while True:
+        await sleep(LOOK)
+        now = thread_time()
+        Loop.longest, before = max(Loop.longest, now - before), now
+
+
+@app.get("/longest")
+def tell(request: Request) -> str:
+    """Say how long that was, in seconds, and begin anew."""
+    longest, Loop.longest = Loop.longest, 0.0
+    return f"{longest:.6f}"
 
 
 @app.get("/hello")
