@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -232,6 +234,29 @@ def test_keepalive_of_hours_takes_no_time(backend: Backend) -> None:
     _, _, received = backend.time.run(test).partition(b"\r\n\r\n")
     assert received[:1] == frame(PING, b"")[:1]
     assert notes == [(5400.0, 1011)]
+
+
+@pytest.mark.parametrize(("pause", "answered"), [(7.0, b"74.0"), (None, b"60.0")])
+def test_a_server_without_descriptors_rests_for_its_pause_and_no_longer(
+    backend: Backend, pause: float | None, answered: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rests, then a handler of 60 seconds; None is no rest at all."""
+    faults, accept = [errno.EMFILE, errno.ENFILE], socket.socket.accept
+
+    def fail(listener: socket.socket) -> tuple[socket.socket, object]:
+        if faults:
+            raise OSError(faults.pop(), "it failed")
+        return accept(listener)
+
+    async def test() -> bytes:
+        async with backend.serve(make_app([]), Timeouts(accept_pause=pause)) as server:
+            async with await anyio.connect_tcp(*server.addresses[0]) as stream:
+                await stream.send(ask("/slow", "Connection: close"))
+                return await read_all(stream)
+
+    monkeypatch.setattr(socket.socket, "accept", fail)
+    _, _, received = backend.time.run(test).partition(b"\r\n\r\n")
+    assert (received, faults) == (answered, [])
 
 
 def test_a_server_that_waits_for_ever_is_given_up_after_real_patience(backend: Backend) -> None:
