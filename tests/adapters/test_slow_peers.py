@@ -204,7 +204,7 @@ async def test_a_peer_that_reads_too_slowly_is_cut() -> None:
     """A KiB now and then is progress, and at a tenth of the rate it is not enough."""
     app = App()
     limits = Limits(min_write_rate=500 * 1024)
-    async with serving(app, limits=limits, timeouts=TIMEOUTS) as server:
+    async with serving(app, limits=limits, timeouts=Timeouts(write=0.3)) as server:
         since = anyio.current_time()
         async with await upgraded(server, "/push", receive_buffer=4096) as peer:
             with anyio.fail_after(PATIENCE):

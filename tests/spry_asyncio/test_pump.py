@@ -74,7 +74,7 @@ def test_an_error_before_the_transport_is_there_resets_the_stream_when_it_is() -
             await started.until_ended()
             with pytest.raises(ConnectionResetError):
                 peer.socket.recv(1)
-        assert started.session.heard == [("lost", None)]
+        assert started.session.heard == [("abort", None), ("lost", None)]
         assert [repr(report.exception) for report in started.reports] == [
             "ZeroDivisionError('next_deadline')"
         ]
