@@ -11,10 +11,19 @@ from spry_core.testing.laws.heard import messages, payloads
 from spry_core.testing.laws.inputs import MESSAGES, frames_of, places
 from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial, cut
-from spry_core.testing.requests import handshake
+from spry_core.testing.requests import HOST, handshake
 
 PINGS: Final = 40
 """Pings that the law of Pongs sends."""
+
+EVERY_MESSAGE: Final = (MESSAGES, *((each,) for each in MESSAGES))
+"""All of them together, and each alone."""
+
+OFFERS: Final = ("permessage-deflate", "permessage-deflate; server_no_context_takeover")
+"""Compression with a window that goes on from message to message, and with one that does not (RFC 7692 §7.1.1.1)."""
+
+COMPRESSIBLE: Final[tuple[str | bytes, ...]] = ("grüße, " * 500, "grüße, ".encode() * 500)
+"""Messages of which the second can be told in terms of the first. They are sent plain, and may come back compressed."""
 
 
 def pongs_in_order(
@@ -73,14 +82,20 @@ def echo(
         subject: Who is to keep the law; its `target` is a WebSocket that echoes.
         target: Path and query.
         data: The opening handshake, if it is to be another; the messages are the `cases`.
-        cases: Messages to send in one piece, once for each run; None for `MESSAGES`, together and one by one.
+        cases: Messages to send in one piece, once for each run; None for `MESSAGES`, together and one by one, and for
+            `COMPRESSIBLE` with each of `OFFERS`, if `data` is None too.
         seed: Decides the order of tasks and all randomness.
 
     Raises:
         LawBroken: With the messages.
     """
     opening = handshake(target) if data is None else data
-    for case in [MESSAGES, *((each,) for each in MESSAGES)] if cases is None else cases:
+    runs = [(opening, case) for case in (EVERY_MESSAGE if cases is None else cases)]
+    if data is None and cases is None:
+        runs += [
+            (handshake(target, HOST, f"Sec-WebSocket-Extensions: {offer}"), COMPRESSIBLE) for offer in OFFERS
+        ]
+    for opening, case in runs:
         trial = Trial(subject, seed=seed)
         trial.send([opening, b"".join(frames_of(each) for each in case)])
         trial.driver.advance(1.0)

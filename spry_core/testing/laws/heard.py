@@ -6,7 +6,13 @@ its own order, and that is what counts; of HTTP every byte does.
 
 from __future__ import annotations
 
+import zlib
+from typing import Final
+
 from spry_core.testing.frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, Frame, take_frames
+
+COMPRESSED: Final = 4
+"""RSV1 of a frame, among its reserved bits (RFC 7692 §6)."""
 
 
 def frames(data: bytes) -> list[Frame]:
@@ -17,16 +23,35 @@ def frames(data: bytes) -> list[Frame]:
 def messages(data: bytes) -> list[str | bytes]:
     """Return the messages in what a server has sent, its head first."""
     found: list[str | bytes] = []
-    kind, parts = TEXT, b""
+    kind, parts, is_compressed = TEXT, b"", False
+    inflate = Inflate(data.partition(b"\r\n\r\n")[0])
     for each in frames(data):
         if each.opcode in (TEXT, BINARY):
-            kind, parts = each.opcode, b""
+            kind, parts, is_compressed = each.opcode, b"", each.rsv == COMPRESSED
         elif each.opcode != CONTINUATION:
             continue
         parts += each.payload
         if each.fin:
+            parts = inflate(parts) if is_compressed else parts
             found.append(parts.decode(errors="replace") if kind == TEXT else parts)
     return found
+
+
+class Inflate:
+    """What reads compressed messages with no more of a window than the head of the 101 has agreed to (RFC 7692 §7.2.2)."""
+
+    def __init__(self, head: bytes) -> None:
+        self._forgets = b"server_no_context_takeover" in head
+        self._context = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the message, or the bytes as they are if they cannot be read so."""
+        if self._forgets:
+            self._context = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            return self._context.decompress(data + b"\x00\x00\xff\xff")
+        except zlib.error:
+            return data
 
 
 def payloads(data: bytes, opcode: int) -> list[bytes]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+
+import pytest
+
 from frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 from spry_core.testing.laws.heard import difference, heard, messages, payloads
 
@@ -25,6 +29,28 @@ def test_messages_are_joined_and_told_apart_by_their_kind() -> None:
     )
     assert messages(said) == ["grü", b"b"]
     assert (payloads(said, PING), payloads(said, PONG)) == ([b"p"], [b"q"])
+
+
+@pytest.mark.parametrize("takeover", ["", "; server_no_context_takeover"])
+def test_compressed_messages_are_read_with_the_window_that_was_agreed(takeover: str) -> None:
+    """RFC 7692 §7.2.2: of a window that is to be forgotten nothing is left for the second message."""
+    head = (
+        f"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate{takeover}\r\n\r\n"
+    )
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    first, second = (
+        (deflate.compress(b"spry " * 9) + deflate.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
+        for _ in range(2)
+    )
+    said = head.encode() + b"".join(
+        (
+            frame(TEXT, first[:3], fin=False, rsv=4, mask=None),
+            bare(CONTINUATION, first[3:]),
+            bare(TEXT, b"plain"),
+            frame(BINARY, second, rsv=4, mask=None),
+        )
+    )
+    assert messages(said) == ["spry " * 9, "plain", second if takeover else b"spry " * 9]
 
 
 def test_of_a_websocket_each_kind_is_by_itself() -> None:
