@@ -248,7 +248,7 @@ class BrokenHandshake(Shown):
     """What it deserves."""
 
 
-_HANDSHAKES: Final = (
+HANDSHAKES: Final = (
     ("Sec-WebSocket-Version is missing", 426, b""),
     ("Sec-WebSocket-Version is there twice", 426, b"V: 13\r\nV: 13\r\nK: @\r\n"),
     ("Sec-WebSocket-Version is not 13", 426, b"V: 8\r\nK: @\r\n"),
@@ -258,6 +258,7 @@ _HANDSHAKES: Final = (
     ("Sec-WebSocket-Key is no base64", 400, b"V: 13\r\nK: ?@\r\n"),
     ("an opening handshake has no content", 400, b"V: 13\r\nK: @\r\nContent-Length: 1\r\n"),
 )
+"""Every kind of fault, its status code, and the lines that make it: names in one letter, ``@`` a key."""
 
 
 @st.composite
@@ -266,7 +267,7 @@ def broken_handshakes(draw: st.DrawFn, *, target: bytes = b"/") -> BrokenHandsha
 
     RFC 6455 §4.2.1, §4.2.2.
     """
-    fault, status_code, lines = draw(st.sampled_from(_HANDSHAKES))
+    fault, status_code, lines = draw(st.sampled_from(HANDSHAKES))
     own = lines.replace(b"V:", b"Sec-WebSocket-Version:").replace(b"K:", b"Sec-WebSocket-Key:")
     own = own.replace(b"@", draw(keys()))
     head = b"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" % target

@@ -49,7 +49,7 @@ def close_reasons(*, max_bytes: int = MAX_CLOSE_REASON) -> st.SearchStrategy[str
 def closes() -> st.SearchStrategy[Close]:
     """Give the contents of valid Close frames; the simplest is empty."""
     said = st.builds(Close, code=close_codes(), reason=close_reasons())
-    return said | st.just(Close())
+    return st.just(Close()) | said
 
 
 def _shortened(text: str, most: int) -> str:

@@ -138,10 +138,9 @@ def _versions(is_last: bool | None) -> tuple[bytes, ...]:
 
 def _framings(body: bytes, version: bytes) -> st.SearchStrategy[Framed]:
     """Give the framings of a request's content (RFC 9112 §6.3); HTTP/1.0 knows no chunks (§6.1)."""
-    framings = [st.just(Framed())] if not body else []
-    framings.append(with_length(body))
-    if version == b"1.1":
-        framings.append(chunked(body))
+    framings = [with_length(body)] if body else [st.just(Framed()), with_length(body)]
+    # Never one alone: what has a choice less would be the simplest, and that is not HTTP/1.0.
+    framings.append(chunked(body) if version == b"1.1" else with_length(body))
     return st.one_of(framings)
 
 

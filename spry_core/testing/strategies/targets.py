@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 from urllib.parse import quote
 
@@ -13,6 +14,9 @@ PATH_CHARACTERS: Final = string.ascii_lowercase + string.ascii_uppercase + strin
 
 QUERY_CHARACTERS: Final = PATH_CHARACTERS + "/?"
 """What may stand in a query as it is (RFC 3986 §3.4)."""
+
+_IPV4: Final = st.integers(0, 2**32 - 1).map(IPv4Address)
+_IPV6: Final = st.integers(0, 2**128 - 1).map(IPv6Address)
 
 
 def texts(*, max_size: int = 6) -> st.SearchStrategy[str]:
@@ -44,7 +48,7 @@ def hosts() -> st.SearchStrategy[bytes]:
     """Give values of Host: names, addresses of both kinds, with and without a port (RFC 9110 §7.2)."""
     label = st.text(st.sampled_from(string.ascii_lowercase + string.digits + "-"), min_size=1, max_size=8)
     name = st.lists(label, min_size=1, max_size=3).map(".".join)
-    address = st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(lambda each: f"[{each}]")
+    address = _IPV4.map(str) | _IPV6.map("[{}]".format)
     port = st.just("") | st.integers(0, 65535).map(lambda number: f":{number}")
     return st.just(b"a") | st.tuples(name | address, port).map(lambda pair: "".join(pair).encode())
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from differential.request_readers import PROBE, by_httptools
-from drawn import examples, simplest
+from drawn import examples, few, seen, simplest
 from spry_core.protocol import BodyEnd, Connection, Failure, Limits, RequestHead
 from spry_core.testing.strategies import BrokenRequests, broken_requests, requests
 from spry_core.testing.strategies.broken_requests import BROKEN
@@ -28,6 +29,7 @@ def refused(conn: Connection, broken: BrokenRequests) -> tuple[int, list[object]
     return len(ends), faults
 
 
+@few
 @given(broken_requests())
 def test_spry_gives_the_verdict(broken: BrokenRequests) -> None:
     """RFC 9112 §11.2: and never reads what stands behind it."""
@@ -57,6 +59,7 @@ TAKEN = {
 """Faults of which llhttp takes some: it leaves them to whoever uses it (`docs/explanation/http-differences.md`)."""
 
 
+@few
 @given(broken_requests(max_before=0))
 def test_httptools_refuses_it_too_unless_it_leaves_that_to_its_user(broken: BrokenRequests) -> None:
     if broken.verdict.fault not in LIMITS | TAKEN:
@@ -64,23 +67,22 @@ def test_httptools_refuses_it_too_unless_it_leaves_that_to_its_user(broken: Brok
 
 
 def test_every_fault_comes_up() -> None:
-    faults = {broken.verdict.fault for broken in examples(broken_requests(limits=SMALL, max_before=0), 400)}
-    assert faults == {kind.fault for kind in BROKEN}
+    faults = {kind.fault for kind in BROKEN}
+    assert len(faults) == len(BROKEN)
+    assert seen(broken_requests(limits=SMALL, max_before=0), fault_of, faults) == faults
     assert faults >= LIMITS | TAKEN
 
 
-def test_the_limits_are_those_of_the_receiver() -> None:
-    drawn = [
-        each for each in examples(broken_requests(limits=SMALL, max_before=0)) if each.verdict.fault in LIMITS
-    ]
-    assert len({broken.verdict.fault for broken in drawn}) == len(LIMITS)
-    for broken in drawn:
-        assert len(broken.data) < 500
-        verdict = broken.verdict
-        assert refused(connection(limits=SMALL), broken) == (
-            0,
-            [(verdict.status_code, None, verdict.section)],
-        )
+def fault_of(broken: BrokenRequests) -> list[str]:
+    return [broken.verdict.fault]
+
+
+@pytest.mark.parametrize("fault", sorted(LIMITS))
+def test_the_limits_are_those_of_the_receiver(fault: str) -> None:
+    broken = simplest(broken_requests(limits=SMALL, max_before=0), lambda each: each.verdict.fault == fault)
+    assert len(broken.data) < 500
+    verdict = broken.verdict
+    assert refused(connection(limits=SMALL), broken) == (0, [(verdict.status_code, None, verdict.section)])
 
 
 def test_the_simplest_has_no_host() -> None:
@@ -91,5 +93,6 @@ def test_the_simplest_has_no_host() -> None:
 
 def test_what_comes_before_can_be_given() -> None:
     given_before = broken_requests(before=requests(targets=st.just(b"/x")), max_before=1)
-    assert {each.target for broken in examples(given_before, 100) for each in broken.before} == {b"/x"}
-    assert {len(broken.before) for broken in examples(given_before, 100)} == {0, 1}
+    drawn = examples(given_before, 50)
+    assert {each.target for broken in drawn for each in broken.before} == {b"/x"}
+    assert {len(broken.before) for broken in drawn} == {0, 1}

@@ -6,7 +6,7 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import examples, missing, simplest
+from drawn import Productions, few, missing, simplest
 from spry_core.testing.strategies import contents
 from spry_core.testing.strategies.content import Framed, chunked, with_length
 
@@ -15,6 +15,7 @@ FRAMED = contents(max_size=40).flatmap(
 )
 
 
+@few
 @given(FRAMED)
 def test_h11_reads_the_content_and_the_trailers(drawn: tuple[bytes, Framed]) -> None:
     content, framed = drawn
@@ -40,7 +41,7 @@ def test_the_simplest_are_short() -> None:
 
 def test_every_way_to_write_chunks_comes_up() -> None:
     """RFC 9112 §7.1, §7.1.1, §7.1.2."""
-    shows = {
+    shows: Productions[Framed] = {
         "one chunk": lambda framed: framed.data.count(b"x") == 30 and b"x" * 30 in framed.data,
         "several chunks": lambda framed: b"x" * 30 not in framed.data,
         "digits in upper case": lambda framed: framed.data.startswith(b"1E"),
@@ -53,4 +54,4 @@ def test_every_way_to_write_chunks_comes_up() -> None:
         "a trailer": lambda framed: bool(framed.trailers),
         "the coding in another case": lambda framed: framed.fields[0][1] == b"CHUNKED",
     }
-    assert missing(examples(chunked(b"x" * 30), 1000), shows) == []
+    assert missing(chunked(b"x" * 30), shows) == set()

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from differential.request_readers import by_spry
-from drawn import examples, simplest
+from drawn import examples, few, seen, simplest
 from spry_core.testing.strategies import HttpConversation, http_conversations, requests
 
 
+@few
 @given(http_conversations())
 def test_every_request_is_read_and_nothing_else(conversation: HttpConversation) -> None:
     reading = by_spry(conversation.data)
@@ -19,6 +20,7 @@ def test_every_request_is_read_and_nothing_else(conversation: HttpConversation) 
     assert [each.content for each in reading.messages] == contents
 
 
+@few
 @given(http_conversations(requests=requests(headers=st.just(()))))
 def test_h11_reads_them_one_after_the_other(conversation: HttpConversation) -> None:
     reader, heard = h11.Connection(h11.SERVER), list[bytes]()
@@ -35,7 +37,7 @@ def test_h11_reads_them_one_after_the_other(conversation: HttpConversation) -> N
 
 
 def test_only_the_last_ends_the_connection() -> None:
-    for conversation in examples(http_conversations(), 100):
+    for conversation in examples(http_conversations(), 40):
         assert not any(request.is_last for request in conversation.requests[:-1])
 
 
@@ -46,6 +48,8 @@ def test_the_simplest_is_one_request() -> None:
 
 
 def test_pipelines_and_ends_come_up() -> None:
-    drawn = examples(http_conversations(max_size=3), 200)
-    assert {len(each.requests) for each in drawn} == {1, 2, 3}
-    assert {each.requests[-1].is_last for each in drawn} == {True, False}
+    wanted = {(size, is_last) for size in (1, 2, 3) for is_last in (True, False)}
+    told = seen(
+        http_conversations(max_size=3), lambda each: [(len(each.requests), each.requests[-1].is_last)], wanted
+    )
+    assert told == wanted

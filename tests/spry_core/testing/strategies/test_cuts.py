@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import examples, simplest
+from drawn import examples, few, simplest
 from spry_core.testing.strategies import Cut, cuts, cutters
 from spry_core.testing.strategies.cuts import Cutter, cut_at
 
 
+@few
 @given(st.binary(max_size=30).flatmap(lambda data: st.tuples(st.just(data), cuts(data))))
 def test_the_pieces_of_a_cut_are_the_whole_and_none_is_empty(drawn: tuple[bytes, list[bytes]]) -> None:
     data, pieces = drawn
@@ -42,6 +43,7 @@ def test_a_cutter_goes_on_where_it_stopped() -> None:
     assert repr(cut) == "Cutter([1, 3])"
 
 
+@few
 @given(cutters(), st.binary(max_size=50))
 def test_a_cutter_loses_nothing(cut: Cut, data: bytes) -> None:
     pieces = cut(data)

@@ -7,7 +7,7 @@ from websockets.exceptions import InvalidHeaderFormat, NegotiationError
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.headers import parse_extension
 
-from drawn import examples, missing, simplest
+from drawn import Productions, few, missing, simplest
 from spry_core.protocol import Agreement, Deflate
 from spry_core.protocol.deflate import check_answer, negotiate
 from spry_core.testing.strategies import DeflateOffer, agreements, broken_deflate_offers, deflate_offers
@@ -15,6 +15,7 @@ from spry_core.testing.strategies import DeflateOffer, agreements, broken_deflat
 WIDE = Deflate(server_max_window_bits=15, client_max_window_bits=15)
 
 
+@few
 @given(deflate_offers())
 def test_an_offer_asks_for_what_it_says(offer: DeflateOffer) -> None:
     """RFC 7692 §7.1.1, §7.1.2."""
@@ -26,6 +27,7 @@ def test_an_offer_asks_for_what_it_says(offer: DeflateOffer) -> None:
     assert check_answer([str(agreed)], [offer.text]) == agreed
 
 
+@few
 @given(deflate_offers())
 def test_websockets_accepts_it_too(offer: DeflateOffer) -> None:
     ((_, parameters),) = parse_extension(offer.text)
@@ -34,11 +36,13 @@ def test_websockets_accepts_it_too(offer: DeflateOffer) -> None:
     assert extension.local_max_window_bits == (offer.server_max_window_bits or 15)
 
 
+@few
 @given(broken_deflate_offers())
 def test_a_broken_one_is_declined(text: str) -> None:
     assert negotiate([text], Deflate()) is None
 
 
+@few
 @given(broken_deflate_offers())
 def test_websockets_declines_it_or_cannot_read_it(text: str) -> None:
     try:
@@ -50,6 +54,7 @@ def test_websockets_declines_it_or_cannot_read_it(text: str) -> None:
     assert name != "permessage-deflate" or text.rstrip().endswith(";")
 
 
+@few
 @given(agreements())
 def test_an_agreement_can_be_written_and_read(agreement: Agreement) -> None:
     asked = str(agreement)
@@ -67,7 +72,7 @@ def test_the_simplest_are_short() -> None:
 
 def test_every_spelling_comes_up() -> None:
     """RFC 6455 §9.1."""
-    shows = {
+    shows: Productions[DeflateOffer] = {
         "all four": lambda each: each.text.count(";") == 4,
         "quotes": lambda each: '"' in each.text,
         "spaces around the equals sign": lambda each: " = " in each.text,
@@ -79,11 +84,11 @@ def test_every_spelling_comes_up() -> None:
         ),
         "eight bits of the client": lambda each: each.client_max_window_bits == 8,
     }
-    assert missing(examples(deflate_offers(), 1000), shows) == []
+    assert missing(deflate_offers(), shows) == set()
 
 
 def test_every_fault_comes_up() -> None:
-    shows = {
+    shows: Productions[str] = {
         "another extension": lambda text: text.startswith("x-webkit"),
         "a name that only begins alike": lambda text: text == "permessage-deflatex",
         "a value too many": lambda text: text.endswith("takeover=1"),
@@ -94,4 +99,4 @@ def test_every_fault_comes_up() -> None:
         ),
         "half a string": lambda text: text.count('"') % 2 == 1,
     }
-    assert missing(examples(broken_deflate_offers(), 2000), shows) == []
+    assert missing(broken_deflate_offers(), shows) == set()

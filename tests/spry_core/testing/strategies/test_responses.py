@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from drawn import examples, missing, simplest
+from drawn import Productions, examples, few, missing, simplest
 from spry_core.protocol import BodyData, BodyEnd, Failure, RequestHead, ResponseHead
 from spry_core.testing.strategies import HttpResponse, responses
 from traces import connection, trace
@@ -18,6 +18,7 @@ ANY = st.sampled_from((b"GET", b"HEAD")).flatmap(
 )
 
 
+@few
 @given(ANY)
 def test_spry_reads_what_a_response_says(drawn: tuple[bytes, HttpResponse]) -> None:
     method, response = drawn
@@ -35,6 +36,7 @@ def test_spry_reads_what_a_response_says(drawn: tuple[bytes, HttpResponse]) -> N
     assert end.trailers == tuple((name.lower(), value) for name, value in response.trailers)
 
 
+@few
 @given(ANY)
 def test_h11_reads_what_a_response_says(drawn: tuple[bytes, HttpResponse]) -> None:
     method, response = drawn
@@ -66,6 +68,7 @@ class Callbacks:
         self.complete += 1
 
 
+@few
 @given(responses())
 def test_httptools_reads_what_a_response_says(response: HttpResponse) -> None:
     """It knows no tab behind a value that it looks at (RFC 9112 §5)."""
@@ -85,7 +88,7 @@ def test_the_simplest_is_short() -> None:
 
 
 def test_every_production_comes_up() -> None:
-    shows = {
+    shows: Productions[HttpResponse] = {
         "HTTP/1.0": lambda each: each.http_version == b"1.0",
         "to the end of the stream": lambda each: each.ends_with_stream and bool(each.content),
         "chunks": lambda each: (
@@ -93,17 +96,17 @@ def test_every_production_comes_up() -> None:
         ),
         "trailers": lambda each: bool(each.trailers),
         "interim": lambda each: len(each.interim) == 2,
-        "204 with a length": lambda each: each.status_code == 204 and b"ength" in each.data,
-        "304": lambda each: each.status_code == 304,
+        "204": lambda each: each.status_code == 204,
+        "304 with a length": lambda each: each.status_code == 304 and b"ength" in each.data.lower(),
         "a reason": lambda each: bool(each.reason_phrase),
         "a client's fault": lambda each: 400 <= each.status_code < 500,
     }
-    assert missing(examples(responses(), 1000), shows) == []
+    assert missing(responses(), shows) == set()
 
 
 @pytest.mark.parametrize("content", [b"abc"])
 def test_a_content_can_be_given(content: bytes) -> None:
-    drawn = examples(responses(content=st.just(content)), 50)
+    drawn = examples(responses(content=st.just(content)), 20)
     assert {each.content for each in drawn} <= {content, b""}
     assert {each.content for each in examples(responses(method=b"HEAD", content=st.just(content)), 20)} == {
         b""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import httptools
 from hypothesis import given
 
-from drawn import examples, missing, simplest
+from drawn import Productions, examples, few, missing, simplest
 from spry_core.protocol import RequestHead
 from spry_core.protocol.head import check_request
 from spry_core.routing import split_path
 from spry_core.testing.strategies import hosts, paths, queries, targets, texts
 
 
+@few
 @given(paths(), queries())
 def test_a_path_with_a_query_is_read_by_all(path: str, query: str) -> None:
     """RFC 3986 §3.3, §3.4."""
@@ -23,6 +25,7 @@ def test_a_path_with_a_query_is_read_by_all(path: str, query: str) -> None:
         assert (url.path, url.query or b"") == (path.encode(), query[1:].encode())
 
 
+@few
 @given(targets(), hosts())
 def test_a_target_and_a_host_are_accepted(target: bytes, host: bytes) -> None:
     """RFC 9112 §3.2."""
@@ -40,26 +43,26 @@ def test_the_simplest_are_short() -> None:
 
 def test_every_form_comes_up() -> None:
     """RFC 9112 §3.2.1, §3.2.2; RFC 3986 §2.1, §3."""
-    shows = {
+    shows: Productions[bytes] = {
         "a query": lambda target: b"?" in target,
         "a broken off query": lambda target: target.endswith(b"?"),
         "absolute": lambda target: target.lower().startswith(b"http://"),
         "absolute without a path": lambda target: b"://" in target and target.count(b"/") == 2,
         "an escape": lambda target: b"%" in target,
-        "a needless escape": lambda target: b"%30" in target or b"%61" in target,
+        "a needless escape": lambda target: re.search(rb"%(3\d|[46][1-9a-f])", target) is not None,
         "two slashes": lambda target: b"//" in target.partition(b"://")[2] or target.startswith(b"//"),
         "a dot segment": lambda target: b"/../" in target or target.endswith(b"/.."),
     }
-    assert missing(examples(targets(), 1500), shows) == []
+    assert missing(targets(), shows) == set()
     assert not any(b"://" in each.partition(b"/")[0] for each in examples(targets(absolute=False)))
 
 
 def test_every_kind_of_host_comes_up() -> None:
     """RFC 9110 §7.2."""
-    shows = {
+    shows: Productions[bytes] = {
         "IPv6": lambda host: host.startswith(b"["),
         "IPv4": lambda host: host.count(b".") == 3 and host.replace(b".", b"").isdigit(),
         "a port": lambda host: host.rpartition(b":")[2].isdigit(),
         "labels": lambda host: b"." in host,
     }
-    assert missing(examples(hosts()), shows) == []
+    assert missing(hosts(), shows) == set()
