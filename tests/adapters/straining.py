@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from spry_core import Application, Request, WebSocket
+from spry_core import Application, Request, WebSocket, sleep
+from spry_core.tasks import event
 
 app = Application()
 ROOM = 48 * 1024 * 1024
@@ -54,6 +55,33 @@ async def echo(ws: WebSocket, request: Request) -> None:
     """Send every message back."""
     async for message in ws:
         await ws.send(message)
+
+
+@app.get("/idle")
+async def idle(request: Request) -> str:
+    """Do nothing for a second, and say what the process has done meanwhile, in seconds of the processor."""
+    before = time.process_time()
+    await sleep(1)
+    return f"{time.process_time() - before:.4f}!"
+
+
+@app.get("/never")
+async def never(request: Request) -> None:
+    """Never answer."""
+    await event().wait()
+
+
+@app.ws("/never")
+async def never_receive(ws: WebSocket, request: Request) -> None:
+    """Never receive."""
+    await event().wait()
+
+
+@app.ws("/push")
+async def push(ws: WebSocket, request: Request) -> None:
+    """Send more than anybody reads."""
+    while True:
+        await ws.send(bytes(65536))
 
 
 @app.get("/block")

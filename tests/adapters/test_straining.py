@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fcntl import F_SETPIPE_SZ, fcntl
 from typing import Final
 
 import pytest
 
 from adapters.serving import SWITCHED, handshake
-from frames import BINARY, PONG, frame
+from frames import BINARY, PONG, TEXT, frame
 from served import PATIENCE, ROOT, Served, served
 
 BACKENDS: Final = {
@@ -165,6 +166,52 @@ def test_a_handler_that_blocks_the_loop_costs_nobody_a_connection_who_has_been_i
             assert slow.hear() == "200 hello!"
             ws.say(take_ping(ws))
             take_ping(ws)
+        assert server.stop() == 0
+
+
+GET: Final = b"GET /never HTTP/1.1\r\nHost: test\r\n\r\n"
+FLOOD: Final = frame(TEXT) * 11_000
+
+
+def say_nothing_more(sock: socket.socket) -> None:
+    pass
+
+
+def end(sock: socket.socket) -> None:
+    sock.shutdown(socket.SHUT_WR)
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def flood(sock: socket.socket) -> None:
+    """Send until nobody reads any more."""
+    sock.settimeout(0.2)
+    with suppress(TimeoutError):
+        while True:
+            sock.sendall(FLOOD)
+
+
+@on_backends
+@pytest.mark.parametrize("leave", [say_nothing_more, end, reset])
+def test_a_process_whose_peers_do_nothing_does_nothing_either(
+    backend: str, leave: Callable[[socket.socket], None]
+) -> None:
+    """Nor if they have ended or reset the stream, which leaves a socket ready for ever: 1 % of the time at most."""
+    with straining(backend, "--timeout", "grace=0.1", "--timeout", "close_timeout=0.1") as server:
+        with ExitStack() as stack:
+            for lead in (b"", GET[:-2], GET, handshake("/never"), handshake("/push")):
+                client = stack.enter_context(connected(server))
+                client.say(lead)
+                if lead == handshake("/never"):
+                    assert client.socket.recv(len(SWITCHED), socket.MSG_WAITALL) == SWITCHED
+                    flood(client.socket)
+                leave(client.socket)
+            assert ask(server, "/hello") == "200 hello!"
+            status, _, seconds = ask(server, "/idle").removesuffix("!").partition(" ")
+            assert (status, float(seconds) < 0.01) == ("200", True), seconds
         assert server.stop() == 0
 
 
