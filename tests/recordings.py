@@ -63,5 +63,6 @@ def recorded(*said: bytes, pause: float = 1.0) -> str:
         for each in said:
             peer.send(each)
             client.advance(pause)
+        peer.reset()
     (recording,) = recorder.recordings
     return recording.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from spry_core.testing.transcript.page import page_of
@@ -30,8 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.writelines(
             f"{line}\n" for line in lines_of(steps(transcript), width=options.width, all_of_it=options.all)
         )
+        sys.stdout.flush()
     except TranscriptError as error:
         return _fail(str(error))
+    except BrokenPipeError:  # who reads, such as `head`, has seen enough
+        with suppress(OSError):
+            sys.stdout.close()  # or the interpreter writes the rest at its end, and complains
+        return 0
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}", 2)
     return 0 if transcript.fault is None else _fail(str(transcript.fault))

@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,24 @@ def test_what_is_no_recording_is_told(
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "a")]) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'a'}: No such file or directory\n"
+
+
+class Left(StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of `python -m spry_core.testing.transcript FILE | head`."""
+    pipe = Left()
+    monkeypatch.setattr(sys, "stdout", pipe)
+    assert main([str(file)]) == 0
+    assert pipe.closed
+    assert capsys.readouterr().err == ""
 
 
 def test_it_is_a_module_that_can_be_run(file: Path) -> None:
