@@ -35,6 +35,8 @@ LONGEST_FAULT: Final = 200
 _LONGEST_TARGET_OF_FAULT: Final = 60  # so that peer, target, fault and section fit into such a line
 _LONGEST_ERROR: Final = 100
 _OURS: Final = __name__.partition(".")[0]
+_PARSERS: Final = {"json", "json.decoder", "json.scanner", "urllib.parse"}
+"""Modules of the standard library that read what a peer has sent; whoever calls them is short of memory."""
 _LONGEST_REASON: Final = 60
 
 
@@ -110,7 +112,7 @@ def record_application_fault(
 ) -> LogRecord:
     """Record an exception that an application raised, or that is our own fault, with its traceback.
 
-    A `MemoryError` of our own code has none: it is collecting what a peer has sent.
+    A `MemoryError` of our own code has none: it is collecting, or parsing, what a peer has sent.
     """
     where, fields = _begin("application fault", peer, head)
     fields["fault"] = type(error).__name__
@@ -147,10 +149,11 @@ def record_shutdown(connections: int, grace: float | None) -> LogRecord:
 
 
 def _is_raised_by_us(error: BaseException) -> bool:
-    """Tell whether the line that raised it is one of the core."""
+    """Tell whether the line that raised it is one of the core, or of a parser that the core has called."""
     traceback, module = error.__traceback__, ""
     while traceback is not None:
-        module, traceback = str(traceback.tb_frame.f_globals.get("__name__")), traceback.tb_next
+        called = str(traceback.tb_frame.f_globals.get("__name__"))
+        module, traceback = module if called in _PARSERS else called, traceback.tb_next
     return module.partition(".")[0] == _OURS
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from operator import methodcaller
 from typing import cast
 
 import pytest
@@ -26,6 +27,7 @@ from spry_core.serving.journal import (
 )
 from spry_core.serving.record import LogRecord
 from spry_core.testing import MemoryPeer, MemoryPump, TestClient, stream
+from spry_core.web.json_text import from_json
 
 app = Application()
 
@@ -271,19 +273,27 @@ def test_want_of_memory_is_told_in_one_line_of_bounded_length() -> None:
 
 
 def test_a_memory_error_has_a_traceback_only_where_the_application_wanted_the_memory() -> None:
-    """What the core collects has been sent by a peer."""
+    """What the core collects has been sent by a peer, and so has what it calls a parser for."""
 
-    def want() -> None:
+    def want(*value: object) -> object:
         raise MemoryError
 
-    with pytest.raises(MemoryError) as of_application:
-        want()
-    with pytest.raises(MemoryError) as of_core:
-        DateCache(cast("Callable[[], float]", partial(bytearray, sys.maxsize))).value()
-    for error, told in ((of_application.value, of_application.value), (of_core.value, None)):
-        record = record_application_fault("", None, error, "MemoryError in the application")
-        assert (record.text, record.exception) == ("peer: MemoryError in the application", told)
+    def told_of(call: Callable[[], object]) -> bool:
+        with pytest.raises(MemoryError) as caught:
+            call()
+        record = record_application_fault("", None, caught.value, "MemoryError in the application")
+        assert record.text == "peer: MemoryError in the application"
         assert record.fields["fault"] == "MemoryError"
+        assert record.exception in (None, caught.value)
+        return record.exception is not None
+
+    assert told_of(want)
+    assert told_of(lambda: json.loads("{}", object_hook=want))
+    assert not told_of(DateCache(cast("Callable[[], float]", partial(bytearray, sys.maxsize))).value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json.JSONDecoder, "decode", methodcaller("__mul__", sys.maxsize))
+        assert told_of(lambda: json.loads("1"))
+        assert not told_of(lambda: from_json("1"))
 
 
 def test_any_other_error_of_the_core_has_a_traceback() -> None:
