@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
 from spry_core.testing.conformance import SCENARIOS, memory
 from spry_core.testing.conformance.command import choose, load, main
 
-ROOT = Path(__file__).resolve().parents[4]
 ONE = "http: a request is answered"
 
 
-def test_it_runs_as_a_module() -> None:
-    command = [sys.executable, "-m", "spry_core.testing.conformance", "memory", "--scenario", ONE]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.splitlines()[-1] == "all        1       0        0"
+def test_it_is_a_program(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["conformance", "memory", "--scenario", ONE])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("spry_core.testing.conformance", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "all        1       0        0"
 
 
 def test_it_lists_titles(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
+import runpy
 import stat
-import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
@@ -11,8 +11,6 @@ import pytest
 
 from recordings import GET, recorded
 from spry_core.testing.transcript.command import main
-
-ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
@@ -104,7 +102,11 @@ def test_a_reader_who_has_seen_enough_is_no_failure(
     assert capsys.readouterr().err == ""
 
 
-def test_it_is_a_module_that_can_be_run(file: Path) -> None:
-    command = [sys.executable, "-m", "spry_core.testing.transcript", str(file), "--replay"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert result.stdout == "the core does the same: 20 lines, to the end of the connection\n"
+def test_it_is_a_program(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["transcript", str(file), "--replay"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("spry_core.testing.transcript", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == "the core does the same: 20 lines, to the end of the connection\n"
