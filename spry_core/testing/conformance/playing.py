@@ -34,6 +34,9 @@ class Failure:
     actual: bytes | None = None
     """Those that came instead."""
 
+    is_of_serving: bool = False
+    """True if the backend itself has raised, so that what the scenario looks for has no part in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -68,7 +71,8 @@ def play(backend: Backend, scenario: Scenario) -> Result:
             note.tolerance = stage.tolerance
             failure = _play_steps(scenario, stage, note)
     except Exception as error:
-        return Result(scenario=scenario, failure=Failure(what=f"serving has failed: {error!r}"))
+        failure = Failure(what=f"serving has failed: {error!r}", is_of_serving=True)
+        return Result(scenario=scenario, failure=failure)
     if failure is None:
         failure = _compare(scenario, (*scenario.notes, *scenario.farewell), note.notes)
     return Result(scenario=scenario, failure=failure)

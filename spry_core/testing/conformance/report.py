@@ -53,7 +53,7 @@ def explanation(scenario: Scenario, failure: Failure, again: str) -> Iterator[st
         start = _first_difference(failure.expected, failure.actual or b"")
         yield f"  expected {excerpt(failure.expected, start)}"
         yield f"  actual   {excerpt(failure.actual or b'', start)}"
-    if scenario.catches:
+    if scenario.catches and not failure.is_of_serving:
         yield f"  fails for a backend that {scenario.catches}"
     yield f"  again: {again}"
 

@@ -48,7 +48,9 @@ def test_notes_must_be_those_that_are_expected() -> None:
 
 
 def test_a_backend_that_raises_has_failed() -> None:
-    assert play(broken, SCENARIO).failure == Failure(what="serving has failed: OSError('no more ports')")
+    assert play(broken, SCENARIO).failure == Failure(
+        what="serving has failed: OSError('no more ports')", is_of_serving=True
+    )
 
 
 def test_a_backend_without_shutdown_is_not_asked_for_it() -> None:

@@ -53,6 +53,15 @@ def test_an_explanation_leaves_out_what_there_is_not() -> None:
     ]
 
 
+def test_where_nothing_was_served_the_scenario_has_nothing_to_say() -> None:
+    failure = Failure(what="serving has failed: OSError()", is_of_serving=True)
+    assert list(explanation(SCENARIO, failure, "x")) == [
+        "FAILED mine: it works",
+        "  serving has failed: OSError()",
+        "  again: x",
+    ]
+
+
 def test_long_bytes_are_shown_where_they_differ() -> None:
     long = bytes(1000)
     failure = Failure(what="other bytes have come", expected=long, actual=long[:500] + b"x")
