@@ -56,8 +56,10 @@ class WebSocketSteps(Steps[WebSocketPeer]):
         """All messages that the server must send, in order."""
         self.pings: list[bytes] = []
         """Payloads of all Pings sent, each of which wants its Pong."""
-        self.partial: str | None = None
-        """The text of which fragments were sent, but not the last one."""
+        self.begun: str | bytes | None = None
+        """The message of which fragments were sent, but not the last one."""
+        self.unsent: bytes = b""
+        """What is left of it."""
         self.close: Close | None = None
         """What the server must say in its Close frame, as soon as that is known."""
         self.is_over: bool = False
@@ -69,7 +71,7 @@ class WebSocketSteps(Steps[WebSocketPeer]):
     # ------------------------------------------------------------------------------------------------------- steps
 
     def _is_free(self) -> bool:
-        return not self.is_over and self.partial is None
+        return not self.is_over and self.begun is None
 
     @precondition(_is_free)
     @rule(data=st.data(), number=st.integers(1, 3), cut=cutters())
@@ -79,29 +81,31 @@ class WebSocketSteps(Steps[WebSocketPeer]):
             if self.is_over:  # the handler has closed
                 break
             message = data.draw(self.model.messages(), label="message")
-            payload = message.encode() if isinstance(message, str) else message
-            self.line.send(Frame(TEXT if isinstance(message, str) else BINARY, payload), cut=cut)
+            self.line.send(_frame(message), cut=cut)
             self._expect(message)
             self.check()
 
     @precondition(_is_free)
-    @rule(text=st.text(max_size=5))
-    def begin(self, text: str) -> None:
-        """Send the first fragment of a text (RFC 6455 §5.4)."""
-        self.partial = text
-        self.line.send(Frame(TEXT, text.encode(), fin=False))
+    @rule(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        """Send the first fragment of a message (RFC 6455 §5.4)."""
+        message = data.draw(self.model.messages(), label="message")
+        whole = _frame(message)
+        size = data.draw(st.integers(0, len(whole.payload)), label="size")
+        self.begun, self.unsent = message, whole.payload[size:]
+        self.line.send(Frame(whole.opcode, whole.payload[:size], fin=False))
         self.check()
 
-    @precondition(lambda self: not self.is_over and self.partial is not None)
+    @precondition(lambda self: not self.is_over and self.begun is not None)
     @rule(data=st.data(), is_last=st.booleans())
     def go_on(self, data: st.DataObject, is_last: bool) -> None:
-        """Send a further fragment; the last one makes a message of those that `WebSocketPeer.messages` gives."""
-        assert self.partial is not None
-        text = data.draw(st.text(max_size=5), label="text")
-        self.line.send(Frame(CONTINUATION, text.encode(), fin=is_last))
-        self.partial += text
+        """Send a further fragment, or the last one with the rest; characters may be cut as well (RFC 6455 §5.6)."""
+        assert self.begun is not None
+        size = len(self.unsent) if is_last else data.draw(st.integers(0, len(self.unsent)), label="size")
+        payload, self.unsent = self.unsent[:size], self.unsent[size:]
+        self.line.send(Frame(CONTINUATION, payload, fin=is_last))
         if is_last:
-            whole, self.partial = self.partial, None
+            whole, self.begun = self.begun, None
             self._expect(whole)
         self.check()
 
@@ -234,6 +238,10 @@ class WebSocketSteps(Steps[WebSocketPeer]):
         self.line.read()
         assert self.line.is_over, "the server does not end the stream (RFC 6455 §7.1.1)"
         self.check()
+
+
+def _frame(message: str | bytes) -> Frame:
+    return Frame(TEXT, message.encode()) if isinstance(message, str) else Frame(BINARY, message)
 
 
 WebSocketPeer.steps = WebSocketSteps
