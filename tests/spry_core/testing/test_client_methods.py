@@ -28,6 +28,7 @@ async def mirror(request: Request) -> dict[str, str]:
 
 def test_every_method_has_its_function() -> None:
     client = TestClient(app)
+    assert client.get("/hello/you").text == "Hello, you!"
     assert client.head("/hello/you").content == b""
     assert client.head("/hello/you").headers["content-length"] == "11"
     for method in ("post", "put", "patch", "delete", "options"):

@@ -9,6 +9,7 @@ import pytest
 from spry_core import Application, Request, Response, sleep
 from spry_core.closing import ConnectionLost, ProtocolFailure
 from spry_core.testing import Deadlock, TestClient, client_stream
+from spry_core.testing.weather import HalfClose, Lane, Weather
 
 app = Application()
 gone, written = list[str](), list[int]()
@@ -166,3 +167,22 @@ def test_a_connection_that_ends_in_the_content_is_an_error() -> None:
         assert response.receive() == b"half"
         with pytest.raises((ConnectionLost, ProtocolFailure)):
             response.receive()
+
+
+def test_content_that_ends_too_early_fails_the_connection() -> None:
+    """A chunked message without its last chunk is incomplete (RFC 9112 §8)."""
+    client = TestClient(app, weather=Weather(to_client=Lane(accident=HalfClose(at=0.5))))
+    with client.stream("GET", "/ticks") as response:
+        assert response.receive() == b"0,"
+        with pytest.raises(ProtocolFailure):
+            response.receive()
+
+
+def test_leaving_the_block_with_an_error_leaves_a_response_that_has_ended_alone() -> None:
+    client = TestClient(app)
+    response = client.stream("GET", "/three")
+    response.read()
+    error = KeyError()
+    response.__exit__(KeyError, error, None)
+    assert client.get("/three").json() == [1, 2, 3]
+    assert client.server.session_count == 1

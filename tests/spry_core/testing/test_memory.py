@@ -394,6 +394,14 @@ def test_a_checkpoint_raises_if_the_task_is_cancelled_while_others_run() -> None
     assert (seen, tasks[0].is_done) == (["cancelled"], True)
 
 
+def test_what_is_lent_looks_at_its_own_session() -> None:
+    driver, looks = MemoryDriver(), list[str]()
+    one = driver.lend("one", lambda: looks.append("one"))
+    driver.lend("two", lambda: looks.append("two")).notify()
+    one.notify()
+    assert (looks, one.start(sleep, 1.0).name) == (["two", "one"], "task 1 of one")
+
+
 def test_scopes_and_events_need_a_task_of_the_driver() -> None:
     driver = MemoryDriver()
     with pytest.raises(LocalProtocolError, match="no task of this memory driver is running"):

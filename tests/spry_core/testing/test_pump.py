@@ -192,6 +192,14 @@ def test_a_deadline_is_handled_at_its_moment() -> None:
     assert face.calls == [("deadline", 3.0)]
 
 
+def test_a_deadline_that_is_due_already_is_handled_without_any_time_passing() -> None:
+    driver, face, pump, _ = pumped()
+    face.deadline = 0.0
+    pump.look()
+    driver.settle()
+    assert (face.calls, driver.now()) == ([("deadline", 0.0)], 0.0)
+
+
 def test_a_deadline_that_moved_rings_at_its_new_moment_alone() -> None:
     driver, face, pump, _ = pumped()
     face.deadline = 3.0

@@ -498,3 +498,20 @@ def test_an_interruption_may_come_when_the_task_is_awake() -> None:
     tasks.append(steps.start(function))
     steps.run()
     assert (tasks[0].is_done, steps.ready) == (True, [])
+
+
+def test_a_task_knows_whose_it_is_and_where_it_is() -> None:
+    steps, places = Steps(), list[str]()
+
+    async def function() -> None:
+        places.append(str(task.running_at()))
+
+    async def body() -> None:
+        await function()
+
+    task = MemoryTask(steps, "task 3 of connection 50000", body)
+    steps.schedule(task)
+    steps.run()
+    line = function.__code__.co_firstlineno + 1
+    assert places == [f"{__file__}:{line} in {function.__qualname__}"]
+    assert (task.owner, MemoryTask(steps, "task 4", body).owner) == ("connection 50000", "")
