@@ -65,3 +65,9 @@ def test_a_compressor_that_remembers_what_it_should_forget_is_found(monkeypatch:
     assert caught.value.data == handshake(
         "/echo", HOST, "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover"
     )
+
+
+def test_pings_that_nobody_gives_are_made() -> None:
+    pongs_in_order(application(), "/echo", samples=2)
+    with pytest.raises(LawBroken):
+        pongs_in_order(with_core(lawless.LosesPongs), "/echo", samples=2)

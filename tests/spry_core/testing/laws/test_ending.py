@@ -56,3 +56,7 @@ def test_a_case_is_run_as_it_is_given() -> None:
     laws.one_end(
         application(), "/", data=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", cases=[("resets", 5), ("ends", 27)]
     )
+
+
+def test_who_says_nothing_behind_the_end_keeps_the_law() -> None:
+    laws.nothing_after_half_close(application(), "/", samples=4)

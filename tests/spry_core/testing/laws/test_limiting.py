@@ -47,3 +47,7 @@ def test_a_server_that_takes_everything_is_sent_so_much_and_no_more() -> None:
     lavish = AppSubject(application(), limits=Limits(max_header_section=1 << 30, max_fields=1 << 30))
     with pytest.raises(LawBroken):
         limits_before_allocation(lavish, "/", cases=["head"], bound=200_000)
+
+
+def test_a_message_of_fragments_without_end_is_held_to_its_limit() -> None:
+    limits_before_allocation(application(), "/echo", cases=["fragments"])

@@ -25,3 +25,9 @@ def test_what_differs_is_told_with_the_cuts() -> None:
     assert (caught.value.case, caught.value.data, caught.value.seed) == ((15,), data, 0)
     assert "bytes, from 0: b'HTTP/1.1 200 OK" in str(caught.value)
     assert "bytes, from 0: b'HTTP/1.1 400 Bad Request" in str(caught.value)
+
+
+def test_cuts_that_nobody_gives_are_made() -> None:
+    split_invariance(application(), "/", samples=5)
+    with pytest.raises(LawBroken):
+        split_invariance(with_core(lawless.LosesCarriageReturns), "/")

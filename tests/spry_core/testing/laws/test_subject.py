@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+import trio
 
-from spry_core import Application
+from spry_core import Application, Request
 from spry_core.protocol import Connection, Message
-from spry_core.testing import MemoryDriver
+from spry_core.testing import ForeignAwaitable, MemoryDriver
 from spry_core.testing.laws import AppSubject, ConnectionSubject
 from spry_core.testing.laws.inputs import frames_of, requests
 from spry_core.testing.laws.subject import Owned, subject_of
@@ -86,3 +87,25 @@ def test_a_driver_may_be_anybodys() -> None:
     face, host = bare().mount(MemoryDriver(), MemoryDriver(), 0)
     assert host is None
     assert (face.wants_read, face.closed) == (True, False)
+
+
+def test_a_bare_connection_takes_content_and_its_deadlines() -> None:
+    trial = Trial(bare())
+    trial.send([b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"])
+    assert trial.peer.received.startswith(b"HTTP/1.1 200 ")
+    owned = Owned(Connection("server", now=0.0, random=bytes))
+    deadline = owned.next_deadline()
+    assert deadline is not None
+    owned.handle_deadline(deadline)
+    assert owned.next_deadline() != deadline
+
+
+def test_what_a_handler_does_that_needs_an_event_loop_comes_out() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> None:
+        await trio.sleep(1)
+
+    with pytest.raises(ForeignAwaitable, match=r"awaited trio\._timeouts\.sleep"):
+        Trial(app).send([requests("/")])
