@@ -1,10 +1,20 @@
-"""Opening handshakes with lists that bomb, and with bytes that are no ASCII, as rows of data (RFC 6455 §4.1)."""
+"""Opening handshakes: that of the RFC's example and its answer, with lists that bomb, and with bytes that are no ASCII, as rows
+of data (RFC 6455 §4.1).
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
+"""The key of the example in RFC 6455 §1.3."""
+
+SWITCHED: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+"""The answer to it."""
+
 OWN: Final = {
     b"Host": b"t",
     b"Upgrade": b"websocket",

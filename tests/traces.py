@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from hypothesis import strategies as st
 
+from handshakes import KEY, SWITCHED
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import (
     Accept,
@@ -36,17 +37,11 @@ from spry_core.protocol import (
 )
 from spry_core.protocol.handshake import accept_key, request
 
-KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
-"""The key of the example in RFC 6455 §1.3."""
-
 HANDSHAKE: Final = (
     b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: " + KEY + b"\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-SWITCH: Final = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-)
+SWITCH: Final = SWITCHED
 DEFLATE_OFFER: Final = "permessage-deflate; client_max_window_bits"
 """An offer that asks for nothing and allows everything (RFC 7692 §7.1.2.2)."""
 GET: Final = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

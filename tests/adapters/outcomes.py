@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from adapters.serving import SWITCHED, handshake
+from adapters.serving import handshake
 from adapters.world import (
     UPGRADE,
     Peer,
@@ -26,6 +26,7 @@ from adapters.world import (
     server_frame,
 )
 from frames import BINARY, CONTINUATION, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import (
     Abort,
     Application,

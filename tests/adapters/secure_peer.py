@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from adapters.peer import Peer, connect
-from adapters.serving import SWITCHED, Running, handshake
+from adapters.serving import Running, handshake
+from handshakes import SWITCHED
 from secure import SecureClient
 
 

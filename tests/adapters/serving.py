@@ -15,18 +15,9 @@ import trio
 import spry_asyncio
 import spry_trio
 from adapters.peer import PATIENCE, Peer, connect
+from handshakes import KEY, SWITCHED
 from spry_core import Application, CloseInfo, Limits, Next, Outcome, Request, Timeouts, WebSocket, sleep
 from spry_core.serving import MakeConnection
-
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-"""The key of the example in RFC 6455 §1.3."""
-
-
-SWITCHED = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-)
-"""The answer to it."""
 
 
 class Notes(list[str]):

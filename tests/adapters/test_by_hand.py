@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import World, answer, close, closing, said, server_frame, shake
 from frames import CONTINUATION, PING, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Abort, ConnectionClosed, ConnectionLost, Request, Timeouts, WebSocket, sleep
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import Peer, Served, World, close, closing, server_frame, shake, tell
 from frames import BINARY, CONTINUATION, PING, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Application, Limits, Request, WebSocket
 
 pytestmark = pytest.mark.anyio

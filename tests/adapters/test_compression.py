@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import Peer, World, close, closing, ping, said, say, server_frame, shake, tell
 from frames import BINARY, CONTINUATION, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Deflate, Limits, Request, WebSocket
 from spry_core.web.options import WebSocketSettings
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import KEY, SWITCHED
 from adapters.world import UPGRADE, World, answer, close, closing, request, said, say, server_frame, shake
 from frames import TEXT, frame
+from handshakes import KEY, SWITCHED
 from spry_core import Abort, Application, Next, Outcome, Request, Response, WebSocket
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,6 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import (
     Served,
     World,
@@ -26,6 +25,7 @@ from adapters.world import (
     shake,
 )
 from frames import CONTINUATION, PING, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Application, Request, Response, Timeouts, WebSocket
 from spry_core.tasks import event
 from spry_core.web.options import WebSocketSettings

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 
-from adapters.serving import KEY, SWITCHED
 from adapters.world import (
     UPGRADE,
     World,
@@ -24,6 +23,7 @@ from adapters.world import (
     tell,
 )
 from frames import PING, PONG
+from handshakes import KEY, SWITCHED
 from spry_core import (
     Abort,
     CloseInfo,

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import UPGRADE, World, answer, close, closing, request, said, say, shake, tell
+from handshakes import SWITCHED
 from spry_core import (
     Abort,
     CloseInfo,

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import World, answer, close, closing, ping, request, said, say, server_frame, shake
 from frames import BINARY, CONTINUATION, PONG, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Abort, Next, Outcome, Request, SendResult, WebSocket
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ import pytest
 
 from adapters.leaks import nothing_left
 from adapters.scripted import pumped
-from adapters.serving import SWITCHED, App, connected, handshake, serving
+from adapters.serving import App, connected, handshake, serving
+from handshakes import SWITCHED
 from spry_core import Next, Outcome, Request
 from spry_core.protocol import ABORT, CLOSE, HALF_CLOSE, Connection
 

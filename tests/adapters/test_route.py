@@ -6,7 +6,6 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED
 from adapters.world import (
     Served,
     World,
@@ -22,6 +21,7 @@ from adapters.world import (
     tell,
 )
 from frames import CONTINUATION, PING, TEXT, frame
+from handshakes import SWITCHED
 from spry_core import Limits, Next, Outcome, Request, Timeouts, WebSocket
 from spry_core.web.options import WebSocketSettings
 

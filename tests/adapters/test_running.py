@@ -23,8 +23,9 @@ from websockets.sync.client import connect
 import spry_asyncio
 import spry_trio
 from adapters.peer import PATIENCE
-from adapters.serving import SWITCHED, App, Running, handshake
+from adapters.serving import App, Running, handshake
 from frames import CLOSE_FRAME, close_payload, frame
+from handshakes import SWITCHED
 from spry_asyncio.runner import LoopName
 from spry_core import Application, Request, Timeouts
 from spry_core.tasks import event

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.peer import connect
-from adapters.serving import KEY, SWITCHED, Notes, serving
+from adapters.serving import Notes, serving
 from blocks import Block, Program, blocks, leaves
+from handshakes import KEY, SWITCHED
 from spry_core import Application, Request, WebSocket, scope, sleep, timeout
 from spry_core.tasks import TaskScope, event
 

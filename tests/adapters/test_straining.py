@@ -15,8 +15,9 @@ from typing import Final
 
 import pytest
 
-from adapters.serving import SWITCHED, handshake
+from adapters.serving import handshake
 from frames import BINARY, PONG, TEXT, frame
+from handshakes import SWITCHED
 from served import PATIENCE, ROOT, Served, served
 
 BACKENDS: Final = {

@@ -10,8 +10,9 @@ from anyio.to_thread import run_sync
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from adapters.serving import SWITCHED, App, connected, handshake, serving, upgraded, url
+from adapters.serving import App, connected, handshake, serving, upgraded, url
 from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
+from handshakes import SWITCHED
 from spry_core import Next, Outcome, Request, Timeouts, timeout
 
 pytestmark = pytest.mark.anyio

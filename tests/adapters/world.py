@@ -15,8 +15,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, TypeVarTuple, Unpack
 
-from adapters.serving import KEY, SWITCHED, handshake
+from adapters.serving import handshake
 from frames import CLOSE_FRAME, MASK, PING, PONG, TEXT, close_payload, frame
+from handshakes import KEY, SWITCHED
 from spry_core import Application, CloseInfo, Limits, Next, Outcome, Request, Timeouts, WebSocket
 from spry_core.driver import Event
 from spry_core.tasks import event

@@ -22,9 +22,10 @@ from adapters.outcomes import (
     end,
     send_early,
 )
-from adapters.serving import SWITCHED, handshake
+from adapters.serving import handshake
 from adapters.world import Peer, tell
 from frames import CLOSE_FRAME, PING, PONG, TEXT, Frame, read_frames
+from handshakes import SWITCHED
 from pages import section_of, tables_in
 from spry_core.serving.record import ACCESS, FAULT, WARNING, LogRecord
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handshakes import KEY
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.events import Accept, Offer, RawFields, Refusal, RequestHead, ResponseHead
 from spry_core.protocol.handshake import accept_key, check, examine, request, response
 from spry_core.protocol.head import Chunked, Framing, Length, check_request
-from traces import KEY, counted, error_values
+from traces import counted, error_values
 
 ACCEPTED = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 DEFLATE = "permessage-deflate"

@@ -21,6 +21,7 @@ from exchanges import (
     server,
 )
 from frames import TEXT, frame
+from handshakes import KEY
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import (
     ABORT,
@@ -41,16 +42,7 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
-from traces import (
-    DATE,
-    GET,
-    HANDSHAKE,
-    KEY,
-    SWITCH,
-    ended,
-    fetched,
-    said,
-)
+from traces import DATE, GET, HANDSHAKE, SWITCH, ended, fetched, said
 
 # -------------------------------------------------------------------------------------------------- requests and answers
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
+from sockets import SWITCH, UPGRADE
 from spry_core import (
     Abort,
     Application,
@@ -39,14 +40,6 @@ from spry_core.testing import (
 )
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
-UPGRADE = (
-    b"GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
-SWITCH = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
-)
 DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
 
 

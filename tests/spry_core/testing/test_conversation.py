@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sockets import SWITCH
 from spry_core.closing import Close, ConnectionClosed, ConnectionLost, ProtocolFailure
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
@@ -27,11 +28,6 @@ from spry_core.testing.pipe import stream
 
 GET = RequestHead(method=b"GET", target=b"/", headers=((b"host", b"test"),))
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
-# The key is sixteen zero bytes in base64; the value is what RFC 6455 §4.2.2 makes of it.
-SWITCH = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n"
-)
 
 
 def conversation(
