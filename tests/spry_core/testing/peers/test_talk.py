@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
 from hostile import raw
+from spry_core.testing.peers.report import Ending
 from spry_core.testing.peers.talk import Talk
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
@@ -138,3 +139,33 @@ def test_a_wait_for_a_request_ends_with_the_stream() -> None:
     talk = Talk("me", wire, 5.0)
     talk.request(b"")
     assert (talk.is_over, talk.beginning) == (True, b"GET")
+
+
+def test_bytes_may_drip_until_the_patience_is_over() -> None:
+    wire, other, driver = raw()
+    talk = Talk("me", wire, 5.0)
+    talk.drip(b"abc", 1.0)
+    assert (driver.now(), other.incoming.read(99), talk.finish().sent) == (5.0, b"abcab", 5)
+
+
+def test_what_is_poured_is_sent_so_many_times() -> None:
+    wire, other, _ = raw()
+    Talk("me", wire, 5.0).pour(b"ab", 3)
+    assert other.incoming.read(99) == b"ababab"
+
+
+def test_who_leaves_politely_says_so_and_hears_to_the_end() -> None:
+    """RFC 6455 §7.1.2."""
+    wire, other, driver = raw()
+    driver.add_alarm(2.0, other.close)
+    talk = Talk("me", wire, 5.0)
+    talk.leave_politely()
+    assert (driver.now(), talk.finish().ending) == (2.0, Ending.END)
+
+
+def test_who_leaves_rudely_cuts_the_stream_once() -> None:
+    wire, other, _ = raw()
+    talk = Talk("me", wire, 5.0)
+    talk.leave_rudely()
+    talk.leave_rudely()
+    assert (other.incoming.is_reset, talk.finish().ending) == (True, Ending.LEFT)
