@@ -130,10 +130,10 @@ class SlowSteps(Steps[SlowReader]):
 
     def _has_stopped(self) -> bool:
         """Tell whether the server would send more than the stream takes."""
-        return sum(map(len, self.expected)) - sum(map(len, self.line.messages)) > 2 * WINDOW
+        return _size(self.expected) - _size(self.line.messages) > 2 * WINDOW
 
     def _check_bounds(self) -> None:
-        taken = self.sent - self.line.peer.unread - sum(map(len, self.line.messages))
+        taken = self.sent - self.line.peer.unread - _size(self.line.messages)
         assert taken <= self.model.max_unread + WINDOW, (
             f"the server has taken {taken} bytes from a peer that reads nothing"
         )
@@ -143,6 +143,11 @@ class SlowSteps(Steps[SlowReader]):
         if not self.is_cut:
             self.line.peer.is_reading = True
             self.check()
+
+
+def _size(messages: Sequence[str | bytes]) -> int:
+    """Return how many bytes of payload they are."""
+    return sum(len(each.encode() if isinstance(each, str) else each) for each in messages)
 
 
 SlowReader.steps = SlowSteps

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import rule
 
 from broken_apps import app_of, steps_to_failure
-from spry_core import Application, Request, WebSocket
+from spry_core import Application, Request, WebSocket, sleep
+from spry_core.serving import LogRecord
 from spry_core.testing.machines import Machine, Steps
 
 
@@ -72,6 +73,56 @@ def test_nothing_is_recorded_if_nothing_is_to_be_kept() -> None:
     machine.app, machine.transcripts, machine.is_wrong = app_of(quiet), None, True
     assert steps_to_failure(machine) == ("poked", ["poke"])
     assert machine.recorder is None
+
+
+async def fails(ws: WebSocket, request: Request) -> None:
+    await ws.receive()
+    raise KeyError("lost")
+
+
+def test_an_error_in_the_log_fails_the_machine_unless_it_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as caught:
+        machine_of(app_of(fails), tmp_path).test_against_model()
+    assert str(caught.value) == 'the server logged: 127.0.0.1:50000 "GET /": KeyError in the application'
+    assert isinstance(caught.value.__cause__, KeyError)
+
+    class Forgiving(Poke):
+        def may_log(self, record: LogRecord) -> bool:
+            return isinstance(record.exception, KeyError)
+
+    forgiving = Forgiving()
+    forgiving.app = app_of(fails)
+    forgiving.test_against_model()
+
+
+async def stubborn(ws: WebSocket, request: Request) -> None:
+    while True:
+        try:
+            await sleep(1000)
+        except BaseException:
+            continue
+
+
+def test_a_handler_that_outlives_its_connection_fails_the_machine(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as caught:
+        machine_of(app_of(stubborn), tmp_path).test_against_model()
+    assert str(caught.value).startswith("a handler outlives its connection, although it was cancelled: ")
+
+
+def test_what_a_step_has_found_says_more_than_what_comes_of_it(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as caught:
+        machine_of(app_of(stubborn), tmp_path, is_wrong=True).test_against_model()
+    assert str(caught.value) == "poked"
+
+
+def test_patience_ends_when_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
+    machine = machine_of(app_of(quiet), tmp_path)
+    steps = PokeSteps(machine)
+    machine.patience = 5.0
+    steps.wait_for(lambda: True)
+    assert steps.client.driver.now() == 0.0
+    steps.wait_for(lambda: False)
+    assert steps.client.driver.now() == 5.0
 
 
 def test_health_checks_and_the_phase_that_explains_are_left_out() -> None:

@@ -54,12 +54,20 @@ def test_a_keepalive_ping_is_answered() -> None:
 
 def test_a_close_is_answered_and_ends_the_stream() -> None:
     """RFC 6455 §7.1.1."""
-    _, line = line_of()
+    client, line = line_of()
     line.send(Frame(TEXT, b"close"))
     line.read()
     assert line.close == Close(code=4000, reason="so")
     line.answer_close()
     assert line.is_over
+    line.answer_close()
+    assert client.reports[-1].fields["clean"] is True
+
+
+def test_a_cut_stream_is_over_for_the_server() -> None:
+    client, line = line_of()
+    line.reset()
+    assert client.reports[-1].fields["close_code"] == 1006
 
 
 def test_an_empty_close_comes_back_empty() -> None:

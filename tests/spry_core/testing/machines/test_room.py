@@ -59,6 +59,13 @@ class TestHall(Room):
         return {each: [text] for each in others}
 
 
+class TestHeardByNobody(TestHall):
+    """What is said to somebody who is not there is heard by nobody."""
+
+    def on_leave(self, who: int, others: Sequence[int]) -> Heard:
+        return {who: ["left"]}
+
+
 class Wrong(TestHall):
     __test__ = False
 

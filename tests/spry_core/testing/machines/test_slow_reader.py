@@ -20,6 +20,23 @@ async def echo(ws: WebSocket, request: Request) -> None:
         await ws.send(message)
 
 
+class TestLongCharacters(SlowReader):
+    """What the server has taken is counted in bytes, as what the peer has sent is."""
+
+    app: Application = app_of(echo)
+    step_count = 8
+    max_examples = 10
+    transcripts = None
+    max_unread = 300_000
+    limits = Limits(max_unsent=100_000)
+
+    def messages(self) -> st.SearchStrategy[str | bytes]:
+        return st.just("\N{EURO SIGN}" * 20_000)
+
+    def expected(self, message: str | bytes) -> Sequence[str | bytes]:
+        return [message]
+
+
 class TestEcho(SlowReader):
     app: Application = app_of(echo)
     step_count = 8
@@ -64,6 +81,20 @@ def test_a_bug_is_found_in_few_steps(handler: Handler) -> None:
     said, steps = steps_to_failure(machine)
     assert said
     assert 1 <= len(steps) <= 7
+
+
+def test_a_peer_that_reads_nothing_is_cut_and_another_one_comes() -> None:
+    machine = TestEcho()
+    steps = SlowSteps(machine)
+    steps.stop_reading()
+    steps.line.send(Frame(BINARY, bytes(300_000)))
+    steps.expected.append(bytes(300_000))
+    steps.wait(100)
+    assert steps.is_cut
+    steps.finish()
+    steps.open_again()
+    assert not steps.is_cut
+    steps.teardown()
 
 
 def test_a_machine_without_a_model_says_what_is_missing() -> None:
