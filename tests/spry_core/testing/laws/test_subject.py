@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
+import lawless
 from spry_core import Application, Request
 from spry_core.protocol import Connection, Message
 from spry_core.testing import ForeignAwaitable, MemoryDriver
@@ -109,3 +110,10 @@ def test_what_a_handler_does_that_needs_an_event_loop_comes_out() -> None:
 
     with pytest.raises(ForeignAwaitable, match=r"awaited trio\._timeouts\.sleep"):
         Trial(app).send([requests("/")])
+
+
+def test_what_comes_behind_the_end_is_kept() -> None:
+    owned = Owned(lawless.EndsTwice("server", now=0.0, random=bytes))
+    owned.receive_data(b"nonsense\r\n\r\n", 0.0)  # a Failure, for which an owner has nothing to do
+    owned.connection_lost(None, 0.0)
+    assert (owned.ends, [type(each).__name__ for each in owned.after_end]) == (2, ["ConnectionEnded"])

@@ -157,7 +157,7 @@ def test_what_is_poured_is_sent_so_many_times() -> None:
 def test_who_leaves_politely_says_so_and_hears_to_the_end() -> None:
     """RFC 6455 §7.1.2."""
     wire, other, driver = raw()
-    driver.add_alarm(2.0, other.close)
+    driver.add_alarm(2.0, other.outgoing.finish)
     talk = Talk("me", wire, 5.0)
     talk.leave_politely()
     assert (driver.now(), talk.finish().ending) == (2.0, Ending.END)
