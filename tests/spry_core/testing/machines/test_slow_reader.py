@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from broken_apps import Handler, app_of, steps_to_failure
 from spry_core import Application, BufferFull, Request, WebSocket
 from spry_core.protocol import Limits, Timeouts
-from spry_core.testing.frames import BINARY, Frame
+from spry_core.testing.frames import BINARY, TEXT, Frame
 from spry_core.testing.machines import SlowReader
 from spry_core.testing.machines.slow_reader import SlowSteps
 
@@ -18,23 +18,6 @@ from spry_core.testing.machines.slow_reader import SlowSteps
 async def echo(ws: WebSocket, request: Request) -> None:
     async for message in ws:
         await ws.send(message)
-
-
-class TestLongCharacters(SlowReader):
-    """What the server has taken is counted in bytes, as what the peer has sent is."""
-
-    app: Application = app_of(echo)
-    step_count = 8
-    max_examples = 10
-    transcripts = None
-    max_unread = 300_000
-    limits = Limits(max_unsent=100_000)
-
-    def messages(self) -> st.SearchStrategy[str | bytes]:
-        return st.just("\N{EURO SIGN}" * 20_000)
-
-    def expected(self, message: str | bytes) -> Sequence[str | bytes]:
-        return [message]
 
 
 class TestEcho(SlowReader):
@@ -81,6 +64,20 @@ def test_a_bug_is_found_in_few_steps(handler: Handler) -> None:
     said, steps = steps_to_failure(machine)
     assert said
     assert 1 <= len(steps) <= 7
+
+
+def test_what_the_server_has_taken_is_counted_in_bytes() -> None:
+    """As what the peer has sent is, and not in characters."""
+    steps = SlowSteps(TestEcho())
+    steps.model.max_unread = 0
+    text = "\N{EURO SIGN}" * 100_000
+    steps.sent = 300_000
+    steps.line.send(Frame(TEXT, text.encode()))
+    steps.expected.append(text)
+    steps.check()
+    steps.stop_reading()
+    steps.check()
+    steps.teardown()
 
 
 def test_a_peer_that_reads_nothing_is_cut_and_another_one_comes() -> None:
