@@ -328,7 +328,10 @@ class MemoryDriver:
             Deadlock: Nothing can bring it, or `MAX_JUMPS` deadlines have not brought it (`MAX_PASSED` with a timeout).
             TimeoutError: `timeout` has passed.
             ForeignAwaitable: A task awaited what belongs to an event loop.
+            ValueError: `timeout` is not finite.
         """
+        if timeout is not None and not timeout < math.inf:
+            raise ValueError(f"a timeout must be a finite number, not {timeout}; None is for ever")
         until = math.inf if timeout is None else self._now + timeout
         jumps = idle = 0
         while not self._is_over(is_over):

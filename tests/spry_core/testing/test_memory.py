@@ -221,6 +221,14 @@ def test_a_timeout_is_given_up_in_the_same_way(monkeypatch: pytest.MonkeyPatch) 
         driver.wait_until(lambda: False, "a reply", timeout=10.125)
 
 
+@pytest.mark.parametrize("timeout", [math.inf, math.nan])
+def test_a_timeout_is_finite(timeout: float) -> None:
+    with pytest.raises(
+        ValueError, match=f"^a timeout must be a finite number, not {timeout}; None is for ever$"
+    ):
+        MemoryDriver().wait_until(lambda: False, "a reply", timeout=timeout)
+
+
 def test_of_many_tasks_the_oldest_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MAX_TOLD", 2)
     driver = MemoryDriver()
