@@ -165,7 +165,6 @@ class AnyioServer:
                 while not self.core.closed:
                     await self.timer.wait(self.core.next_deadline())
                     self.core.handle_deadline(anyio.current_time())
-                tasks.cancel_scope.cancel()
         self.begun.set()
         self.ended.set()
 
