@@ -1,0 +1,329 @@
+"""Bugs of the kind that people make, each a small difference to a copy of a real module, and who finds it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """One bug."""
+
+    name: str
+    """In words, as it would be reported."""
+
+    path: str
+    """The module, below the root of the copy."""
+
+    change: str
+    """Lines of the module that stand there once, with a space, or ``-`` if they go, or ``+`` if they come, in front of each."""
+
+    finders: tuple[str, ...]
+    """Who finds it: one of each kind that does, by its name in `seeded.finders`."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of its finders."""
+        return tuple(finder.partition(":")[0].partition(" ")[0] for finder in self.finders)
+
+    def seed(self, tree: Path) -> None:
+        """Put the bug into a copy of the tree. Raises `ValueError` if the module is not what it was any more."""
+        path = tree / self.path
+        text, before = path.read_text(encoding="utf-8"), self._side("-")
+        if (times := len(re.findall(f"^{re.escape(before)}", text, re.MULTILINE))) != 1:
+            raise ValueError(
+                f"{self.name}: what is to be changed stands {times} times in {self.path}, not once"
+            )
+        path.write_text(text.replace(before, self._side("+")), encoding="utf-8")
+
+    def _side(self, sign: str) -> str:
+        lines = self.change.lstrip("\n").splitlines(keepends=True)
+        return "".join(line[1:] or line for line in lines if line[0] in (" ", "\n", sign))
+
+
+CORE: Final = (
+    Bug(
+        name="an empty Close frame is not answered",
+        path="spry_core/protocol/websocket.py",
+        change="""\
+-        if self._state is State.CLOSE_RECEIVED:
++        if self._state is State.CLOSE_RECEIVED and close.code is not None:
+""",
+        finders=(
+            "machine: WebSocketPeer at an echo",
+            "scenario: closing: an empty Close is answered with an empty one",
+        ),
+    ),
+    Bug(
+        name="control frames overtake each other",
+        path="spry_core/protocol/stream.py",
+        change="""\
+-        self._queue.append(data)
++        self._queue.insert(0 if data[0] in (0x89, 0x8A) else len(self._queue), data)
+""",
+        finders=(
+            "law: pongs_in_order",
+            "scenario: control frames: every ping of one read is answered, in order",
+        ),
+    ),
+    Bug(
+        name="what is inflated is measured when it is there",
+        path="spry_core/protocol/assembly.py",
+        change="""\
+-        left = None if limit is None else limit - self._size + 1
++        left = None if limit is None else 1 << 30
+""",
+        finders=("law: limits_before_allocation",),
+    ),
+    Bug(
+        name="a CRLF cut in two ends a chunk badly",
+        path="spry_core/protocol/chunked.py",
+        change=r"""
+-        if not b"\r\n".startswith(held[:2]):
++        if held[:2] != b"\r\n":
+""",
+        finders=(
+            "law: split_invariance of HTTP",
+            "scenario: http: a chunked content that comes byte by byte is read",
+        ),
+    ),
+    Bug(
+        name="the Ping timer is not armed again when the peer has answered",
+        path="spry_core/protocol/keepalive.py",
+        change="""\
+             self._stream.deadlines.clear(Deadline.PONG)
+-            self.beat(now)
+
+""",
+        finders=(
+            "scenario: keepalive: a peer that answers every ping is kept, and the interval begins again with its answer",
+        ),
+    ),
+    Bug(
+        name="every byte of a head gives its peer more time",
+        path="spry_core/protocol/http1_server.py",
+        change="""\
+-        if not deadlines.is_set(Deadline.HEAD):
++        if not deadlines.is_set(Deadline.OPENING):
+""",
+        finders=(
+            "peer: slow_head",
+            "scenario: timers: bytes do not put off the deadline of a head",
+        ),
+    ),
+    Bug(
+        name="a message is sent in two steps, with a wait between them",
+        path="spry_core/web/sending.py",
+        change="""\
+-        self._link.send(_message(data, compress))
++        from spry_core.protocol.events import MessageData, MessageEnd, MessageStart
++
++        message = _message(data, compress).data
++        self._link.send(MessageStart(kind="text" if isinstance(message, str) else "binary", compress=compress))
++        self._link.send(MessageData(data=message))
+         await self._room()
++        self._link.send(MessageEnd())
+""",
+        finders=("scenario: cancellation: a send that is cancelled leaves no frame torn",),
+    ),
+    Bug(
+        name="nobody waits for the end of a peer that was told ours",
+        path="spry_core/protocol/http1_server.py",
+        change="""\
+-        if self._stream.end is HALF_CLOSE:
++        if self._stream.end is not HALF_CLOSE:
+""",
+        finders=(
+            "law: one_end",
+            "recording: two requests",
+            "scenario: half-close: a half-closed stream is forgotten some time after the last answer",
+        ),
+    ),
+    Bug(
+        name="the end of a stream goes out before its last bytes",
+        path="spry_core/protocol/stream.py",
+        change="""\
+-            data.append(self._end)
++            data.insert(0, self._end)
+""",
+        finders=(
+            "law: nothing_after_half_close",
+            "recording: an echo",
+        ),
+    ),
+    Bug(
+        name="the source of a stream stays open when its peer has gone",
+        path="spry_core/serving/exchange.py",
+        change="""\
+-        self.room.wake()
+         for scope in tuple(self._scopes):
+-            scope.cancel()
++            pass
+""",
+        finders=("scenario: streaming: a source waits for a peer that does not read",),
+    ),
+    Bug(
+        name="a window that is to be forgotten is kept",
+        path="spry_core/protocol/compression.py",
+        change="""\
+-        if self._forgets:
++        if not self._bits:
+""",
+        finders=("law: echo",),
+    ),
+    Bug(
+        name="the Date field shows when the connection began",
+        path="spry_core/protocol/date.py",
+        change="""\
+-        if second != self._second:
++        if self._second < 0:
+""",
+        finders=("recording: two requests",),
+    ),
+)
+
+ADAPTERS: Final = (
+    Bug(
+        name="asyncio: the timer is not armed again",
+        path="spry_asyncio/pump.py",
+        change="""\
+-        self._timer_at = math.inf
+""",
+        finders=("scenario on spry_asyncio: keepalive: a peer that answers no ping is given up",),
+    ),
+    Bug(
+        name="asyncio: the end of the peer's bytes ends both directions",
+        path="spry_asyncio/pump.py",
+        change="""\
+-        return True
++        return False
+""",
+        finders=("scenario on spry_asyncio: half-close: all pipelined requests are answered before the end",),
+    ),
+    Bug(
+        name="asyncio: an event wakes one waiter",
+        path="spry_asyncio/driver.py",
+        change="""\
+                 waiter.set_result(None)
++                break
+
+""",
+        finders=(
+            "scenario on spry_asyncio: tasks: an event wakes everybody, and who has given up is not missed",
+        ),
+    ),
+    Bug(
+        name="trio: what the kernel has not taken goes behind the rest",
+        path="spry_trio/pump.py",
+        change="""\
+-                self._unsent.insert(0, memoryview(chunk)[sent:])
++                self._unsent.append(memoryview(chunk)[sent:])
+""",
+        finders=(
+            "scenario on spry_trio: backpressure: senders in three tasks do not mix their frames, and all go on",
+        ),
+    ),
+    Bug(
+        name="trio: reading is not resumed",
+        path="spry_trio/pump.py",
+        change="""\
+-        if self._is_idle and self._may_read():
++        if self._is_idle and self._is_lost:
+""",
+        finders=(
+            "scenario on spry_trio: backpressure: reading goes on when the handler receives, and nothing is missing",
+        ),
+    ),
+)
+
+HANDLERS: Final = (
+    Bug(
+        name="the press stays busy when its request is cancelled",
+        path="seeded/handlers.py",
+        change="""\
+-        try:
+-            await sleep(1)
+-        finally:
+-            self.is_busy = False
++        await sleep(1)
++        self.is_busy = False
+""",
+        finders=("explorer: a press",),
+    ),
+    Bug(
+        name="an order is crossed off before it is done",
+        path="seeded/handlers.py",
+        change="""\
++        order = self.waiting.pop(0)
+         await sleep(0.1)
+-        self.done.append(self.waiting[0])
+-        del self.waiting[0]
++        self.done.append(order)
+""",
+        finders=("explorer: orders",),
+    ),
+    Bug(
+        name="sizes are not forgotten when they were told",
+        path="seeded/handlers.py",
+        change="""\
+-            sizes.clear()
++            sizes = sizes[3:] or [0]
+""",
+        finders=("machine: WebSocketPeer at a digest",),
+    ),
+    Bug(
+        name="two guests have one name when somebody has left",
+        path="examples/demo/app.py",
+        change="""\
+-        return next(name for n in count(2) if (name := f"{wanted} {n}") not in taken)
++        return f"{wanted} {len(taken) + 1}"
+""",
+        finders=("machine: Room",),
+    ),
+    Bug(
+        name="who has left stays on the list",
+        path="examples/demo/app.py",
+        change="""\
+-    try:
+-        async for message in ws:
+-            if isinstance(message, bytes):
+-                raise WebSocketClose(1003, "this room speaks text")
+-            room.tell_others(ws, {"event": "said", "name": name, "text": message})
+-    finally:
++    async for message in ws:
++        if isinstance(message, bytes):
++            raise WebSocketClose(1003, "this room speaks text")
++        room.tell_others(ws, {"event": "said", "name": name, "text": message})
++    if True:
+""",
+        finders=("machine: Room",),
+    ),
+    Bug(
+        name="an upload has no limit",
+        path="seeded/handlers.py",
+        change="""\
+-        if size > MAX_UPLOAD:
+-            raise Abort(413)
+""",
+        finders=("peer: body_flood",),
+    ),
+    Bug(
+        name="an empty message is not echoed",
+        path="seeded/handlers.py",
+        change="""\
+-        await ws.send(message)
++        if message:
++            await ws.send(message)
+""",
+        finders=(
+            "law: echo",
+            "machine: WebSocketPeer at an echo",
+        ),
+    ),
+)
+
+BUGS: Final = (*CORE, *ADAPTERS, *HANDLERS)
+"""All of them."""
