@@ -136,7 +136,7 @@ class Player:
                 wire.close()
             case Reset():
                 wire.reset()
-            case Shutdown():
+            case Shutdown():  # pragma: no branch - there are no other steps of this kind
                 self._stage.shutdown(step.code, step.reason, step.grace)
 
     def _send(self, wire: Wire, step: Send) -> None:
@@ -231,7 +231,9 @@ class Player:
 
     def _be_before(self, step: Before) -> None:
         count = self._note.counts[step.what]
-        if count >= step.count and self._time is not VIRTUAL:
+        if (
+            count >= step.count and self._time is not VIRTUAL
+        ):  # pragma: no cover - on sockets, and wrong there
             raise Mismatch(f"{step.what!r} has come to {count}, and should not have been so far yet")
 
     def _until(self, wire: Wire, step: Expect | ExpectEnd | Noted) -> float:

@@ -136,15 +136,6 @@ async def hold(request: Request, note: Notebook) -> str:
     return str(len(await request.read()))
 
 
-async def never_read(request: Request, note: Notebook) -> str:
-    """Read nothing, and wait for ever."""
-    try:
-        await sleep(3600)
-    finally:
-        note("cancelled")
-    return "never"
-
-
 STREAMING: Final = (
     _of(
         "pieces go out as they are given",

@@ -75,6 +75,10 @@ def test_every_step_may_go_as_it_should() -> None:
             "3: it has come 1.000 s too early (expected after 1 s)",
         ),
         ((Send(request("/hello")), Quiet(1)), "1: bytes have come, and nothing should have happened"),
+        (
+            (*OPEN, Send(b"\x83\x80" + bytes(4)), Wait(9), Quiet(9)),
+            "4: the stream was cut, and nothing should",
+        ),
         ((Connect(), Quiet(11)), "1: the stream has ended, and nothing should have happened"),
         ((Connect(), Noted("x")), "1: 'x' was not noted, only []"),
         (
