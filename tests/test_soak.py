@@ -51,7 +51,15 @@ MOST: Final = {
 def test_idle_connections_take_little_and_nobody_waits_among_them(backend: str, kind: str) -> None:
     report = idle.run(backend, kind, 400)
     assert MOST[kind][backend] / 2 < report.each < MOST[kind][backend]
-    assert report.wait < idle.HEALTHY
+    assert not report.is_slow
+
+
+@pytest.mark.parametrize(
+    ("calm", "wait", "is_slow"),
+    [(0.001, 0.1, False), (0.001, 0.11, True), (0.1, 0.5, False), (0.1, 0.6, True)],
+)
+def test_a_busy_machine_makes_no_server_slow(calm: float, wait: float, is_slow: bool) -> None:
+    assert idle.Report("http", 1, 1.0, calm, wait, wait).is_slow is is_slow
 
 
 def test_no_more_idle_connections_are_opened_than_there_are_descriptors(

@@ -88,7 +88,7 @@ async def push(ws: WebSocket, request: Request) -> None:
 def block(request: Request) -> str:
     """Say so, and keep the loop from running."""
     print("blocking", flush=True)
-    time.sleep(1.2)
+    time.sleep(2.4)
     return "blocked!"
 
 

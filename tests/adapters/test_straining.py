@@ -151,8 +151,8 @@ def take_ping(client: Client) -> bytes:
 @on_backends
 def test_a_handler_that_blocks_the_loop_costs_nobody_a_connection_who_has_been_in_time(backend: str) -> None:
     """What has come while nothing ran is read before deadlines are judged that have passed meanwhile."""
-    pings = ("--ws-ping-interval", "0.3", "--ws-ping-timeout", "0.6")
-    with straining(backend, "--timeout", "head=1", *pings) as server:
+    pings = ("--ws-ping-interval", "0.3", "--ws-ping-timeout", "1.2")
+    with straining(backend, "--timeout", "head=2", *pings) as server:
         with connected(server) as ws, connected(server) as slow, connected(server) as blocking:
             ws.say(handshake("/echo"))
             assert ws.socket.recv(len(SWITCHED), socket.MSG_WAITALL) == SWITCHED
