@@ -33,8 +33,8 @@ class Framed:
 
 
 def contents(*, max_size: int = 200) -> st.SearchStrategy[bytes]:
-    """Give contents; the simplest is empty."""
-    return st.binary(max_size=max_size)
+    """Give contents, long ones among them; the simplest is empty."""
+    return st.binary(max_size=max_size) | st.integers(0, max_size).map(lambda size: b"a" * size)
 
 
 def with_length(content: bytes) -> st.SearchStrategy[Framed]:

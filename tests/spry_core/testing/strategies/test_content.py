@@ -6,7 +6,7 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn import Productions, few, missing, simplest
+from drawn import Productions, few, missing, seen, simplest
 from spry_core.testing.strategies import contents
 from spry_core.testing.strategies.content import Framed, chunked, with_length
 
@@ -34,9 +34,15 @@ def test_h11_reads_the_content_and_the_trailers(drawn: tuple[bytes, Framed]) -> 
 
 def test_the_simplest_are_short() -> None:
     assert simplest(contents()) == b""
+    assert simplest(contents(), bool) == b"\0"
     assert simplest(with_length(b"abc")).fields == ((b"Content-Length", b"3"),)
     assert simplest(chunked(b"abc")).data == b"3\r\nabc\r\n0\r\n\r\n"
     assert simplest(chunked(b"")).data == b"0\r\n\r\n"
+
+
+def test_contents_are_of_every_size() -> None:
+    sizes = set(range(41))
+    assert seen(contents(max_size=40), lambda content: [len(content)], sizes) == sizes
 
 
 def test_every_way_to_write_chunks_comes_up() -> None:
