@@ -231,9 +231,7 @@ class Player:
 
     def _be_before(self, step: Before) -> None:
         count = self._note.counts[step.what]
-        if (
-            count >= step.count and self._time is not VIRTUAL
-        ):  # pragma: no cover - on sockets, and wrong there
+        if count >= step.count and self._time is not VIRTUAL:  # pragma: no cover - wrong, on sockets
             raise Mismatch(f"{step.what!r} has come to {count}, and should not have been so far yet")
 
     def _until(self, wire: Wire, step: Expect | ExpectEnd | Noted) -> float:
