@@ -59,6 +59,7 @@ class Pump(Watch):
                 if self.must_end:
                     self.end_stream()
             self.close()
+            self.server.pumps.discard(self)
             self.server.look()  # there is room for another, or this was the last
 
     def read(self) -> None:
@@ -120,12 +121,12 @@ class ThreadServer(Watch):
             app, limits=limits, timeouts=timeouts, random=token_bytes, wall_clock=time.time, report=report
         )
         self.changed = Condition(self.lock)
-        self.pause_ends = -math.inf
+        self.pumps, self.pause_ends = set[Pump](), -math.inf
         self.thread.start()
 
     def plan(self) -> tuple[int, float]:
         if self.core.closed:
-            return 0, -math.inf
+            return 0, math.inf if self.pumps else -math.inf
         deadline = self.core.next_deadline()
         seconds = math.inf if deadline is None else deadline
         if self.core.is_closing or self.core.is_full or not self.core.has_started:
@@ -137,7 +138,7 @@ class ThreadServer(Watch):
     def run(self) -> None:
         with self.lock:
             self.core.start(self.driver)
-            while not self.core.closed:
+            while not self.core.closed or self.pumps:
                 if self.sleep():
                     self.accept()
                 self.core.handle_deadline(time.monotonic())
@@ -159,7 +160,7 @@ class ThreadServer(Watch):
             self.pause_ends = time.monotonic() + (self.core.timeouts.accept_pause or 0.0)
             return
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        Pump(self, stream, f"{host}:{port}")
+        self.pumps.add(Pump(self, stream, f"{host}:{port}"))
 
     def shutdown(self, *, code: int = 1001, reason: str = "", grace: float | None = None) -> None:
         """Begin to end, from any thread."""
