@@ -16,7 +16,7 @@ from fuzz.drive import Make, Outcome, flood, steadily, storm
 from fuzz.peer import check_answers, check_frames
 from fuzz.size import held_bytes
 from spry_core.protocol import Limits, RequestHead
-from traces import cut_at
+from spry_core.testing.strategies.cuts import cut_at
 
 LONGEST: Final = 8 * 1024
 """Bytes of one input: enough to break every small limit, and to be quick."""

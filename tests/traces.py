@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import Final, NamedTuple
-
-from hypothesis import strategies as st
 
 from handshakes import KEY, SWITCHED
 from spry_core.errors import RemoteProtocolError
@@ -140,19 +137,6 @@ def two_way_cuts(data: bytes) -> Iterator[list[bytes]]:
     for i in range(1, len(data)):
         yield [data[:i], data[i:]]
     yield [data[i : i + 1] for i in range(len(data))]
-
-
-def cut_at(data: bytes, places: Iterable[int]) -> list[bytes]:
-    """Cut at these places, wherever they fall."""
-    edges = sorted({0, len(data), *(place % (len(data) or 1) for place in places)})
-    return [data[a:b] for a, b in pairwise(edges)]
-
-
-def cuts(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Any way to cut `data`."""
-    return st.lists(st.integers(0, max(len(data) - 1, 0)), max_size=12).map(
-        lambda places: cut_at(data, places)
-    )
 
 
 class Owner:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import cycle
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 import h11
 import wsproto
 import wsproto.events as wsproto_events
-from hypothesis import strategies as st
 from wsproto.connection import ConnectionState
 from wsproto.extensions import Extension
 
@@ -23,6 +21,7 @@ from spry_core.protocol import (
     SentEvent,
     StreamEnd,
 )
+from spry_core.testing import strategies
 from traces import Owner
 
 Cut: TypeAlias = Callable[[bytes], Iterable[bytes]]
@@ -33,20 +32,7 @@ def whole(data: bytes) -> list[bytes]:
     return [data]
 
 
-def cutter(sizes: Sequence[int]) -> Cut:
-    """Make a wire that cuts into pieces of these sizes, over and over again."""
-    turn = cycle(sizes)
-
-    def cut(data: bytes) -> Iterator[bytes]:
-        while data:
-            n = next(turn)
-            yield data[:n]
-            data = data[n:]
-
-    return cut
-
-
-cutters: Final = st.lists(st.integers(1, 40), min_size=1, max_size=6).map(cutter)
+cutters: Final = strategies.cutters()
 
 
 class End(Protocol):

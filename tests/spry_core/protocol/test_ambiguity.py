@@ -24,7 +24,8 @@ from spry_core.protocol import (
     RequestHead,
     ResponseHead,
 )
-from traces import Trace, connection, cut_at, said, trace
+from spry_core.testing.strategies.cuts import cut_at
+from traces import Trace, connection, said, trace
 
 PHRASES = {400: b"Bad Request", 501: b"Not Implemented", 505: b"HTTP Version Not Supported"}
 

@@ -13,7 +13,8 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.chunked import ChunkScanner
 from spry_core.protocol.limits import Limits
 from spry_core.protocol.turn import STEPS, Turn
-from traces import cut_at, error_values, two_way_cuts
+from spry_core.testing.strategies.cuts import cut_at
+from traces import error_values, two_way_cuts
 
 LIMITS = Limits(max_chunk_line=20, max_chunk_extensions=30, max_trailer_section=40, max_trailer_fields=3)
 

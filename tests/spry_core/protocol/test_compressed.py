@@ -54,7 +54,8 @@ from spry_core.protocol import (
 from spry_core.protocol.compression import Compressor
 from spry_core.protocol.deflate import negotiate, offer
 from spry_core.protocol.handshake import accept_key, request
-from traces import HANDSHAKE, comparable, connection, counted, cuts, error_values, fetched, said, two_way_cuts
+from spry_core.testing.strategies import cuts
+from traces import HANDSHAKE, comparable, connection, counted, error_values, fetched, said, two_way_cuts
 from wire import CoreEnd, Cut, WebSocketPeer, carry, cutters
 
 HELLO: Final = bytes.fromhex("f248cdc9c90700")

@@ -20,7 +20,8 @@ from spry_core.protocol import Role
 from spry_core.protocol.compression import LEVEL, Compressor, Decompressor
 from spry_core.protocol.deflate import Agreement, Deflate
 from spry_core.protocol.turn import STEPS, Turn
-from traces import cut_at, error_values, two_way_cuts
+from spry_core.testing.strategies.cuts import cut_at
+from traces import error_values, two_way_cuts
 
 PLAIN: Final = Agreement()
 FORGETFUL: Final = Agreement(server_no_context_takeover=True, client_no_context_takeover=True)

@@ -28,7 +28,8 @@ from spry_core.protocol import (
     RequestHead,
 )
 from spry_core.protocol.compression import Compressor
-from traces import GET, HANDSHAKE, Trace, connection, cut_at, cuts, join, open_websocket, trace, two_way_cuts
+from spry_core.testing.strategies.cuts import cut_at, cuts
+from traces import GET, HANDSHAKE, Trace, connection, join, open_websocket, trace, two_way_cuts
 
 LIMITS = Limits(
     max_request_line=60,

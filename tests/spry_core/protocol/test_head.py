@@ -32,7 +32,8 @@ from spry_core.protocol.head import (
     values,
 )
 from spry_core.protocol.limits import Limits
-from traces import cut_at, error_values, two_way_cuts
+from spry_core.testing.strategies.cuts import cut_at
+from traces import error_values, two_way_cuts
 
 Kind = Literal["request", "response"]
 

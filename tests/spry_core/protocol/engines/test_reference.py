@@ -23,7 +23,8 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.engines.interface import FramePart, Opcode, Role
 from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 from spry_core.protocol.events import BodyData, BodyEnd, RequestHead, ResponseHead
-from traces import COUNTED_MASK, counted, cuts, error_values, two_way_cuts
+from spry_core.testing.strategies import cuts
+from traces import COUNTED_MASK, counted, error_values, two_way_cuts
 
 # ----------------------------------------------------------------------------------------------------------------- HTTP
 
