@@ -196,7 +196,7 @@ def test_more_extras_join_those_that_are_there(workshop: Workshop) -> None:
     workshop.steps.clear()
     workshop.stamp_while_running.clear()
     dev.prepare("test")
-    assert workshop.steps == [pip_install("conformance,fast,test,trio")]
+    assert workshop.steps == [pip_install("conformance,fast,hypothesis,test,trio")]
     assert workshop.stamp_while_running == [False]
 
 
