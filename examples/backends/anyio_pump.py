@@ -103,7 +103,7 @@ class Pump:
                 return False
             if each is StreamEnd.HALF_CLOSE:
                 await self.stream.send_eof()
-            elif isinstance(each, bytes):
+            else:
                 await self.send(each)
         return True
 
