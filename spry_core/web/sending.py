@@ -130,7 +130,6 @@ class Sending(Linked):
         Raises:
             ConnectionClosed: The connection is not open, or no longer when there is room.
         """
-        self._check_open()
         await self._checkpoints.pass_one()
         self._check_open()
         await self._room()

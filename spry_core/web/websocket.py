@@ -47,7 +47,7 @@ class Closing:
         return self._wait().__await__()
 
     async def _wait(self) -> CloseInfo:
-        await self._link.driver.checkpoint(False)
+        await self._link.driver.checkpoint(self._link.info is not None)
         while (info := self._link.info) is None:
             await self._link.settling.wait()
         return info
@@ -75,7 +75,7 @@ class Closed:
         if self._opening.opened is None:
             raise WebSocketStateError(_NOT_ACCEPTED)
         link = self._opening.opened.link
-        await link.driver.checkpoint(False)
+        await link.driver.checkpoint(link.connection.closed)
         while not link.connection.closed:
             await link.ending.wait()
         info = link.info

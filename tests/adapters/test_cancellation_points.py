@@ -6,12 +6,13 @@ Those that send, and that likewise are done at once where there is room, are in 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import pytest
 
 from adapters.world import World, answer, close, closing, request, said, say
-from spry_core import Request, WebSocket, scope, sleep
+from spry_core import ConnectionClosed, Request, WebSocket, scope, sleep
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +68,41 @@ async def test_on_a_websocket_that_is_closed(world: World, name: str) -> None:
         await peer.expect_end(closing(1000))
         await world.noted("through")
     assert world.notes == ["through"]
+
+
+AFTER: Final[dict[str, Callable[[WebSocket], Awaitable[object]]]] = {
+    **CLOSED,
+    "receive": lambda ws: ws.receive(),
+    "send": lambda ws: ws.send("too late"),
+    "ping": lambda ws: ws.ping(),
+    "drained": lambda ws: ws.drained(),
+}
+
+
+@pytest.mark.parametrize("name", AFTER)
+async def test_who_tries_again_and_again_after_the_end_lets_others_run(world: World, name: str) -> None:
+    """Without that one handler's mistake would stop everybody on its loop."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        await ws.closed
+
+        async def other() -> None:
+            world.note("another task has run")
+
+        async with scope() as tasks:
+            tasks.start_soon(other)
+            for _ in range(1000):
+                if world.notes:
+                    break
+                with suppress(ConnectionClosed):
+                    await AFTER[name](ws)
+            world.note("tried")
+
+    async with world.opened(handler) as peer, world.at_once():
+        await peer.send(close(1000))
+        await peer.expect_end(closing(1000))
+        await world.noted("tried")
+    assert world.notes == ["another task has run", "tried"]
 
 
 async def iterate(request: Request) -> str:
