@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Protocol, assert_never
 
 from spry_core.closing import Close
@@ -54,7 +55,7 @@ from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.failure import fail_handler, without_ends
 from spry_core.web.link import Link
-from spry_core.web.middleware import Chain, Outcome
+from spry_core.web.middleware import Chain
 from spry_core.web.request import Request
 from spry_core.web.response import Response
 
@@ -307,7 +308,12 @@ class Session:
     async def _serve(self, exchange: HttpExchange, request: Request, chain: Chain) -> None:
         """Run the chain of one request, and send its answer."""
         try:
-            outcome = await self._pass_through(exchange, request, chain)
+            try:
+                outcome = await chain(request)
+            except BaseException as raised:
+                outcome = self._take_raised(raised, exchange)
+            finally:
+                self._leave(exchange)
             if isinstance(outcome, Response) and not exchange.is_upgraded:
                 await self._answer(exchange, outcome)
         finally:
@@ -318,20 +324,16 @@ class Session:
             if exchange.is_complete and self._exchange is exchange:
                 self._exchange = self._request = None
 
-    async def _pass_through(self, exchange: HttpExchange, request: Request, chain: Chain) -> Outcome:
-        try:
-            return await chain(request)
-        except BaseException as raised:
-            error, rest = part(raised, is_cancelling=self.is_cancelling)
-            if error is not None:
-                self._judge(exchange, error)
-            if rest is not None:
-                if not exchange.is_over:
-                    self._answer_instead(exchange, 503)
-                raise rest from None
-            return Abort(500).response()
-        finally:
-            self._leave(exchange)
+    def _take_raised(self, raised: BaseException, exchange: HttpExchange) -> Response:
+        """Return the answer to what has left the chain; what is no error of the application is raised again."""
+        error, rest = part(raised, is_cancelling=self.is_cancelling)
+        if error is not None:
+            self._judge(exchange, error)
+        if rest is not None:
+            if not exchange.is_over:
+                self._answer_instead(exchange, 503)
+            raise rest from None
+        return Abort(500).response()
 
     def _judge(self, exchange: HttpExchange, error: BaseException) -> None:
         """Deal with an error that has left the chain: log it, unless it only says that the peer has left."""
@@ -416,7 +418,7 @@ class Session:
         if not request.is_upgrade:
             self.connection.ignore_offer()
         # A pipelined request begins in the task of the one before it, whose context variables are none of its business.
-        self._context.run(self.start, lambda: self._serve(exchange, request, chain))
+        self._context.run(self.start, partial(self._serve, exchange, request, chain))
 
     def _wake_senders(self) -> None:
         if self._link is not None:
