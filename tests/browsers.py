@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,7 +25,7 @@ ARGUMENTS: Final = (
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Generator[Browser]:
     """Start it; a test of a page is skipped where there is none, and says that the page was not tested."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if path is None:

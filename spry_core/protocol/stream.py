@@ -69,9 +69,9 @@ class Stream:
     def __init__(
         self, *, limits: Limits, timeouts: Timeouts, random: Callable[[int], bytes], can_half_close: bool
     ) -> None:
-        self.limits = limits
-        self.timeouts = timeouts
-        self.random = random
+        self.limits: Limits = limits
+        self.timeouts: Timeouts = timeouts
+        self.random: Callable[[int], bytes] = random
         self.deadlines: Deadlines = Deadlines()
         self.turn: Turn = Turn()
         """How much more is parsed before others have their turn."""

@@ -67,8 +67,8 @@ class HttpExchange:
     )
 
     def __init__(self, owner: Owner, head: RequestHead, now: float) -> None:
-        self.head = head
-        self.started = now
+        self.head: RequestHead = head
+        self.started: float = now
         self.status_code: int | None = None
         """The status of the final answer, once it is on its way."""
         self.subprotocol: str | None = None

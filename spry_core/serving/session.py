@@ -104,9 +104,9 @@ class Session:
     )
 
     def __init__(self, owner: Owner, connection: Connection, driver: Driver, stream: StreamInfo) -> None:
-        self.connection = connection
-        self.driver = driver
-        self.stream = stream
+        self.connection: Connection = connection
+        self.driver: Driver = driver
+        self.stream: StreamInfo = stream
         self.timers: Timers = Timers()
         """What handlers wait for (`spry_core.tasks`), and the stages of a shutdown."""
         self.is_draining: bool = False

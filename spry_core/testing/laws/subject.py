@@ -117,7 +117,7 @@ class Owned:
         self._connection = connection
         self._is_switching = False
         self._is_answered = False
-        self.ends = 0
+        self.ends: int = 0
         """How many `ConnectionEnded` there were."""
         self.after_end: list[Event] = []
         """Events behind the first of them."""

@@ -33,7 +33,7 @@ class Cutter:
     """Cuts any bytes into pieces of the same sizes, over and over again."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        self.sizes = tuple(sizes)
+        self.sizes: tuple[int, ...] = tuple(sizes)
         self._turn = cycle(self.sizes)
 
     def __call__(self, data: bytes) -> list[bytes]:

@@ -18,6 +18,7 @@ from exchanges import (
     heard,
 )
 from frames import TEXT, frame
+from handshakes import KEY
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol import (
     CLOSE,
@@ -33,7 +34,6 @@ from spry_core.protocol import (
 )
 from spry_core.protocol.handshake import accept_key, request
 from traces import (
-    KEY,
     connection,
     counted,
     fetched,

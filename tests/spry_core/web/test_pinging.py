@@ -8,6 +8,10 @@ from fakes import FakeDriver, Stepped
 from spry_core.web.pinging import Pings
 
 
+async def _answered(pings: Pings) -> None:
+    await pings.answers.wait()
+
+
 def test_a_pong_answers_its_ping_and_says_how_long_that_took() -> None:
     """RFC 6455 §5.5.3."""
     pings = Pings(FakeDriver())
@@ -35,7 +39,7 @@ def test_a_pong_that_nobody_asked_for_answers_nothing_and_wakes_nobody() -> None
     """RFC 6455 §5.5.3: an unsolicited Pong serves as a heartbeat of the peer."""
     pings = Pings(FakeDriver())
     ping = pings.add(b"a", 1.0)
-    waiting = Stepped(pings.answers.wait())
+    waiting = Stepped(_answered(pings))
     pings.take_pong(b"", 2.0)
     pings.take_pong(b"b", 2.0)
     assert (ping.round_trip_time, waiting.step()) == (None, False)
