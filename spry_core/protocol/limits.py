@@ -96,8 +96,8 @@ class Limits:
     """Unsent bytes at which `send_nowait` raises `BufferFull`."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative limit, and zero where nothing could ever be read or accepted."""
-        _refuse_negative(self)
+        """Refuse a negative limit, None where there has to be one, and zero where nothing could ever be read or accepted."""
+        _refuse_impossible(self)
         for name in ("max_read_ahead", "max_queue", "max_queue_size"):
             if not getattr(self, name):
                 raise ValueError(f"Limits.{name} is 0: nothing would ever be read")
@@ -153,13 +153,16 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         """Refuse a negative duration, and an interval between Pings that would be none."""
-        _refuse_negative(self)
+        _refuse_impossible(self)
         if self.ping_interval == 0:
             raise ValueError("Timeouts.ping_interval is 0: Pings would never end, and None means none")
 
 
-def _refuse_negative(settings: Limits | Timeouts) -> None:
+def _refuse_impossible(settings: Limits | Timeouts) -> None:
     for field in fields(settings):
-        value = getattr(settings, field.name)
-        if value is not None and value < 0:
-            raise ValueError(f"{type(settings).__name__}.{field.name} is negative: {value}")
+        name, value = f"{type(settings).__name__}.{field.name}", getattr(settings, field.name)
+        if value is None:
+            if not str(field.type).endswith("None"):
+                raise TypeError(f"{name} is None: it cannot be turned off, but it may be any number")
+        elif value < 0:
+            raise ValueError(f"{name} is negative: {value}")

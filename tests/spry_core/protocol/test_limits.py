@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, asdict, fields
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,27 @@ TIMEOUTS = {
 def test_the_defaults_are_those_of_the_table() -> None:
     assert asdict(Limits()) == LIMITS
     assert asdict(Timeouts()) == TIMEOUTS
+
+
+BOUNDLESS = {"max_requests", "max_message_size", "max_fragments"}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_none_turns_off_what_may_be_none_and_is_refused_elsewhere(name: str) -> None:
+    """A content or a queue without a limit would fail much later, where the two are compared."""
+    settings: dict[str, Any] = {name: None}  # Any: checkers refuse it too
+    if name in BOUNDLESS:
+        assert asdict(Limits(**settings))[name] is None
+        return
+    with pytest.raises(
+        TypeError, match=rf"^Limits\.{name} is None: it cannot be turned off, but it may be any number$"
+    ):
+        Limits(**settings)
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_every_timeout_can_be_turned_off(name: str) -> None:
+    assert asdict(Timeouts(**{name: None}))[name] is None
 
 
 PAUSES = ["max_read_ahead", "max_queue", "max_queue_size"]
