@@ -175,6 +175,28 @@ CORE: Final = (
         finders=("law: echo",),
     ),
     Bug(
+        name="a Pong that had no room is sent behind our own Close",
+        path="spry_core/protocol/control_frames.py",
+        change="""\
+-        self._late_pong = None
+         self._write(Opcode.CLOSE, encode_close(close), True, False, now)
+""",
+        finders=("scenario: control frames: a pong that had no room is not sent behind our own Close",),
+    ),
+    Bug(
+        name="a message is taken from the inbox before the last wait",
+        path="spry_core/web/receiving.py",
+        change="""\
++            message = inbox.take()
+             await self._checkpoints.pass_one()
+-            while (message := inbox.take()) is None:
++            while message is None and (message := inbox.take()) is None:
+""",
+        finders=(
+            "scenario: cancellation: a receive that is cancelled while others have their turn loses no message",
+        ),
+    ),
+    Bug(
         name="the Date field shows when the connection began",
         path="spry_core/protocol/date.py",
         change="""\

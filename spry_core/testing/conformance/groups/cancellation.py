@@ -40,6 +40,8 @@ _cancellation = partial(Scenario, "cancellation")
 
 
 LARGE: Final = bytes(8_000_000)
+HUNDRED: Final = 100
+"""Messages, of which every 32nd lets other tasks run."""
 
 
 async def push(ws: WebSocket, request: Request, note: Notebook) -> None:
@@ -101,6 +103,28 @@ async def send_from_scope(ws: WebSocket, request: Request, note: Notebook) -> No
     note("cancelled")
     await ws.receive()
     await ws.send("after")
+    await ws.closed
+
+
+async def cancel_receiver(ws: WebSocket, request: Request, note: Notebook) -> None:
+    """Receive what has come in a task, cancel that as soon as it lets others run, and receive the rest."""
+    received = list[str | bytes]()
+
+    async def cancel() -> None:
+        tasks.cancel()
+
+    async def receive() -> None:
+        tasks.start_soon(cancel)
+        while True:
+            received.append(await ws.receive())
+
+    await sleep(0.1)
+    async with ws.scope() as tasks:
+        tasks.start_soon(receive)
+    note("cancelled early" if len(received) < HUNDRED else "cancelled late")
+    while len(received) < HUNDRED:
+        received.append(await ws.receive())
+    await ws.send(" ".join(map(str, received)))
     await ws.closed
 
 
@@ -201,6 +225,18 @@ CANCELLATION: Final = (
         ),
         ("cancelled", ENDED),
         catches="lets a cancellation tear a frame",
+    ),
+    _cancellation(
+        "a receive that is cancelled while others have their turn loses no message",
+        (ws(cancel_receiver, max_queue=HUNDRED),),
+        (
+            *OPEN,
+            Send(say(*map(str, range(HUNDRED)))),
+            Expect(said(" ".join(map(str, range(HUNDRED)))), within=0.1),
+            *BYE,
+        ),
+        ("cancelled early", ENDED),
+        catches="does not let others run at a checkpoint with switch, or raises no cancellation there",
     ),
     _cancellation(
         "tasks of a connection end with it",

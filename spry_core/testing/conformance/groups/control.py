@@ -12,7 +12,9 @@ from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.octets import (
     SWITCHED,
     answer,
+    close,
     closing,
+    given,
     ping,
     pinged,
     pong,
@@ -47,6 +49,9 @@ KEEPALIVE: Final = "end 1011 by timeout, not clean"
 
 PINGED: Final = pinged(WILD * 4)
 """A keepalive Ping; its payload is random."""
+
+
+LARGE: Final = bytes(8_000_000)
 
 
 async def ping_it(ws: WebSocket, request: Request, note: Notebook) -> None:
@@ -89,6 +94,16 @@ async def hold_and_echo(ws: WebSocket, request: Request, note: Notebook) -> None
     await sleep(0.2)
     async for message in ws:
         await ws.send(message)
+
+
+async def close_behind_ping(ws: WebSocket, request: Request, note: Notebook) -> None:
+    """Queue something large, and close when the peer has pinged and says so, before it has read anything."""
+    ws.send_nowait(LARGE)
+    note("queued")
+    await ws.receive()
+    async with ws.scope() as tasks:
+        tasks.start_soon(ws.close)
+        note("closing")
 
 
 async def turn_off(ws: WebSocket, request: Request, note: Notebook) -> None:
@@ -162,6 +177,22 @@ CONTROL: Final = (
         ),
         ("pong on time", ENDED),
         catches="does not wake the task that waits for a pong",
+    ),
+    _of(
+        "a pong that had no room is not sent behind our own Close",
+        (ws(close_behind_ping),),
+        (
+            Connect(slow=True),
+            *OPEN,
+            Noted("queued"),
+            Send(ping(b"late") + say("close")),
+            Noted("closing"),
+            Expect(given(LARGE) + closing()),
+            Quiet(0.05),
+            Send(close()),
+            ExpectEnd(),
+        ),
+        ("queued", "closing", "end 1000 by local"),
     ),
     _of(
         "one pong answers all pings before it",
