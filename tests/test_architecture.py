@@ -112,7 +112,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("answers", "harness", "line"),
     ),
     "spry_core.testing.strategies": (
-        ("broken_requests", "broken_websockets"),
+        ("broken_requests", "broken_responses", "broken_websockets"),
         ("conversations", "websockets"),
         ("frames", "requests", "responses"),
         ("compressed", "content", "deflate", "routes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spry_core.testing.strategies.broken_requests import BrokenRequests, broken_requests
+from spry_core.testing.strategies.broken_responses import BrokenResponse, broken_responses
 from spry_core.testing.strategies.broken_websockets import (
     BrokenHandshake,
     BrokenWebSocket,
@@ -59,6 +60,7 @@ from spry_core.testing.strategies.websockets import (
 __all__ = [
     "BrokenHandshake",
     "BrokenRequests",
+    "BrokenResponse",
     "BrokenWebSocket",
     "Cut",
     "DeflateOffer",
@@ -74,6 +76,7 @@ __all__ = [
     "broken_deflate_offers",
     "broken_handshakes",
     "broken_requests",
+    "broken_responses",
     "broken_websockets",
     "close_codes",
     "close_frames",

@@ -14,6 +14,6 @@ class Verdict:
     section: str
     """The section of the standard that is broken, such as ``"RFC 9112 §3.2"``."""
     status_code: int | None = None
-    """The status code that answers it, of a fault in HTTP; the connection then ends."""
+    """The status code that answers it, of a fault in a request; the connection then ends. None of a fault in a response."""
     close_code: int | None = None
     """The close code that fails the connection, of a fault in a WebSocket (RFC 6455 §7.1.7)."""
