@@ -13,7 +13,7 @@ from adapters.serving import Running, serving
 from hostile import TARGETS, application
 from spry_core import Timeouts
 from spry_core.testing.address import AddressWire
-from spry_core.testing.peers import ALL, Peer, Report, slow_reader
+from spry_core.testing.peers import ALL, Peer, Report, sipper, slow_reader
 from spry_core.testing.peers.healthy import healthy
 
 pytestmark = pytest.mark.anyio
@@ -46,9 +46,11 @@ LOSING: Final = {
 def suffer(peer: Peer, address: tuple[str, int]) -> Report:
     """Let a peer loose, as slow as these timeouts need it."""
     wire = AddressWire(address, patience=PATIENCE, receive_buffer=peer.receive_buffer)
-    target = "/big" if peer.name == "zero_window" else TARGETS[peer.kind]
+    target = "/big" if peer.name in {"zero_window", "sipper"} else TARGETS[peer.kind]
     if peer.name == "slow_reader":  # it answers no Ping, so it must be done before one is missed
         return slow_reader(wire, target, patience=PATIENCE, pause=0.01)
+    if peer.name == "sipper":
+        return sipper(wire, target, patience=PATIENCE, pause=0.1)
     return peer.run(wire, target, patience=PATIENCE)
 
 

@@ -115,6 +115,15 @@ CORE: Final = (
         ),
     ),
     Bug(
+        name="how fast a peer reads is not judged",
+        path="spry_core/protocol/stream.py",
+        change="""\
+-        seconds, rate = self.timeouts.write, self.limits.min_write_rate
++        seconds, rate = self.timeouts.write, 0
+""",
+        finders=("peer: sipper",),
+    ),
+    Bug(
         name="a message is sent in two steps, with a wait between them",
         path="spry_core/web/sending.py",
         change="""\

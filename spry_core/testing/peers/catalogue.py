@@ -90,6 +90,7 @@ ALL: Final[tuple[Peer, ...]] = (
     _peer("upload", slow.stalled_body, 408),
     _peer("get", slow.idle, Ending.END),
     _peer("get", slow.zero_window, Ending.RESET, receive_buffer=_SMALL),
+    _peer("get", slow.sipper, Ending.RESET, receive_buffer=_SMALL),
     _peer("websocket", slow.never_reads, Ending.RESET, 1000, receive_buffer=_SMALL),
     _peer("websocket", slow.slow_reader, 1000),
     _peer("websocket", slow.mute, 1011),

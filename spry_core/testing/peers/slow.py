@@ -122,6 +122,29 @@ def zero_window(
     return talk.finish()
 
 
+def sipper(
+    wire: Wire,
+    target: str = "/",
+    *,
+    host: str = HOST,
+    patience: float = PATIENCE,
+    pause: float = 1.0,
+    sip: int = 64,
+    size: int = 16 << 20,
+) -> Report:
+    """Send up to `size` bytes of requests, one behind the other, and read `sip` bytes every `pause` seconds.
+
+    As with `zero_window`, a target with a big content fills the buffers between the two soonest.
+
+    Expected: the server stops reading, holds a bounded part of its answers, and cuts the stream though some of them is taken
+    again and again: that is too slow (`Timeouts.write`, `Limits.min_write_rate`).
+    """
+    talk = Talk("sipper", wire, patience)
+    one = head("GET", target, host)
+    talk.sip(one * (size // len(one)), sip, pause)
+    return talk.finish()
+
+
 def never_reads(
     wire: Wire,
     target: str = "/",

@@ -117,6 +117,15 @@ class Talk:
             self.say(bytes((next(stream),)))
             self.hear(pause)
 
+    def sip(self, data: bytes, size: int, pause: float) -> None:
+        """Send `data` as far as the other side takes it, and read `size` bytes every `pause` seconds, until it is over."""
+        view = memoryview(data)
+        while not self.is_over:
+            while view and (taken := self._send(bytes(view[:_PIECE]), 0)):
+                view = view[taken:]
+            self.hear(0, size)
+            self.wire.sleep(min(pause, self.left))
+
     def pour(self, one: bytes, count: int) -> None:
         """Send `one` so many times, in pieces, until it is over or a Close frame has come."""
         step = max(1, _PIECE // len(one))

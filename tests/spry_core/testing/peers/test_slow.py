@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from hostile import application, met
-from spry_core import Timeouts
+from spry_core import Limits, Timeouts
 from spry_core.testing import TestClient
 from spry_core.testing.peers import slow
 from spry_core.testing.wire import MemoryWire
@@ -44,6 +44,13 @@ def test_what_is_taken_from_who_never_reads_is_bounded() -> None:
     assert report.received == 129  # the 101
 
 
+def test_who_sips_is_cut_although_it_takes_something_again_and_again() -> None:
+    assert met(slow.sipper) == ("200", "reset", 30.0)
+    assert met(partial(slow.sipper, sip=400, pause=2.0)) == ("200", "reset", 30.0)
+    assert met(slow.sipper, limits=Limits(min_write_rate=0)) == ("200", "outlived", 60.0)
+    assert met(partial(slow.sipper, sip=500)) == ("200", "outlived", 60.0)  # just fast enough
+
+
 def test_who_does_read_is_not_cut_and_gets_everything() -> None:
     wire = MemoryWire(TestClient(application()))
     report = slow.slow_reader(wire, "/echo")
@@ -61,6 +68,7 @@ def test_without_timeouts_all_of_them_outlive_their_patience() -> None:
     never = Timeouts(head=None, body=None, keep_alive=None, write=None, ping_interval=None)
     for peer in (slow.silent, slow.slow_head, slow.header_drip, slow.slowloris, slow.idle, slow.zero_window):
         assert met(partial(peer, patience=90.0), timeouts=never)[1:] == ("outlived", 90.0), peer
+    assert met(slow.sipper, timeouts=never) == ("200", "outlived", 60.0)
     for peer in (slow.slow_body, slow.stalled_body):
         assert met(partial(peer, target="/upload"), timeouts=never)[1:] == ("outlived", 60.0), peer
     for peer in (slow.never_reads, slow.mute, slow.half_frame):
