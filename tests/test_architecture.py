@@ -112,6 +112,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("answers", "harness", "line"),
     ),
     "spry_core.testing.strategies": (
+        ("broken_compressed",),
         ("broken_requests", "broken_responses", "broken_websockets"),
         ("conversations", "websockets"),
         ("frames", "requests", "responses"),

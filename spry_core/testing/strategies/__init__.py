@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spry_core.testing.strategies.broken_compressed import broken_compressed
 from spry_core.testing.strategies.broken_requests import BrokenRequests, broken_requests
 from spry_core.testing.strategies.broken_responses import BrokenResponse, broken_responses
 from spry_core.testing.strategies.broken_websockets import (
@@ -73,6 +74,7 @@ __all__ = [
     "WebSocketConversation",
     "agreements",
     "application_close_codes",
+    "broken_compressed",
     "broken_deflate_offers",
     "broken_handshakes",
     "broken_requests",
