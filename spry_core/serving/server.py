@@ -55,6 +55,7 @@ class Server:
         make_connection: MakeConnection = Connection,
     ) -> None:
         check_engine(engine)
+        _check_application(app)
         self.dispatcher: Final[Dispatcher] = app.compile()
         self.limits: Final = limits or Limits()
         self.timeouts: Final = timeouts or Timeouts()
@@ -301,3 +302,9 @@ def _check(grace: float | None, batch: int | None, interval: float) -> None:
     for name, seconds in (("grace", grace), ("interval", interval)):
         if seconds is not None and not seconds >= 0:  # false for NaN as well
             raise ValueError(f"{name} is not negative, but {seconds}")
+
+
+def _check_application(app: object) -> None:
+    if not isinstance(app, Application):
+        hint = ": call it, if it makes one" if callable(app) else ""
+        raise TypeError(f"app is an Application, not of type {type(app).__name__}{hint}")

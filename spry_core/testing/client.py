@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import cycle
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Self, Unpack
 
 from spry_core.errors import HandshakeRejected
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.protocol import (
-    BodyData,
     BodyEnd,
     Connection,
     EngineName,
     Limits,
     RequestHead,
     ResponseHead,
-    SentEvent,
     Timeouts,
 )
 from spry_core.protocol.handshake import request as opening_handshake
@@ -27,7 +25,7 @@ from spry_core.serving import LogRecord, MakeConnection, Server
 from spry_core.testing.client_methods import ClientMethods
 from spry_core.testing.client_stream import ClientStream
 from spry_core.testing.client_websocket import ClientWebSocket
-from spry_core.testing.content import NOTHING, content_of
+from spry_core.testing.content import ContentSettings, content_of, on_wire
 from spry_core.testing.conversation import Conversation
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock
@@ -132,14 +130,7 @@ class TestClient(ClientMethods):
     # ------------------------------------------------------------------------------------------------------- HTTP
 
     def request(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
+        self, method: str, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]
     ) -> ClientResponse:
         """Send one request and return its answer, whatever it is; redirects are not followed.
 
@@ -147,29 +138,23 @@ class TestClient(ClientMethods):
             method: The method, such as ``"GET"``.
             target: Path and query as on the wire, percent-encoded, such as ``"/search?q=caf%C3%A9"``.
             headers: Further fields; they win over those that are set here (Host, Content-Type, Content-Length).
-            content: The content; an iterable is sent chunked.
-            json: Instead of `content`: a value to send as JSON.
-            data: Instead of `content`: the fields of a form, sent as ``application/x-www-form-urlencoded``.
+            content: Nothing, or one of `content` (`str`, `bytes` or an iterable of `bytes`, which is sent chunked), `json` (any
+                value) and `data` (a mapping, sent as a form), as `ContentSettings` describes them.
 
         Raises:
             ConnectionClosed: The connection has ended without an answer, or in the midst of it.
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
-            Deadlock: Nothing can bring the answer; or it goes on and on, see `ClientStream.read`.
+            Deadlock: Nothing can bring the answer; or it, or what is sent, goes on and on: see `ClientStream.read` and
+                `Conversation.send_content`.
             ForeignAwaitable: A handler awaited something that belongs to an event loop.
-            ValueError: The target or a field cannot stand on the wire.
+            TypeError: There are two contents, or one of a type that cannot be sent.
+            ValueError: The method, the target or a field cannot stand on the wire.
         """
-        with self.stream(method, target, headers=headers, content=content, json=json, data=data) as response:
+        with self.stream(method, target, headers=headers, **content) as response:
             return response.read()
 
     def stream(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
+        self, method: str, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]
     ) -> ClientStream:
         """Send one request and return its answer as soon as its head has come; its content is read piece by piece.
 
@@ -177,21 +162,19 @@ class TestClient(ClientMethods):
         the answer does.
         """
         fields = MutableHeaders(headers)
-        pieces = content_of(fields, content, json, data)
+        pieces = content_of(fields, content)
         fields.setdefault("host", self._host)
         expects_continue = "expect" in fields
-        what = f"the answer to {method} {target}"
+        head = RequestHead(method=method.encode("ascii"), target=on_wire(target), headers=fields.raw())
         conversation = self._take_kept()
-        conversation.send(
-            RequestHead(method=method.encode("ascii"), target=target.encode("ascii"), headers=fields.raw())
-        )
+        conversation.send(head)
         if expects_continue:  # the content goes out when the server has had its say about the head
             self.driver.settle()
-        self._send_all(conversation, (BodyData(data=piece) for piece in pieces if piece))
-        self._send_all(conversation, (BodyEnd(),))
-        head, interim = receive_head(conversation, what)
-        assert isinstance(head, ResponseHead)  # a 101 that was not asked for fails the connection
-        return ClientStream(conversation, what, head, interim, self._keep)
+        conversation.send_content(pieces, f"{method} {target}")
+        what = f"the answer to {method} {target}"
+        answer, interim = receive_head(conversation, what)
+        assert isinstance(answer, ResponseHead)  # a 101 that was not asked for fails the connection
+        return ClientStream(conversation, what, answer, interim, self._keep)
 
     # -------------------------------------------------------------------------------------------------- WebSocket
 
@@ -220,7 +203,9 @@ class TestClient(ClientMethods):
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
             Deadlock: Nothing can bring an answer.
             ForeignAwaitable: A middleware or a handler awaited something that belongs to an event loop.
+            ValueError: The target, a subprotocol or a field cannot stand on the wire.
         """
+        on_wire(target)  # before there is a connection
         conversation = self._connect(weather)
         head = opening_handshake(
             host=self._host,
@@ -390,11 +375,3 @@ class TestClient(ClientMethods):
             self._kept = conversation
         else:
             conversation.end()
-
-    def _send_all(self, conversation: Conversation, events: Iterable[SentEvent]) -> None:
-        """Send these, as far as they are wanted: a server that has answered early may have ended the connection."""
-        for event in events:
-            if conversation.is_ended:
-                return
-            conversation.send(event)
-            self.driver.settle()

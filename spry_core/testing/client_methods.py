@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from typing import Unpack
 
 from spry_core.headers import Pairs
-from spry_core.testing.content import NOTHING
+from spry_core.testing.content import ContentSettings
 from spry_core.testing.response import ClientResponse
 
 
@@ -15,14 +15,7 @@ class ClientMethods(ABC):
 
     @abstractmethod
     def request(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
+        self, method: str, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]
     ) -> ClientResponse:
         """Send one request and return its answer."""
 
@@ -42,38 +35,16 @@ class ClientMethods(ABC):
         """Send a DELETE; see `request`."""
         return self.request("DELETE", target, headers=headers)
 
-    def post(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
-    ) -> ClientResponse:
+    def post(self, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]) -> ClientResponse:
         """Send a POST; see `request`."""
-        return self.request("POST", target, headers=headers, content=content, json=json, data=data)
+        return self.request("POST", target, headers=headers, **content)
 
-    def put(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
-    ) -> ClientResponse:
+    def put(self, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]) -> ClientResponse:
         """Send a PUT; see `request`."""
-        return self.request("PUT", target, headers=headers, content=content, json=json, data=data)
+        return self.request("PUT", target, headers=headers, **content)
 
     def patch(
-        self,
-        target: str,
-        *,
-        headers: Pairs = (),
-        content: str | bytes | Iterable[bytes] = b"",
-        json: object = NOTHING,
-        data: Mapping[str, str] | None = None,
+        self, target: str, *, headers: Pairs = (), **content: Unpack[ContentSettings]
     ) -> ClientResponse:
         """Send a PATCH; see `request`."""
-        return self.request("PATCH", target, headers=headers, content=content, json=json, data=data)
+        return self.request("PATCH", target, headers=headers, **content)

@@ -7,11 +7,14 @@ makes it: content and messages are released when `receive` hands them out, so a 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from typing import Final
 
 from spry_core.closing import CloseInfo, ConnectionClosed, ConnectionLost, ProtocolFailure
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import (
     BodyData,
+    BodyEnd,
     Connection,
     ConnectionEnded,
     Event,
@@ -23,6 +26,12 @@ from spry_core.protocol import (
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.pipe import End
 from spry_core.testing.pump import MemoryPump
+
+MAX_SENT: Final = 64 * 1024 * 1024
+"""Bytes of content that an iterable may bring for one request before it is taken for one without an end."""
+
+MAX_SENT_PIECES: Final = 100_000
+"""Pieces that it may bring."""
 
 
 class Conversation:
@@ -63,6 +72,38 @@ class Conversation:
         """Say this; the bytes leave when the driver runs. Raises what `Connection.send` raises."""
         self._connection.send(event, self._driver.now())
         self._pump.look()
+
+    def send_content(self, pieces: Iterable[bytes], what: str) -> None:
+        """Send the content of a request and its end, as far as they are wanted: who has answered early may have ended the stream.
+
+        What the server does not read is kept for it, as no time passes here.
+
+        Args:
+            pieces: The content.
+            what: What it belongs to, for the text of the errors.
+
+        Raises:
+            Deadlock: There are more than `MAX_SENT_PIECES`, or more than `MAX_SENT` bytes in several; the stream is cut.
+        """
+        size = 0
+        for count, piece in enumerate(pieces, start=1):
+            size += len(piece)
+            if count > MAX_SENT_PIECES or (size > MAX_SENT and count > 1):
+                error = self._driver.deadlock(
+                    f"the content of {what} has not ended after {count} pieces, {size} bytes: an iterable has to come to an end"
+                )
+                self.abort()
+                raise error
+            if piece:
+                self._send_if_wanted(BodyData(data=piece))
+            if self.is_ended:
+                return
+        self._send_if_wanted(BodyEnd())
+
+    def _send_if_wanted(self, event: SentEvent) -> None:
+        if not self.is_ended:
+            self.send(event)
+            self._driver.settle()
 
     def abort(self) -> None:
         """Cut the stream."""

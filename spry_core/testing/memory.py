@@ -242,6 +242,16 @@ class MemoryDriver:
         arrival = self._arrivals.next_deadline()
         return _earliest(arrival, self._alarms.next_deadline(), self._timers.next_deadline())
 
+    def deadlock(self, what: str) -> Deadlock:
+        """Make the error that says what is the matter, the time, and where everybody waits."""
+        lines = [f"{what} (time {self._now})"]
+        lines += [f"  {task}" for task in islice(self._tasks, MAX_TOLD)]
+        if len(self._tasks) > MAX_TOLD:
+            lines.append(f"  and {len(self._tasks) - MAX_TOLD} further tasks")
+        if (when := self.next_deadline()) is not None:
+            lines.append(f"  the next deadline is at {when}: `advance` or a timeout lets time pass")
+        return Deadlock("\n".join(lines))
+
     def settle(self) -> None:
         """Run all that is ready, and what becomes ready by it; no time passes.
 
@@ -259,10 +269,10 @@ class MemoryDriver:
             if not self._ready or len(self._failures) == MAX_FAILURES:
                 break
             if self._points > MAX_POINTS:
-                raise Deadlock(self._tell(f"still busy after {MAX_POINTS} waits without any time passing"))
+                raise self.deadlock(f"still busy after {MAX_POINTS} waits without any time passing")
             self._step()
         else:
-            raise Deadlock(self._tell(f"still busy after {MAX_STEPS} steps without any time passing"))
+            raise self.deadlock(f"still busy after {MAX_STEPS} steps without any time passing")
         if self._failures:
             first = self._failures[0]
             self._failures.clear()
@@ -280,7 +290,7 @@ class MemoryDriver:
         until, passed = self._now + seconds, 0
         while (when := self.next_deadline()) is not None and when <= until:
             if passed == MAX_PASSED:
-                raise Deadlock(self._tell(f"{passed} deadlines have passed, and more are due before {until}"))
+                raise self.deadlock(f"{passed} deadlines have passed, and more are due before {until}")
             passed += 1
             self._jump(when)
         self._now = until
@@ -340,10 +350,10 @@ class MemoryDriver:
                 self._now = until
                 raise TimeoutError(f"{what} did not come within {timeout} s")
             if when is None or (timeout is None and not (self._is_awaited() or is_hasty())):
-                raise Deadlock(self._tell(f"nothing can bring {what}"))
+                raise self.deadlock(f"nothing can bring {what}")
             jumps, idle = jumps + 1, 0 if self._is_awaited() else idle + 1
             if jumps > MAX_PASSED or (timeout is None and (jumps > MAX_JUMPS or idle > MAX_IDLE_JUMPS)):
-                raise Deadlock(self._tell(f"{jumps - 1} deadlines have passed without {what}"))
+                raise self.deadlock(f"{jumps - 1} deadlines have passed without {what}")
             self._jump(when)
 
     def _is_over(self, is_over: Callable[[], bool]) -> bool:
@@ -377,22 +387,12 @@ class MemoryDriver:
         self._stalled = 0 if when > self._now else self._stalled + 1
         if self._stalled > MAX_STALLED:
             self._stalled = 0
-            raise Deadlock(self._tell(f"a deadline at {when} is due and does not go away"))
+            raise self.deadlock(f"a deadline at {when} is due and does not go away")
         self._now = max(self._now, when)
         self._arrivals.handle_deadline(self._now)
         self._alarms.handle_deadline(self._now)
         self._timers.handle_deadline(self._now)
         self.settle()
-
-    def _tell(self, what: str) -> str:
-        """Write the text of a `Deadlock`: what is the matter, the time, and where everybody waits."""
-        lines = [f"{what} (time {self._now})"]
-        lines += [f"  {task}" for task in islice(self._tasks, MAX_TOLD)]
-        if len(self._tasks) > MAX_TOLD:
-            lines.append(f"  and {len(self._tasks) - MAX_TOLD} further tasks")
-        if (when := self.next_deadline()) is not None:
-            lines.append(f"  the next deadline is at {when}: `advance` or a timeout lets time pass")
-        return "\n".join(lines)
 
 
 def _earliest(*moments: float | None) -> float | None:

@@ -81,6 +81,19 @@ def test_an_unknown_engine_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: app, "app is an Application, not of type function: call it, if it makes one"),
+        ("demo:app", "app is an Application, not of type str"),
+    ],
+)
+def test_what_is_no_application_is_refused_with_a_hint(given: object, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        TestClient(cast("Application", given))
+    assert str(caught.value) == message
+
+
 def test_sessions_are_counted_until_they_are_over() -> None:
     client = TestClient(app, limits=Limits(max_connections=2))
     assert (client.server.session_count, client.server.is_full) == (0, False)

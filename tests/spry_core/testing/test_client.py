@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
+from itertools import repeat
 
 import pytest
 
@@ -56,6 +57,11 @@ async def mirror(request: Request) -> dict[str, str]:
 @app.post("/unread")
 async def unread(request: Request) -> Response:
     return Response("enough", headers={"connection": "close"})
+
+
+@app.post("/waiting")
+async def waiting(request: Request) -> None:
+    await event().wait()
 
 
 @app.get("/bye")
@@ -174,8 +180,22 @@ def test_the_host_and_the_scheme_are_settings() -> None:
     assert client.get("/peer").json() == ["127.0.0.1:50000", "https", "example.org:444"]
 
 
+def test_content_without_an_end_that_nobody_reads_is_a_deadlock_that_says_who_waits() -> None:
+    client = TestClient(app)
+    with pytest.raises(Deadlock) as caught:
+        client.post("/waiting", content=repeat(bytes(1_000_000)))
+    what, task = str(caught.value).splitlines()
+    assert what == (
+        "the content of POST /waiting has not ended after 68 pieces, 68000000 bytes: "
+        "an iterable has to come to an end (time 0.0)"
+    )
+    assert task.startswith("  task 1 of connection 50000 at ")
+    assert task.endswith(" in waiting, awaiting MemoryEvent.wait")
+    assert client.get("/hello/you").status_code == 200
+
+
 def test_a_target_that_no_request_line_can_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="ascii"):
+    with pytest.raises(ValueError, match=r"^the target has '\\xe9' at 7: percent-encode it"):
         TestClient(app).get("/hello/é")
     with pytest.raises(ValueError, match="the target has a byte that no target has"):
         TestClient(app).get("/hello/a b")

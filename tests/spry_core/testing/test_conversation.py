@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import repeat
+
 import pytest
 
 from sockets import SWITCH
@@ -78,6 +81,68 @@ def test_events_come_in_order() -> None:
         BodyData(data=b"abc"),
         BodyEnd(),
     )
+
+
+POST = RequestHead(
+    method=b"POST", target=b"/", headers=((b"host", b"test"), (b"transfer-encoding", b"chunked"))
+)
+
+
+def test_content_leaves_piece_by_piece_and_empty_pieces_do_not() -> None:
+    """RFC 9112 §7.1: an empty chunk would be the last."""
+    talk, peer = conversation()
+    talk.send(POST)
+    talk.send_content([b"ab", b"", b"c"], "POST /")
+    assert peer.received.endswith(b"\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+
+
+def test_content_is_not_sent_to_a_server_that_has_ended_the_connection() -> None:
+    talk, peer = conversation()
+    asked: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a"
+        peer.reset()
+        asked.append(bytes(peer.received))
+        yield b"b"
+        asked.append(b"more")
+        yield b"c"
+
+    talk.send(POST)
+    talk.send_content(pieces(), "POST /")
+    assert [each[-6:] for each in asked] == [b"1\r\na\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("piece", "pieces", "most", "told"),
+    [
+        (b"", 3, 100, "4 pieces, 0 bytes"),
+        (b"ab", 3, 100, "4 pieces, 8 bytes"),
+        (b"ab", 10, 4, "3 pieces, 6 bytes"),
+    ],
+)
+def test_content_without_an_end_is_given_up_and_cut(
+    monkeypatch: pytest.MonkeyPatch, piece: bytes, pieces: int, most: int, told: str
+) -> None:
+    monkeypatch.setattr(f"{Conversation.__module__}.MAX_SENT_PIECES", pieces)
+    monkeypatch.setattr(f"{Conversation.__module__}.MAX_SENT", most)
+    talk, peer = conversation()
+    talk.send(POST)
+    with pytest.raises(Deadlock) as caught:
+        talk.send_content(repeat(piece), "POST /")
+    assert str(caught.value) == (
+        f"the content of POST / has not ended after {told}: an iterable has to come to an end (time 0.0)"
+    )
+    talk.driver.settle()
+    assert peer.is_reset
+
+
+def test_one_piece_may_be_as_large_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{Conversation.__module__}.MAX_SENT", 4)
+    talk, peer = conversation()
+    talk.send(POST)
+    talk.send_content([b"abcde"], "POST /")
+    assert peer.received.endswith(b"5\r\nabcde\r\n0\r\n\r\n")
 
 
 def test_waiting_for_what_nobody_sends_is_a_deadlock() -> None:
