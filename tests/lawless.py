@@ -9,7 +9,7 @@ from typing import Final
 from hostile import application
 from spry_core import Application, Request, WebSocket
 from spry_core.driver import Driver
-from spry_core.protocol import HALF_CLOSE, Connection, Event, StreamEnd
+from spry_core.protocol import HALF_CLOSE, Close, Connection, Event, SentEvent, StreamEnd
 from spry_core.serving.face import Pumped
 from spry_core.tasks import event
 from spry_core.testing import laws
@@ -112,6 +112,14 @@ class LosesPongs(Connection):
             if each.opcode != PONG or self._count % 2:
                 kept += frame(each.opcode, each.payload, fin=each.fin, rsv=each.rsv, mask=None)
         return kept
+
+
+class LeavesMessages(Connection):
+    """It does not say Close when the rest of a message will not come."""
+
+    def send(self, event: SentEvent, now: float) -> None:
+        if not isinstance(event, Close):
+            super().send(event, now)
 
 
 class EndsTwice(Connection):

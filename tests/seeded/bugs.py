@@ -115,6 +115,16 @@ CORE: Final = (
         ),
     ),
     Bug(
+        name="a Close frame waits for the rest of a message that will not come",
+        path="spry_core/protocol/websocket.py",
+        change="""\
+-                self._close(check_close(event.code, event.reason), "local", now)
++                if self._outgoing._kind is None:
++                    self._close(check_close(event.code, event.reason), "local", now)
+""",
+        finders=("law: whole_frames of a report",),
+    ),
+    Bug(
         name="how fast a peer reads is not judged",
         path="spry_core/protocol/stream.py",
         change="""\

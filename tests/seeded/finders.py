@@ -46,6 +46,7 @@ LAWS: Final[Mapping[str, Finder]] = {
     "nothing_after_half_close": partial(laws.nothing_after_half_close, make_app, "/echo", samples=6),
     "limits_before_allocation": partial(laws.limits_before_allocation, make_app, "/echo"),
     "whole_frames": partial(laws.whole_frames, make_app, "/echo", samples=20),
+    "whole_frames of a report": partial(laws.whole_frames, make_app, "/report", samples=20),
     "pongs_in_order": partial(laws.pongs_in_order, make_app, "/echo", samples=3),
     "echo": partial(laws.echo, make_app, "/echo"),
 }

@@ -1,4 +1,4 @@
-"""The law of whole frames: no cancellation tears one."""
+"""The law of whole frames: no cancellation tears one, nor leaves a message in fragments without its end."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from spry_core.testing.frames import (
 from spry_core.testing.laws.broken import LawBroken, clipped
 from spry_core.testing.laws.inputs import default, places
 from spry_core.testing.laws.subject import AnySubject
-from spry_core.testing.laws.trial import Outcome, Trial, cut
+from spry_core.testing.laws.trial import Trial, cut
 
 PIECES: Final = 16
 """In how many pieces the input comes, so that there is something to cancel while answers are on their way."""
+
+LEFT: Final = "a message in fragments that nobody ends, and no Close frame,"
+"""What is wrong when nobody is left who could go on."""
 
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE_FRAME, PING, PONG})
 
@@ -37,6 +40,9 @@ def whole_frames(
     samples: int = 50,
 ) -> None:
     """See that the server's bytes are whole frames, whenever all its tasks are cancelled (RFC 6455 §5.2).
+
+    A message in fragments has its end, or a Close frame instead, when nobody is left to send the rest (RFC 6455 §5.4). That is
+    looked at while the peer still sends: behind its own Close frame no message needs an end.
 
     Args:
         subject: Who is to keep the law; its `target` is a WebSocket.
@@ -53,16 +59,17 @@ def whole_frames(
     calls = _Calls(-1)
     _run(subject, sent, seed, calls)
     for case in places(calls.count, samples, seed) if cases is None else cases:
-        trial, _ = _run(subject, sent, seed, _Calls(case))
-        if (fault := torn(bytes(trial.face.written))) is not None:
+        trial, is_left = _run(subject, sent, seed, _Calls(case))
+        written = bytes(trial.face.written)
+        if (fault := torn(written) or (LEFT if is_left else None)) is not None:
             raise LawBroken(
                 "whole_frames",
                 target,
                 data=sent,
                 case=case,
                 seed=seed,
-                expected="whole frames, and nothing behind a Close frame",
-                got=f"{fault} in {clipped(bytes(trial.face.written))}",
+                expected="whole frames and messages, and nothing behind a Close frame",
+                got=f"{fault} in {clipped(written)}",
             )
 
 
@@ -77,7 +84,26 @@ def torn(written: bytes) -> str | None:
         return faults[0]
     if any(each.opcode == CLOSE_FRAME for each in frames[:-1]):
         return "a frame behind a Close frame"
-    return f"half a frame, {bytes(held[:40])!r}," if held else None
+    return f"half a frame, {bytes(held[:40])!r}," if held else _out_of_order(frames)
+
+
+def is_unfinished(written: bytes) -> bool:
+    """Tell whether a server has begun a message in fragments behind its 101, and neither ended it nor said Close."""
+    frames = take_frames(bytearray(written.partition(b"\r\n\r\n")[2]))
+    data = [each for each in frames if each.opcode < CLOSE_FRAME]
+    return bool(data) and not data[-1].fin and all(each.opcode != CLOSE_FRAME for each in frames)
+
+
+def _out_of_order(frames: list[Frame]) -> str | None:
+    """Return where a message begins within another, or goes on without having begun (RFC 6455 §5.4)."""
+    is_within = False
+    for number, each in enumerate(frames):
+        if each.opcode >= CLOSE_FRAME:
+            continue
+        if (each.opcode == CONTINUATION) is not is_within:
+            return f"frame {number}: " + ("a message within another" if is_within else "a rest of no message")
+        is_within = not each.fin
+    return None
 
 
 def _fault(each: Frame) -> str | None:
@@ -96,17 +122,25 @@ class _Calls:
     def __init__(self, case: int) -> None:
         self.trial: Trial | None = None
         self.count = 0
+        self.has_cancelled = False
+        """True if there was a task to cancel."""
         self._case = case
 
     def __call__(self) -> None:
         if self.count == self._case and self.trial is not None:
             for task in self.trial.tasks():
                 task.cancel()
+                self.has_cancelled = True
         self.count += 1
 
 
-def _run(subject: AnySubject, sent: bytes, seed: int, calls: _Calls) -> tuple[Trial, Outcome]:
+def _run(subject: AnySubject, sent: bytes, seed: int, calls: _Calls) -> tuple[Trial, bool]:
+    """Run it; tell besides whether a message was left when nobody was there to end it."""
     trial = Trial(subject, seed=seed, on_call=calls)
     calls.trial = trial
-    trial.send(cut(sent, places(len(sent), PIECES, seed)))
-    return trial, trial.finish()
+    is_left = False
+    for piece in cut(sent, places(len(sent), PIECES, seed)):
+        trial.send([piece])
+        is_left |= calls.has_cancelled and not trial.tasks() and is_unfinished(bytes(trial.face.written))
+    trial.finish()
+    return trial, is_left
