@@ -34,6 +34,9 @@ MAX_STEPS: Final = 200_000
 MAX_POINTS: Final = 1_000_000
 """The same in points where a task may be suspended: some of them are passed 32 at a step."""
 
+MAX_TASKS: Final = 100_000
+"""Tasks at once, beyond which a run is given up: some task starts more than end."""
+
 MAX_JUMPS: Final = 10_000
 """Deadlines that one wait goes over before it is given up: some timer comes again and again and changes nothing."""
 
@@ -256,7 +259,8 @@ class MemoryDriver:
         """Run all that is ready, and what becomes ready by it; no time passes.
 
         Raises:
-            Deadlock: It does not come to rest in `MAX_STEPS` steps, or `MAX_POINTS` points where a task may be suspended.
+            Deadlock: It does not come to rest in `MAX_STEPS` steps, or `MAX_POINTS` points where a task may be suspended; or it
+                has more than `MAX_TASKS` tasks.
             LocalProtocolError: It runs already: this is called in a task of it, or in another thread.
             ForeignAwaitable: A task awaited what belongs to an event loop.
         """
@@ -268,6 +272,8 @@ class MemoryDriver:
         for _ in range(MAX_STEPS):
             if not self._ready or len(self._failures) == MAX_FAILURES:
                 break
+            if len(self._tasks) > MAX_TASKS:
+                raise self.deadlock(f"there are more than {MAX_TASKS} tasks at once")
             if self._points > MAX_POINTS:
                 raise self.deadlock(f"still busy after {MAX_POINTS} waits without any time passing")
             self._step()

@@ -16,6 +16,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, Genera
 from typing import Final, TypeAlias, TypeGuard
 
 from spry_core.errors import SpryError
+from spry_core.web.request import Request
 
 _EVENT_LOOPS: Final = frozenset({"anyio", "asyncio", "curio", "sniffio", "trio", "uvloop"})
 """Packages whose awaitables work under an event loop only."""
@@ -29,6 +30,9 @@ _NOT_THE_USER: Final = _LIBRARIES | {"spry_asyncio", "spry_core", "spry_system",
 """Packages whose frames are passed over on the way to the user's own line."""
 
 _KIT: Final = "spry_core.testing."
+
+MAX_TARGET: Final = 80
+"""Characters of a request's target that are told."""
 
 _Suspended: TypeAlias = (  # a string: these classes cannot be subscripted before Python 3.13
     "CoroutineType[object, object, object] | GeneratorType[object, object, object] | AsyncGeneratorType[object, object]"
@@ -86,13 +90,21 @@ class Place:
 
 
 def describe(awaitable: object) -> str:
-    """Say where a suspended coroutine waits: the user's innermost line, and what is awaited there."""
-    places = list(_places(awaitable))
+    """Say where a suspended coroutine waits: the user's innermost line, and what is awaited there.
+
+    Where Spry itself waits, it is the line of the user's generator whose items it passes on, if there is one, and the request.
+    """
+    frames = list(_frames(awaitable))
+    places = [_place(frame, frame.f_lineno) for frame in frames]
+    if not places:
+        return "finished"
     at = _users_last(places)
-    if at is None:
-        ours = [place for place in places if not (place.is_librarys or place.module.startswith(_KIT))]
-        return str((ours or places)[-1]) if places else "finished"
-    return f"{at}{_awaiting(places)}"
+    if at is not None:
+        return f"{at}{_awaiting(places)}"
+    ours = [place for place in places if not (place.is_librarys or place.module.startswith(_KIT))]
+    waits = (ours or places)[-1]
+    fed = _feeding(frames)
+    return f"{waits if fed is None else f'{fed}, yielding to {waits.code.co_qualname}'}{_answering(frames)}"
 
 
 def running_place(driver: CodeType) -> Place | None:
@@ -170,12 +182,38 @@ def _traceback_places(traceback: TracebackType | None) -> Iterator[Place]:
 
 def _places(awaitable: object) -> Iterator[Place]:
     """Walk from a coroutine down to what it waits for in the end."""
+    return (_place(frame, frame.f_lineno) for frame in _frames(awaitable))
+
+
+def _frames(awaitable: object) -> Iterator[FrameType]:
     suspended = _suspended(awaitable)
     while suspended is not None:
         frame, awaited = _look_into(suspended)
         if frame is not None:
-            yield _place(frame, frame.f_lineno)
+            yield frame
         suspended = _suspended(awaited)
+
+
+def _feeding(frames: list[FrameType]) -> Place | None:
+    """Return the user's line in a generator that an object of Spry's in one of these frames holds."""
+    for value in _locals(frames):
+        held: dict[str, object] = getattr(value, "__dict__", {})
+        for each in filter(_is_suspended, held.values()):
+            frame, _ = _look_into(each)
+            if frame is not None and (place := _place(frame, frame.f_lineno)).is_users:
+                return place
+    return None
+
+
+def _answering(frames: list[FrameType]) -> str:
+    """Name the request that these frames are there for."""
+    request = next((value for value in _locals(frames) if isinstance(value, Request)), None)
+    return "" if request is None else f", for {request.method} {request.target[:MAX_TARGET]}"
+
+
+def _locals(frames: list[FrameType]) -> Iterator[object]:
+    for frame in reversed(frames):
+        yield from frame.f_locals.values()
 
 
 def _place(frame: FrameType, line: int) -> Place:

@@ -176,6 +176,24 @@ def test_a_task_that_passes_many_waits_at_each_step_is_found_as_soon(monkeypatch
         driver.settle()
 
 
+def test_tasks_that_start_more_than_end_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_TASKS", 100)
+    driver = MemoryDriver()
+
+    async def parent() -> None:
+        driver.start(parent)
+        driver.start(parent)
+        await driver.event().wait()
+
+    driver.start(parent)
+    for _ in range(2):  # what is too much stays so, and is said at once
+        with pytest.raises(
+            Deadlock, match=r"^there are more than 100 tasks at once \(time 0\.0\)\n  task 1 at "
+        ):
+            driver.settle()
+        assert len(driver.tasks()) == 101
+
+
 def test_waits_of_an_earlier_run_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MAX_POINTS", 100)
     driver, ends = MemoryDriver(), list[int]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import cast
@@ -11,6 +12,8 @@ import anyio
 import pytest
 import trio
 
+from spry_core import Application, Request, Response
+from spry_core.testing import TestClient
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import (
     ForeignAwaitable,
@@ -68,6 +71,61 @@ def test_what_is_awaited_below_the_users_line_is_named() -> None:
 def test_without_a_line_of_the_users_the_innermost_is_told() -> None:
     driver = MemoryDriver()
     event = driver.event()
+    task = driver.start(event.wait)
+    driver.settle()
+    told = str(task)
+    event.set()
+    driver.settle()
+    assert re.fullmatch(r"task 1 at \S+task\.py:\d+ in _pause", told)
+
+
+def told_of_an_unread_answer(content: AsyncIterator[bytes] | list[bytes], target: str) -> str:
+    """Let a server answer with `content` what nobody reads, and describe its task."""
+    app = Application()
+
+    @app.get("/stream")
+    async def answer(request: Request) -> Response:
+        return Response(content)
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.is_reading = False
+    peer.send(f"GET {target} HTTP/1.1\r\nHost: t\r\n\r\n".encode())
+    (task,) = client.driver.tasks()
+    return str(task)
+
+
+def test_where_an_answer_streams_the_users_generator_and_the_request_are_told() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(10_000)
+
+    told = told_of_an_unread_answer(pieces(), "/stream?a=b")
+    line = pieces.__code__.co_firstlineno + 2
+    assert told == (
+        f"task 1 of connection 50000 at {__file__}:{line} in {pieces.__qualname__}, "
+        "yielding to HttpExchange.wait_for_room, for GET /stream?a=b"
+    )
+
+
+def test_where_an_answer_streams_out_of_an_iterable_spry_s_line_and_the_request_are_told() -> None:
+    told = told_of_an_unread_answer([bytes(10_000)] * 100, "/stream?" + "a" * 100)
+    assert re.fullmatch(
+        r"task 1 of connection 50000 at \S+exchange\.py:\d+ in HttpExchange\.wait_for_room, "
+        rf"for GET /stream\?{'a' * 72}",
+        told,
+    )
+
+
+def numbers(*each: int) -> Iterator[int]:
+    yield from each
+
+
+def test_a_generator_that_has_ended_or_is_not_the_users_feeds_nobody() -> None:
+    driver = MemoryDriver()
+    event, ended = driver.event(), numbers()
+    assert list(ended) == []
+    vars(event).update(ended=ended, walk=os.walk(__file__))
     task = driver.start(event.wait)
     driver.settle()
     told = str(task)
