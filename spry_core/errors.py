@@ -76,4 +76,9 @@ class HandshakeRejected(SpryError):  # noqa: N818 - as in the specification
     def __init__(self, response: Refusal) -> None:
         """Carry the response, a `ResponseHead`, or what a client has made of one."""
         super().__init__(f"the opening handshake was refused with {response.status_code}")
-        self.response = response
+        self._response = response
+
+    @property
+    def response(self) -> Refusal:
+        """The response."""
+        return self._response

@@ -10,12 +10,13 @@ from spry_core.testing.parked import Deadlock, ForeignAwaitable
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump
-from spry_core.testing.response import ClientResponse
+from spry_core.testing.response import ClientRejected, ClientResponse
 from spry_core.testing.task import Cancelled
 from spry_core.testing.weather import HalfClose, Lane, Loss, Reset, Weather
 
 __all__ = [
     "Cancelled",
+    "ClientRejected",
     "ClientResponse",
     "ClientStream",
     "ClientWebSocket",

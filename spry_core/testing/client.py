@@ -9,7 +9,6 @@ from random import Random
 from types import TracebackType
 from typing import ClassVar, Final, Self, Unpack
 
-from spry_core.errors import HandshakeRejected
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.protocol import (
     BodyEnd,
@@ -32,7 +31,7 @@ from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import End, stream
 from spry_core.testing.pump import MemoryPump, Watch
-from spry_core.testing.response import ClientResponse, receive_head
+from spry_core.testing.response import ClientRejected, ClientResponse, receive_head
 from spry_core.testing.transcript.keeping import recorder_of
 from spry_core.testing.weather import Weather
 from spry_core.web.application import Application
@@ -198,7 +197,7 @@ class TestClient(ClientMethods):
             weather: The conditions of its connection, instead of the client's.
 
         Raises:
-            HandshakeRejected: The server answered otherwise; `response` is a `ClientResponse`, as the wire has it.
+            ClientRejected: The server answered otherwise: a `HandshakeRejected` whose `response` is a `ClientResponse`.
             ConnectionClosed: The connection has ended without an answer.
             ConnectionRefusedError: The server shuts down, or has `Limits.max_connections`.
             Deadlock: Nothing can bring an answer.
@@ -221,7 +220,7 @@ class TestClient(ClientMethods):
         answer, interim = receive_head(conversation, what)
         if isinstance(answer, ResponseHead):
             with ClientStream(conversation, what, answer, interim, self._keep) as response:
-                raise HandshakeRejected(response.read())
+                raise ClientRejected(response.read())
         return ClientWebSocket(conversation, answer, target)
 
     # ------------------------------------------------------------------------------------- bytes, time and the end

@@ -163,13 +163,15 @@ def explore(
 
     Raises:
         CrashPointFailure: Some runs have failed.
-        ExplorationError: The scenario does not go the same way each time, `only` names no run of it, or the application has
-            been served before.
-        ValueError: There is no such fault.
+        ExplorationError: The scenario does not go the same way each time, comes by no point, or `only` names no run of it; or
+            the application has been served before.
+        ValueError: There is no such fault, there are none to try, or no samples to take.
         Exception: The scenario, or the check, fails without any fault.
     """
     if unknown := set(faults) - set(FAULTS):
         raise ValueError(f"faults are {', '.join(FAULTS)}, not {', '.join(sorted(unknown))}")
+    if not faults or samples < 1:
+        raise ValueError("without a fault, or without samples, nothing would be tried")
     explorer = _Explorer(app, scenario, check or scenario, seed, limits or Limits(), timeouts, engine)
     if only is not None:
         return explorer.run_only(only)
@@ -272,6 +274,11 @@ class _Explorer:
             runs += len(chosen)
             tried = ((point, self._try(fault, point)) for point in chosen)
             findings += [Finding(fault, point, error) for point, error in tried if error is not None]
+        if not runs:
+            raise ExplorationError(
+                "the scenario comes by no point, so nothing could go wrong: no task of a connection waits in it. "
+                "A handler is interrupted where it awaits something of Spry's, such as `sleep` or `ws.receive`"
+            )
         return Report(tuple(points), runs, tuple(findings), is_exhaustive, self._seed)
 
     def run_only(self, only: str) -> Report:

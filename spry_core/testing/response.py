@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from spry_core.errors import HandshakeRejected
 from spry_core.headers import Headers
 from spry_core.protocol import Accept, ConnectionEnded, ResponseHead
 from spry_core.testing.conversation import Conversation
@@ -44,9 +45,23 @@ class ClientResponse:
         _, found, charset = self.headers.get("content-type", "").lower().partition(_CHARSET)
         return self.content.decode(charset.partition(";")[0].strip(' "') if found else "utf-8")
 
-    def json(self) -> object:
+    # Any: the types are those of the server's JSON.
+    def json(self) -> Any:  # noqa: ANN401
         """Return the content as JSON; raises `ValueError` if it is none (RFC 8259)."""
         return json.loads(self.content)
+
+
+class ClientRejected(HandshakeRejected):
+    """The server answered a client in memory otherwise than with a 101; a `HandshakeRejected` whose `response` is complete."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        super().__init__(response)
+        self._complete = response
+
+    @property
+    def response(self) -> ClientResponse:
+        """The response with its content, as the wire has it."""
+        return self._complete
 
 
 def receive_head(

@@ -552,3 +552,29 @@ def test_an_application_that_was_served_before_is_refused_with_what_to_do() -> N
 
 def get_once(client: TestClient) -> None:
     assert client.get("/").text == "done"
+
+
+def plain() -> Application:
+    app = Application()
+
+    @app.get("/")
+    async def hello(request: Request) -> str:
+        return "hello"
+
+    return app
+
+
+def test_a_scenario_without_a_point_is_an_error_that_says_why() -> None:
+    """A test that passes because nothing was tried would never fail."""
+    with pytest.raises(ExplorationError) as caught:
+        explore(plain, lambda client: client.get("/"))
+    assert str(caught.value) == (
+        "the scenario comes by no point, so nothing could go wrong: no task of a connection waits in it. "
+        "A handler is interrupted where it awaits something of Spry's, such as `sleep` or `ws.receive`"
+    )
+
+
+@pytest.mark.parametrize(("faults", "samples"), [([], 500), (FAULTS, 0)])
+def test_trying_nothing_is_refused(faults: list[Fault], samples: int) -> None:
+    with pytest.raises(ValueError, match=r"^without a fault, or without samples, nothing would be tried$"):
+        explore(plain, lambda client: client.get("/"), faults=faults, samples=samples)

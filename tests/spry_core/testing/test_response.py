@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spry_core.closing import ConnectionLost, ProtocolFailure
+from spry_core.errors import HandshakeRejected
 from spry_core.headers import Headers
 from spry_core.protocol import Accept, BodyEnd, Connection, RequestHead, ResponseHead
 from spry_core.protocol.handshake import request as opening_handshake
@@ -14,7 +15,7 @@ from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.parked import Deadlock
 from spry_core.testing.peer import MemoryPeer
 from spry_core.testing.pipe import stream
-from spry_core.testing.response import ClientResponse, receive_head
+from spry_core.testing.response import ClientRejected, ClientResponse, receive_head
 
 
 def asked(method: bytes = b"GET") -> tuple[Conversation, MemoryPeer]:
@@ -161,3 +162,12 @@ def test_json_is_read_or_refused() -> None:
     assert response(b'{"a": [1, null]}').json() == {"a": [1, None]}
     with pytest.raises(ValueError, match="Expecting value"):
         response(b"no").json()
+
+
+def test_a_denied_handshake_carries_the_whole_response_also_for_checkers() -> None:
+    denied = response(b"[1]", "application/json")
+    error = ClientRejected(denied)
+    content: bytes = error.response.content
+    assert (error.response is denied, content) == (True, b"[1]")
+    assert isinstance(error, HandshakeRejected)
+    assert str(error) == "the opening handshake was refused with 200"
