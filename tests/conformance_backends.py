@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from spry_core import Application, Limits, Timeouts
+
+
+@contextmanager
+def broken(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[tuple[str, int]]:
+    """A backend that cannot serve."""
+    raise OSError("no more ports")
+    yield
+
+
+@contextmanager
+def unstoppable(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[tuple[str, int]]:
+    """A backend that leaves a thread which never ends."""
+    threading.Thread(target=threading.Event().wait).start()
+    raise OSError("no more ports")
+    yield
 
 
 @contextmanager

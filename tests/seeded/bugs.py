@@ -236,6 +236,15 @@ ADAPTERS: Final = (
         finders=("scenario on spry_asyncio: keepalive: a peer that answers no ping is given up",),
     ),
     Bug(
+        name="asyncio: no timer is ever set",
+        path="spry_asyncio/pump.py",
+        change="""\
+-        if deadline is None or deadline >= self._timer_at:
++        if deadline is None or deadline <= self._timer_at:
+""",
+        finders=("scenario on spry_asyncio: timers: a handler sleeps as long as it says",),
+    ),
+    Bug(
         name="asyncio: the end of the peer's bytes ends both directions",
         path="spry_asyncio/pump.py",
         change="""\

@@ -225,10 +225,14 @@ EXPLORER: Final[Mapping[str, Finder]] = {
 # --------------------------------------------------------------------------------------------- scenarios, peers, recordings
 
 
+PATIENCE: Final = 20.0
+"""Seconds for a scenario on a backend; if it has no timers, nothing else ends it."""
+
+
 def scenario(backend: Backend, title: str) -> None:
     """Play one of the conformance kit."""
     (chosen,) = [each for each in SCENARIOS if each.title == title]
-    failure = play(backend, chosen).failure
+    failure = play(backend, chosen, patience=PATIENCE).failure
     if failure is not None:
         raise AssertionError(failure.what)
 

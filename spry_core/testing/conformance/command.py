@@ -21,12 +21,15 @@ MEMORY: Final = "memory"
 WORKERS: Final = 4
 """Scenarios played at a time over sockets: most of their time they wait."""
 
+FEW: Final = 8
+"""Scenarios after which a backend that has served none of them is given up."""
+
 DESCRIPTION: Final = """\
 Play the conformance scenarios on a backend.
 
 A backend is named as MODULE:NAME, a callable that serves an application; or it is
 "memory", the memory driver. The exit status is 0 if no scenario failed, 1 if one
-did, 2 if nothing could be played."""
+did, 2 if nothing could be played, or nothing was served in the first scenarios."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workers = 1 if backend is memory else options.workers
     results = _play(backend, chosen, workers, is_telling=options.verbose)
     _report(results, options.backend)
+    if len(results) < len(chosen):
+        return _refuse(f"nothing was served in the first {FEW} scenarios, and the others are left out")
     return 0 if all(result.failure is None for result in results) else 1
 
 
@@ -110,8 +115,14 @@ def _play(backend: Backend, chosen: Sequence[Scenario], workers: int, *, is_tell
         if is_telling:
             _print_lines([verdict(result)])
         results.append(result)
+        if len(results) == FEW and not any(map(_was_served, results)):
+            break
     order = {scenario.title: number for number, scenario in enumerate(chosen)}
     return sorted(results, key=lambda result: order[result.scenario.title])
+
+
+def _was_served(result: Result) -> bool:
+    return result.failure is None or not result.failure.is_of_serving
 
 
 def _report(results: Sequence[Result], backend: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.player import Mismatch, Player
 from spry_core.testing.conformance.scenario import Scenario
-from spry_core.testing.conformance.stage import Backend, Stage, stage_of
+from spry_core.testing.conformance.stage import Backend, Stage, memory, stage_of
 from spry_core.testing.conformance.steps import Step
 from spry_core.testing.conformance.together import each_in_turn, side_by_side
 
@@ -35,7 +35,7 @@ class Failure:
     """Those that came instead."""
 
     is_of_serving: bool = False
-    """True if the backend itself has raised, so that what the scenario looks for has no part in it."""
+    """True if the backend itself has raised, or cannot be stopped, so that what the scenario looks for has no part in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,29 @@ class Result:
         return self.failure is None and not self.skipped
 
 
-def play(backend: Backend, scenario: Scenario) -> Result:
+def play(backend: Backend, scenario: Scenario, *, patience: float = LONGEST) -> Result:
     """Serve the application of a scenario on this backend, and play it.
 
-    Never raises for what a backend does wrong: that is the result's `failure`.
+    Never raises for what a backend does wrong: that is the result's `failure`. It is played in a thread, but for `memory`, so
+    that a backend that cannot be stopped is given up; that thread, and those which it has started, keep no process from its exit.
+
+    Args:
+        backend: What serves.
+        scenario: What is played.
+        patience: Seconds after which it counts as one that does not end; `memory` takes none.
     """
+    if backend is memory:
+        return _play(backend, scenario)
+    ((_, result),) = side_by_side([partial(_play, backend, scenario)], 1, patience)
+    return result or _endless(scenario, patience)
+
+
+def _endless(scenario: Scenario, patience: float) -> Result:
+    failure = Failure(what=f"it has not come to its end in {patience} s", is_of_serving=True)
+    return Result(scenario=scenario, failure=failure)
+
+
+def _play(backend: Backend, scenario: Scenario) -> Result:
     note = Notebook()
     app = scenario.application(note)
     try:
@@ -115,15 +133,12 @@ def play_all(backend: Backend, scenarios: Iterable[Scenario], *, workers: int = 
     Args:
         backend: What serves.
         scenarios: What is played; each has a server of its own.
-        workers: How many are played at a time, each in a thread; 1 for no threads at all, as memory wants it.
+        workers: How many are played at a time, each in a thread; 1 for one after the other, as `play` plays them.
     """
     scenarios = list(scenarios)
-    jobs: list[Callable[[], Result]] = [partial(play, backend, scenario) for scenario in scenarios]
     if workers == 1:
-        yield from each_in_turn(jobs)
+        yield from each_in_turn([partial(play, backend, scenario) for scenario in scenarios])
         return
+    jobs: list[Callable[[], Result]] = [partial(_play, backend, scenario) for scenario in scenarios]
     for number, result in side_by_side(jobs, workers, LONGEST):
-        if result is None:
-            failure = Failure(what=f"it has not come to its end in {LONGEST} s")
-            result = Result(scenario=scenarios[number], failure=failure)
-        yield result
+        yield result or _endless(scenarios[number], LONGEST)

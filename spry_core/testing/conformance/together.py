@@ -6,7 +6,8 @@ threads that nobody waits for leave a report and an exit possible. Nothing loads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
@@ -22,11 +23,11 @@ def each_in_turn(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
 
 def side_by_side(
     jobs: Sequence[Callable[[], T]], workers: int, patience: float
-) -> Iterator[tuple[int, T | None]]:
+) -> Generator[tuple[int, T | None]]:
     """Run `workers` of them at a time; give each number and result as it comes.
 
     When nothing has come for `patience` seconds, those that still run are given up, and so are those that have not begun: their
-    result is None. What a job raises is lost, and its result None as well.
+    result is None. What a job raises is lost, and its result None as well. If nobody asks for more, no further job begins.
     """
     waiting: SimpleQueue[int] = SimpleQueue()
     done: SimpleQueue[tuple[int, T | None]] = SimpleQueue()
@@ -35,14 +36,23 @@ def side_by_side(
     for _ in range(min(workers, len(jobs))):
         Thread(target=_work, args=(jobs, waiting, done), daemon=True).start()
     missing = set(range(len(jobs)))
-    while missing:
-        try:
-            number, result = done.get(timeout=patience)
-        except Empty:
-            yield from ((number, None) for number in sorted(missing))
-            return
-        missing.remove(number)
-        yield number, result
+    try:
+        while missing:
+            try:
+                number, result = done.get(timeout=patience)
+            except Empty:
+                break
+            missing.remove(number)
+            yield number, result
+    finally:
+        _empty(waiting)
+    yield from ((number, None) for number in sorted(missing))
+
+
+def _empty(waiting: SimpleQueue[int]) -> None:
+    with suppress(Empty):
+        while True:
+            waiting.get_nowait()
 
 
 def _work(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 
 import pytest
 
+from pages import ROOT
 from spry_core.testing.conformance import SCENARIOS, memory
-from spry_core.testing.conformance.command import choose, load, main
+from spry_core.testing.conformance.command import FEW, choose, load, main
 
 ONE = "http: a request is answered"
 
@@ -66,6 +69,32 @@ def test_what_cannot_be_played_is_said_and_the_status_is_2(
     error = capsys.readouterr().err
     assert error.startswith("python -m spry_core.testing.conformance: ")
     assert text in error
+
+
+def test_a_backend_that_serves_nothing_is_given_up_after_a_few_scenarios(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["conformance_backends:broken", "--group", "http", "--workers", "1"]) == 2
+    out, error = capsys.readouterr()
+    assert out.splitlines()[-1] == f"all        0       {FEW}        0"
+    assert error == (
+        "python -m spry_core.testing.conformance: "
+        "nothing was served in the first 8 scenarios, and the others are left out\n"
+    )
+
+
+def test_threads_that_a_backend_has_left_do_not_keep_the_command_from_its_exit() -> None:
+    command = [sys.executable, "-m", "spry_core.testing.conformance", "conformance_backends:unstoppable"]
+    ended = subprocess.run(
+        [*command, "--scenario", ONE],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "serving has failed: OSError('no more ports')" in ended.stdout
 
 
 def test_scenarios_are_chosen_by_group_and_by_title() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
-from spry_core import Application, Limits, Timeouts
+from spry_core import Application, Limits, Request, Timeouts
 from spry_core.testing.conformance import Failure, Running, Scenario, http, memory, play, play_all
+from spry_core.testing.conformance.notebook import Notebook
 from spry_core.testing.conformance.octets import answer, request
 from spry_core.testing.conformance.scripts import hello
 from spry_core.testing.conformance.steps import Expect, Send, Shutdown
@@ -47,6 +49,17 @@ def test_notes_must_be_those_that_are_expected() -> None:
     assert result.failure == Failure(what="the handlers have told [], and should have told ['b']")
 
 
+def test_the_order_of_notes_may_be_open() -> None:
+    def tell(request: Request, note: Notebook) -> str:
+        note("b")
+        note("a")
+        return hello(request, note)
+
+    scenario = replace(SCENARIO, routes=(http(tell),), notes=("a", "b"))
+    assert not play(memory, scenario).passed
+    assert play(memory, replace(scenario, any_order=True)).passed
+
+
 def test_a_backend_that_raises_has_failed() -> None:
     assert play(broken, SCENARIO).failure == Failure(
         what="serving has failed: OSError('no more ports')", is_of_serving=True
@@ -67,10 +80,23 @@ def test_results_come_of_all(workers: int) -> None:
     assert all(result.passed for result in results)
 
 
+def test_a_backend_that_cannot_be_stopped_is_given_up() -> None:
+    release = Event()
+
+    @contextmanager
+    def endless(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[tuple[str, int]]:
+        yield ("127.0.0.1", 1)
+        release.wait(60)
+
+    result = play(endless, SCENARIO, patience=0.05)
+    assert result.failure == Failure(what="it has not come to its end in 0.05 s", is_of_serving=True)
+    release.set()
+
+
 def test_a_scenario_without_a_result_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     def give_up(jobs: object, workers: int, patience: float) -> list[tuple[int, None]]:
         return [(0, None)]
 
     monkeypatch.setattr("spry_core.testing.conformance.playing.side_by_side", give_up)
     (result,) = play_all(memory, [SCENARIO], workers=2)
-    assert result.failure == Failure(what="it has not come to its end in 60.0 s")
+    assert result.failure == Failure(what="it has not come to its end in 60.0 s", is_of_serving=True)

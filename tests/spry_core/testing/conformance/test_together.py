@@ -41,6 +41,22 @@ def test_a_job_that_never_ends_is_given_up_and_so_is_what_waits_behind_it() -> N
     release.set()
 
 
+def test_when_nobody_asks_for_more_no_further_job_begins() -> None:
+    begun: list[int] = []
+    release = Event()
+
+    def job(number: int) -> int:
+        begun.append(number)
+        assert number == 0 or release.wait(30)
+        return number
+
+    results = side_by_side([partial(job, number) for number in range(9)], 1, 30.0)
+    assert next(results) == (0, 0)
+    results.close()
+    release.set()
+    assert begun in ([0], [0, 1])
+
+
 def test_a_job_that_raises_has_no_result() -> None:
     def fail() -> int:
         raise LookupError("on purpose")
