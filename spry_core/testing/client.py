@@ -164,7 +164,10 @@ class TestClient(ClientMethods):
         pieces = content_of(fields, content)
         fields.setdefault("host", self._host)
         expects_continue = "expect" in fields
-        head = RequestHead(method=method.encode("ascii"), target=on_wire(target), headers=fields.raw())
+        token = method.encode(
+            "ascii", "replace"
+        )  # what is no ASCII becomes what no token has, and is refused as that
+        head = RequestHead(method=token, target=on_wire(target), headers=fields.raw())
         conversation = self._take_kept()
         conversation.send(head)
         if expects_continue:  # the content goes out when the server has had its say about the head

@@ -201,6 +201,13 @@ def test_a_target_that_no_request_line_can_have_is_refused() -> None:
         TestClient(app).get("/hello/a b")
 
 
+@pytest.mark.parametrize("method", ["GÉT", "G T", ""])
+def test_a_method_that_is_no_token_is_refused(method: str) -> None:
+    """RFC 9110 §9.1."""
+    with pytest.raises(ValueError, match=r"^the method is not a token \(RFC 9110 §9\.1\)$"):
+        TestClient(app).request(method, "/hello/you")
+
+
 def test_one_connection_serves_request_after_request() -> None:
     client = TestClient(app)
     ports = [client.get("/peer").json() for _ in range(3)]
