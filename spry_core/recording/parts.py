@@ -131,10 +131,7 @@ class PartReader:
                 self._part = Part.FIELDS
             case Part.FIELDS:
                 self._head += line
-                if is_empty:
-                    head = bytes(self._head)
-                    self._head.clear()
-                    self._part = self._behind(head)
+                self._part = self._behind_fields() if is_empty else Part.FIELDS
             case Part.SIZE:
                 self._end_size(line)
             case Part.TRAILERS if is_empty:
@@ -142,8 +139,10 @@ class PartReader:
             case _:
                 pass
 
-    def _behind(self, head: bytes) -> Part:
-        """Return what follows a head."""
+    def _behind_fields(self) -> Part:
+        """Return what follows the head, which is whole."""
+        head = bytes(self._head)
+        self._head.clear()
         try:
             framing = self._judge_request(head) if self._is_request else self._judge_response(head)
         except (RemoteProtocolError, ValueError):  # whoever reads it fails by it as well

@@ -172,8 +172,6 @@ class Owned:
             match event:
                 case RequestHead():
                     self._is_switching = isinstance(event.websocket, Offer)
-                    if self._is_switching:
-                        continue
                 case BodyData():
                     self._connection.release(len(event.data), now)
                 case BodyEnd():

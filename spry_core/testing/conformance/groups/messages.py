@@ -70,7 +70,7 @@ async def patient(ws: WebSocket, request: Request, note: Notebook) -> None:
             with timeout(0.05):
                 got.append(await ws.receive())
         except TimeoutError:
-            if not note.counts["timed out"]:  # how often is a matter of chance
+            if not note.counts["timed out"]:  # pragma: no branch - how often is a matter of chance
                 note("timed out")
             note.count("timed out")
     await ws.send(f"{got}")
