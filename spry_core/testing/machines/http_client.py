@@ -42,6 +42,8 @@ class HttpSteps(Steps[HttpClient]):
         """True if the server must end the connection behind the last answer."""
         self.held: bytes = b""
         """What is left to send of a request that was begun."""
+        self.idle_since: float = 0.0
+        """When the last byte went either way."""
 
     # ------------------------------------------------------------------------------------------------------- steps
 
@@ -110,8 +112,8 @@ class HttpSteps(Steps[HttpClient]):
         """Let time pass between two requests; an idle connection ends when `Timeouts.keep_alive` has passed (RFC 9112 §9.5)."""
         self.client.advance(float(seconds))
         keep_alive = self.model.timeouts.keep_alive
-        if keep_alive is not None and seconds >= keep_alive and self.peer is not None:
-            self.must_end = True
+        if keep_alive is not None and self.client.now - self.idle_since >= keep_alive:
+            self.must_end = self.peer is not None
         self.check()
 
     @precondition(lambda self: self.peer is not None and not self.held)
@@ -150,6 +152,7 @@ class HttpSteps(Steps[HttpClient]):
     def _send(self, data: bytes) -> None:
         assert self.peer is not None
         self.peer.send(data)
+        self.idle_since = self.client.now
 
     def _expect(self, request: HttpRequest) -> None:
         self._connect()
@@ -183,6 +186,7 @@ class HttpSteps(Steps[HttpClient]):
             wrong = wanted.misses(got)
             assert not wrong, wrong
             del self.waiting[0]
+            self.idle_since = self.client.now
         return len(self.waiting)
 
     def _check_end(self, peer: MemoryPeer) -> None:

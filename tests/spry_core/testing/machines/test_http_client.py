@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import pytest
 from hypothesis import strategies as st
@@ -13,7 +13,9 @@ from spry_core import Application, Request, Response
 from spry_core.headers import Headers
 from spry_core.testing import strategies
 from spry_core.testing.machines import Answer, HttpClient
+from spry_core.testing.machines.http_client import HttpSteps
 from spry_core.testing.strategies import HttpRequest
+from spry_core.testing.strategies.cuts import Cutter
 
 app = Application()
 SEEN: list[str] = []
@@ -118,6 +120,23 @@ def test_a_bug_is_found_in_few_steps(path: str, words: tuple[str, ...]) -> None:
     said, steps = steps_to_failure(machine)
     assert said.startswith(words)
     assert 1 <= len(steps) <= 4
+
+
+def test_what_is_waited_adds_up_to_the_end_of_an_idle_connection() -> None:
+    """RFC 9112 §9.5."""
+
+    class Asked(HttpSteps):
+        def _draw(self, data: st.DataObject) -> HttpRequest:
+            return simplest(self.model.requests())
+
+    steps = Asked(TestUpper())
+    steps.ask(data=cast("st.DataObject", None), cut=Cutter([1]))
+    steps.wait(1)
+    steps.wait(13)
+    assert not steps.must_end
+    steps.wait(1)
+    assert steps.must_end
+    steps.teardown()
 
 
 def test_any_request_to_the_target_comes_up_unless_others_are_given() -> None:
