@@ -22,11 +22,22 @@ PIECE = (
 LOST = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
 
-class Pump:
-    """Moves the bytes of one connection, and keeps its timer."""
+async def paused(stream: ByteStream) -> bytes:
+    """Let a stream that was just accepted read no further than it is asked to; return what it has read before.
 
-    def __init__(self, core: Server, stream: ByteStream, ended: Callable[[], None]) -> None:
-        self.core, self.stream, self.ended = core, stream, ended
+    On asyncio anyio reads such a stream from the first, and pauses whenever a `receive` that had to wait is over, however that
+    came about. Call this with no other wait between it and `accept`.
+    """
+    with anyio.CancelScope(deadline=-inf, shield=True), suppress(anyio.EndOfStream, *LOST):
+        return await stream.receive()
+    return b""
+
+
+class Pump:
+    """Moves the bytes of one connection, and keeps its timer. `first` are those that have come already."""
+
+    def __init__(self, core: Server, stream: ByteStream, first: bytes, ended: Callable[[], None]) -> None:
+        self.core, self.stream, self.first, self.ended = core, stream, first, ended
         self.batch: deque[bytes | StreamEnd] = deque()
         self.may_read, self.may_write, self.timer, self.over = Bell(), Bell(), Bell(), Bell()
         self.reading, self.writing = anyio.CancelScope(), anyio.CancelScope()
@@ -62,6 +73,9 @@ class Pump:
 
     async def read(self) -> None:
         with self.reading:
+            if self.first:
+                self.session.receive_data(self.first, anyio.current_time())
+                self.look()
             while True:
                 while not self.session.wants_read:
                     await self.may_read.wait()

@@ -17,7 +17,7 @@ from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 from anyio.from_thread import start_blocking_portal
 
 from examples.backends.anyio_driver import Bell, Driver
-from examples.backends.anyio_pump import Pump
+from examples.backends.anyio_pump import Pump, paused
 from spry_core import Application, Limits, Timeouts
 from spry_core.serving import LogRecord, Server
 from spry_core.testing.conformance import Running
@@ -68,9 +68,8 @@ class AnyioServer:
                 except OSError:  # no descriptor is left
                     await anyio.sleep(self.core.timeouts.accept_pause or 0.0)
                 else:
-                    await tasks.start(
-                        Pump(self.core, stream, self.look).run
-                    )  # it counts before the next is accepted
+                    pump = Pump(self.core, stream, await paused(stream), self.look)
+                    await tasks.start(pump.run)  # it counts before the next is accepted
         with anyio.CancelScope(shield=True):
             await self.listener.aclose()
         self.deaf.set()
@@ -113,6 +112,7 @@ def backend(
     app: Application, *, limits: Limits, timeouts: Timeouts, loop: str = "asyncio"
 ) -> Generator[Running]:
     """Serve for ``python -m spry_core.testing.conformance examples.backends.anyio_streams:backend``."""
+    logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
     serving = serve(app, "127.0.0.1", 0, limits=limits, timeouts=timeouts)
     with start_blocking_portal(loop) as portal, portal.wrap_async_context_manager(serving) as server:
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import socket
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
@@ -149,7 +150,7 @@ class Driver:
         self.look()
 
 
-class Watch:
+class Watch(ABC):
     """A thread that looks after one socket and one deadline, and sleeps until either has something to say."""
 
     def __init__(self, lock: RLock, stream: socket.socket) -> None:
@@ -161,12 +162,13 @@ class Watch:
             each.setblocking(False)
         self.thread = Thread(target=self.run, daemon=True)
 
+    @abstractmethod
     def plan(self) -> tuple[int, float]:
         """Return what to wait for on the stream, and until when."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self) -> None:
-        raise NotImplementedError
+        """Be the thread: sleep and act in turn, to the end."""
 
     def look(self) -> None:
         """Wake the thread if it sleeps for something else than it should."""

@@ -194,5 +194,6 @@ def serve(
 @contextmanager
 def backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[ThreadServer]:
     """Serve for ``python -m spry_core.testing.conformance examples.backends.threads:backend``."""
+    logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
     with serve(app, "127.0.0.1", 0, limits=limits, timeouts=timeouts) as server:
         yield server

@@ -23,21 +23,12 @@ BACKENDS: Final[dict[str, Backend]] = {
     "anyio on trio": anyio_streams.trio_backend,
 }
 QUICK: Final = [each for each in SCENARIOS if each.group in ("tasks", "half-close", "resets", "lifespan")]
-UNPAUSED: Final = (
-    "anyio reads a stream that asyncio has accepted until a receive has waited, and that cannot be stopped"
-)
-CANNOT: Final = {
-    ("anyio on asyncio", "backpressure: reading stops while a content is not read"): UNPAUSED,
-    ("anyio on asyncio", "backpressure: reading stops while pipelined requests wait"): UNPAUSED,
-}
-PRESSURE: Final = [each for each in SCENARIOS if ("anyio on asyncio", each.title) in CANNOT]
+PRESSURE: Final = [each for each in SCENARIOS if each.title.startswith("backpressure: reading stops while")]
 
 
 @pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("scenario", [*QUICK, *PRESSURE], ids=lambda scenario: scenario.title)
 def test_a_backend_keeps_what_the_core_relies_on(name: str, scenario: Scenario) -> None:
-    if reason := CANNOT.get((name, scenario.title)):
-        pytest.skip(reason)
     assert play(BACKENDS[name], scenario).failure is None
 
 
