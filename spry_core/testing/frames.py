@@ -6,6 +6,7 @@ client's, one without a mask a server's; who may send which is for the test to s
 
 from __future__ import annotations
 
+import zlib
 from typing import Final, NamedTuple
 
 CONTINUATION: Final = 0x0
@@ -63,6 +64,20 @@ def masked(payload: bytes, mask: bytes = MASK) -> bytes:
 def close_payload(code: int, reason: str = "") -> bytes:
     """Make the payload of a Close frame: any 16 bits, and any reason (RFC 6455 §5.5.1)."""
     return code.to_bytes(2, "big") + reason.encode()
+
+
+def deflated_zeros(size: int) -> bytes:
+    """Make the payload of a message that inflates to `size` zeros, in about a thousandth of the bytes (RFC 7692 §7.2.1).
+
+    They are never all held: what ends in a full flush refers to nothing before it, so the same piece may stand there again and
+    again.
+    """
+    count, rest = divmod(size, 1 << 20)
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    piece, last = (
+        deflater.compress(bytes(each)) + deflater.flush(zlib.Z_FULL_FLUSH) for each in (1 << 20, rest)
+    )
+    return (piece * count + last).removesuffix(b"\x00\x00\xff\xff")
 
 
 class Frame(NamedTuple):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tracemalloc
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Final
 
-from spry_core.testing.frames import BINARY, CONTINUATION, TEXT, frame
+from spry_core.testing.frames import BINARY, CONTINUATION, TEXT, deflated_zeros, frame
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.inputs import is_websocket
 from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
-from spry_core.testing.requests import handshake, unfinished
+from spry_core.testing.requests import HOST, handshake, unfinished
 
 BOUND: Final = 10 << 20
 """Bytes by which memory may grow: twice the default limit of a message, and 8 MiB."""
@@ -46,11 +45,8 @@ def _fragments(target: str) -> Iterator[bytes]:
 
 
 def _inflating(target: str) -> Iterator[bytes]:
-    yield handshake(target)[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    piece = deflater.compress(bytes(1 << 20)) + deflater.flush(zlib.Z_FULL_FLUSH)
-    data = piece * (TOO_MUCH >> 20)  # what ends in a full flush may stand there again
-    yield frame(BINARY, data.removesuffix(b"\x00\x00\xff\xff"), rsv=4)
+    yield handshake(target, HOST, "Sec-WebSocket-Extensions: permessage-deflate")
+    yield frame(BINARY, deflated_zeros(TOO_MUCH), rsv=4)
 
 
 def _over_and_over(one: bytes) -> Iterator[bytes]:

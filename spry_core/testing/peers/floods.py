@@ -5,9 +5,7 @@ Each is to meet the limit that is meant for it, before what it sends is held in 
 
 from __future__ import annotations
 
-import zlib
-
-from spry_core.testing.frames import BINARY, CONTINUATION, PING, TEXT, frame
+from spry_core.testing.frames import BINARY, CONTINUATION, PING, TEXT, deflated_zeros, frame
 from spry_core.testing.peers.report import Report
 from spry_core.testing.peers.talk import PATIENCE, Talk
 from spry_core.testing.requests import HOST, head, unfinished
@@ -157,7 +155,7 @@ def compression_bomb(
     """
     talk = Talk("compression_bomb", wire, patience)
     if talk.open(target, host, "Sec-WebSocket-Extensions: permessage-deflate"):
-        talk.say(frame(BINARY, _deflated(size), rsv=4))
+        talk.say(frame(BINARY, deflated_zeros(size), rsv=4))
     return talk.finish()
 
 
@@ -172,14 +170,3 @@ def _fragments(
             talk.say(frame(CONTINUATION))
             talk.leave_politely()
     return talk.finish()
-
-
-def _deflated(size: int) -> bytes:
-    """Deflate so many zeros, without ever holding them or taking long (RFC 7692 §7.2.1).
-
-    What ends in a full flush refers to nothing before it, so the same piece may stand there again and again.
-    """
-    block = min(size, 1 << 20)
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    piece = deflater.compress(bytes(block)) + deflater.flush(zlib.Z_FULL_FLUSH)
-    return (piece * (size // block)).removesuffix(b"\x00\x00\xff\xff")

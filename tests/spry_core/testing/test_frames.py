@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from spry_core.testing.frames import (
     TEXT,
     Frame,
     close_payload,
+    deflated_zeros,
     frame,
     masked,
     read_frames,
@@ -116,3 +119,11 @@ def test_wsproto_reads_what_is_written(payload: bytes) -> None:
     reader.receive_bytes(frame(BINARY, payload))
     parts = [part.payload for part in reader.received_frames()]
     assert b"".join(part for part in parts if isinstance(part, (bytes, bytearray))) == payload
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 1 << 20, (3 << 20) + 1])
+def test_a_small_payload_inflates_to_so_many_zeros(size: int) -> None:
+    """RFC 7692 §7.2.2."""
+    payload = deflated_zeros(size)
+    assert zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload + b"\x00\x00\xff\xff") == bytes(size)
+    assert len(payload) < 20 + size // 900
