@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParserPy, RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from differential.llhttp import Callbacks
 from differential.reading import Comparison, Reading, Request, Seen, until_last
 from differential.request_differences import REQUEST_DIFFERENCES
 from spry_core.protocol import BodyData, BodyEnd, Failure, RequestHead
@@ -50,49 +51,27 @@ def by_spry(data: bytes) -> Reading:
     return until_last(complete, fault)
 
 
-class _Callbacks:
-    """What llhttp tells."""
-
+class _Requests(Callbacks[httptools.HttpRequestParser]):
     def __init__(self) -> None:
-        self.complete: list[Seen] = []
-        self.parser = httptools.HttpRequestParser(self)
-        self.on_message_begin()
+        super().__init__(httptools.HttpRequestParser(self))
 
     def on_message_begin(self) -> None:
-        self._target = self._content = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._trailers: list[tuple[bytes, bytes]] = []
-        self._version = b""
+        super().on_message_begin()
+        self._target = b""
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        section = self._trailers if self._version else self._fields
-        section.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self._version = self.parser.get_http_version().encode()
-
-    def on_body(self, body: bytes) -> None:
-        self._content += body
-
     def on_message_complete(self) -> None:
-        start = (self.parser.get_method(), self._target, self._version)
-        sections = tuple(self._fields), tuple(self._trailers)
-        self.complete.append(Request(*start, sections[0], self._content, sections[1]))
+        start = (self.parser.get_method(), self._target, self.version)
+        self.complete.append(Request(*start, self.fields, self.content, self.trailers))
 
 
 def by_httptools(data: bytes) -> Reading:
     """Read as llhttp does, with all of its leniencies off."""
-    callbacks, fault = _Callbacks(), ""
-    try:
-        callbacks.parser.feed_data(data)
-    except httptools.HttpParserUpgrade:
-        pass  # behind that request the bytes are another protocol's
-    except httptools.HttpParserError as error:
-        fault = type(error).__name__
-    return until_last(callbacks.complete, fault)
+    requests = _Requests()
+    fault = requests.read(data)
+    return until_last(requests.complete, fault)
 
 
 class Protocol:

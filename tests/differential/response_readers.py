@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpResponseParserPy, RawResponseMessage
 from aiohttp.streams import StreamReader
 
+from differential.llhttp import Callbacks
 from differential.reading import Comparison, Reading, Response, Seen, until_last
 from differential.request_readers import Protocol
 from differential.response_differences import RESPONSE_DIFFERENCES
@@ -93,59 +94,36 @@ def _seen(head: ResponseHead) -> Response:
     return Response(head.status_code, head.http_version, head.reason_phrase, head.headers)
 
 
-class _Callbacks:
-    """What llhttp tells."""
-
+class _Responses(Callbacks[httptools.HttpResponseParser]):
     def __init__(self) -> None:
-        self.complete: list[Seen] = []
-        self.parser = httptools.HttpResponseParser(self)
-        self.on_message_begin()
+        super().__init__(httptools.HttpResponseParser(self))
 
     def on_message_begin(self) -> None:
-        self._reason = self._content = self._version = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._trailers: list[tuple[bytes, bytes]] = []
+        super().on_message_begin()
+        self._reason = b""
 
     def on_status(self, reason: bytes) -> None:
         self._reason += reason
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        section = self._trailers if self._version else self._fields
-        section.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self._version = self.parser.get_http_version().encode()
-
-    def on_body(self, body: bytes) -> None:
-        self._content += body
-
     def on_message_complete(self) -> None:
-        code, sections = self.parser.get_status_code(), (tuple(self._fields), tuple(self._trailers))
-        self.complete.append(
-            Response(code, self._version, self._reason, sections[0], self._content, sections[1])
-        )
-        self._version = b""
+        start = (self.parser.get_status_code(), self.version, self._reason)
+        self.complete.append(Response(*start, self.fields, self.content, self.trailers))
+        self.version = b""
 
     def end(self) -> None:
         """Take the end of the stream for the end of a content, as llhttp does; httptools does not pass that on."""
-        fields = tuple(self._fields)
-        is_chunked = tokens(fields, b"transfer-encoding")[-1:] == [b"chunked"]
-        if self._version and not is_chunked and not values(fields, b"content-length"):
+        is_chunked = tokens(self.fields, b"transfer-encoding")[-1:] == [b"chunked"]
+        if self.version and not is_chunked and not values(self.fields, b"content-length"):
             self.on_message_complete()
 
 
 def by_httptools(data: bytes) -> Reading:
     """Read as llhttp does, with all of its leniencies off. It cannot be told that a response is one to HEAD."""
-    callbacks, fault = _Callbacks(), ""
-    try:
-        callbacks.parser.feed_data(data)
-        callbacks.parser.feed_data(PROBE)
-        callbacks.end()
-    except httptools.HttpParserUpgrade:
-        pass  # behind that response the bytes are another protocol's
-    except httptools.HttpParserError as error:
-        fault = type(error).__name__
-    return until_last(callbacks.complete, fault)
+    responses = _Responses()
+    fault = responses.read(data, PROBE)
+    if not fault:
+        responses.end()
+    return until_last(responses.complete, fault)
 
 
 class _Lenient(HttpResponseParserPy):
