@@ -17,6 +17,7 @@ from spry_core.testing.frames import (
     take_frames,
 )
 from spry_core.testing.laws.broken import LawBroken, clipped
+from spry_core.testing.laws.heard import frames, is_switched
 from spry_core.testing.laws.inputs import default, places
 from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial, cut
@@ -75,29 +76,29 @@ def whole_frames(
 
 def torn(written: bytes) -> str | None:
     """Return what is wrong with the frames that a server has written behind its 101; None if nothing is, or it was no 101."""
-    if not written.startswith(b"HTTP/1.1 101 "):
+    if not is_switched(written):
         return None
     held = bytearray(written.partition(b"\r\n\r\n")[2])
-    frames = take_frames(held)
-    faults = [f"frame {number}: {fault}" for number, each in enumerate(frames) if (fault := _fault(each))]
+    whole = take_frames(held)
+    faults = [f"frame {number}: {fault}" for number, each in enumerate(whole) if (fault := _fault(each))]
     if faults:
         return faults[0]
-    if any(each.opcode == CLOSE_FRAME for each in frames[:-1]):
+    if any(each.opcode == CLOSE_FRAME for each in whole[:-1]):
         return "a frame behind a Close frame"
-    return f"half a frame, {bytes(held[:40])!r}," if held else _out_of_order(frames)
+    return f"half a frame, {bytes(held[:40])!r}," if held else _out_of_order(whole)
 
 
 def is_unfinished(written: bytes) -> bool:
     """Tell whether a server has begun a message in fragments behind its 101, and neither ended it nor said Close."""
-    frames = take_frames(bytearray(written.partition(b"\r\n\r\n")[2]))
-    data = [each for each in frames if each.opcode < CLOSE_FRAME]
-    return bool(data) and not data[-1].fin and all(each.opcode != CLOSE_FRAME for each in frames)
+    whole = frames(written)
+    data = [each for each in whole if each.opcode < CLOSE_FRAME]
+    return bool(data) and not data[-1].fin and all(each.opcode != CLOSE_FRAME for each in whole)
 
 
-def _out_of_order(frames: list[Frame]) -> str | None:
+def _out_of_order(whole: list[Frame]) -> str | None:
     """Return where a message begins within another, or goes on without having begun (RFC 6455 §5.4)."""
     is_within = False
-    for number, each in enumerate(frames):
+    for number, each in enumerate(whole):
         if each.opcode >= CLOSE_FRAME:
             continue
         if (each.opcode == CONTINUATION) is not is_within:

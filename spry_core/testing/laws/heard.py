@@ -15,6 +15,11 @@ COMPRESSED: Final = 4
 """RSV1 of a frame, among its reserved bits (RFC 7692 §6)."""
 
 
+def is_switched(data: bytes) -> bool:
+    """Tell whether these bytes of a server begin with a 101, so that frames stand behind its head (RFC 6455 §4.2.2)."""
+    return data.startswith(b"HTTP/1.1 101 ")
+
+
 def frames(data: bytes) -> list[Frame]:
     """Read the frames behind a head, as far as they are whole."""
     return take_frames(bytearray(data.partition(b"\r\n\r\n")[2]))
@@ -61,7 +66,7 @@ def payloads(data: bytes, opcode: int) -> list[bytes]:
 
 def heard(data: bytes, ending: str) -> dict[str, object]:
     """Return what a peer has heard, by kind."""
-    if not data.startswith(b"HTTP/1.1 101 "):
+    if not is_switched(data):
         return {"bytes": data, "ending": ending}
     return {
         "head": data.partition(b"\r\n\r\n")[0],

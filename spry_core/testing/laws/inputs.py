@@ -14,9 +14,10 @@ from spry_core.testing.frames import (
     close_payload,
     frame,
 )
+from spry_core.testing.laws.heard import is_switched
 from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
-from spry_core.testing.requests import HOST, handshake
+from spry_core.testing.requests import HOST, handshake, head
 
 MESSAGES: Final[tuple[str | bytes, ...]] = ("hello", "grüße, 世界 😀", b"\x00\xff", "", b"", "x" * 200)
 """Messages of either kind, empty ones and one whose length takes two bytes more."""
@@ -44,21 +45,23 @@ def websocket_frames() -> bytes:
 
 def requests(target: str) -> bytes:
     """Make requests in a row, with a content of either framing, the last of its connection (RFC 9112 §6, §9.3.2)."""
-    lines = f" {target} HTTP/1.1\r\nHost: {HOST}\r\n"
-    return (
-        f"GET{lines}\r\n"
-        f"POST{lines}Content-Length: 5\r\n\r\nhello"
-        f"POST{lines}Transfer-Encoding: chunked\r\n\r\n3\r\nfoo\r\n4;x=y\r\nbars\r\n0\r\nA: b\r\n\r\n"
-        f"HEAD{lines}\r\n"
-        f"GET{lines}Connection: close\r\n\r\n"
-    ).encode()
+    return b"".join(
+        (
+            head("GET", target),
+            head("POST", target, HOST, "Content-Length: 5") + b"hello",
+            head("POST", target, HOST, "Transfer-Encoding: chunked"),
+            b"3\r\nfoo\r\n4;x=y\r\nbars\r\n0\r\nA: b\r\n\r\n",
+            head("HEAD", target),
+            head("GET", target, HOST, "Connection: close"),
+        )
+    )
 
 
 def is_websocket(subject: AnySubject, target: str) -> bool:
     """Tell whether an opening handshake on `target` gets a 101."""
     trial = Trial(subject)
     trial.send([handshake(target)])
-    return trial.peer.received.startswith(b"HTTP/1.1 101 ")
+    return is_switched(trial.peer.received)
 
 
 def default(subject: AnySubject, target: str, *, closes: bool = True) -> bytes:
