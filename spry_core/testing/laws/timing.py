@@ -7,10 +7,10 @@ from typing import Final
 
 from spry_core.testing.laws.broken import LawBroken
 from spry_core.testing.laws.heard import difference, heard
-from spry_core.testing.laws.inputs import frames_of, is_websocket, requests
+from spry_core.testing.laws.inputs import frames_of, is_websocket
 from spry_core.testing.laws.subject import AnySubject
 from spry_core.testing.laws.trial import Trial
-from spry_core.testing.requests import handshake
+from spry_core.testing.requests import handshake, head
 
 DELAYS: Final[tuple[float | None, ...]] = (None, 0.001, 0.25, 3.0)
 """Seconds of lateness; None for a pump that is exact and asks `handle_deadline` all the time."""
@@ -42,7 +42,7 @@ def time_monotony(
     elif is_websocket(subject, target):
         sent = handshake(target) + frames_of("hello")
     else:
-        sent = requests(target).partition(b"POST")[0]
+        sent = head("GET", target)
     exact = _run(subject, sent, seed, 0.0)
     for case in DELAYS if cases is None else cases:
         got = _run(subject, sent, seed, case)
