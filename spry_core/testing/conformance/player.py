@@ -122,8 +122,12 @@ class Player:
             self._connect(Connect())
         return self._wires[peer]
 
+    def _any_wire(self) -> Wire:
+        """Return the first connection, for its clock: what a step without a peer happens by."""
+        return self._wire(next(iter(self._wires), ""))
+
     def _act(self, step: Send | Overfill | HalfClose | Close | Reset | Shutdown) -> None:
-        wire = self._wire("" if isinstance(step, Shutdown) and not self._wires else _peer(step, self._wires))
+        wire = self._any_wire() if isinstance(step, Shutdown) else self._wire(step.peer)
         self._mark = wire.now()
         match step:
             case Send():
@@ -210,7 +214,7 @@ class Player:
             raise Mismatch(f"{what}, and nothing should have happened", b"", data)
 
     def _expect_note(self, step: Noted) -> None:
-        wire = self._wire(next(iter(self._wires), ""))
+        wire = self._any_wire()
         notes = self._note.notes
         if step.what in notes:
             return
@@ -220,7 +224,7 @@ class Player:
         self._refuse_early(wire, step.after)
 
     def _be_stuck(self, step: Stuck) -> None:
-        wire, counts = self._wire(next(iter(self._wires), "")), self._note.counts
+        wire, counts = self._any_wire(), self._note.counts
         until = wire.now() + self._time.at_once + step.seconds
         before = -1
         while before != counts[step.what]:
@@ -249,10 +253,6 @@ class Player:
             raise Mismatch(
                 f"it has come {early:.3f} s too early (expected after {after} s)", expected, actual
             )
-
-
-def _peer(step: Send | Overfill | HalfClose | Close | Reset | Shutdown, wires: dict[str, Wire]) -> str:
-    return next(iter(wires)) if isinstance(step, Shutdown) else step.peer
 
 
 def _overfill(wire: Wire, step: Overfill) -> None:
