@@ -17,12 +17,11 @@ import math
 import selectors
 import threading
 from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from heapq import heappop, heappush
-from threading import Thread
 from typing import Final, TypeVar, TypeVarTuple
 
 from spry_asyncio.runner import LoopName, loop_factory
@@ -30,6 +29,7 @@ from spry_asyncio.server import RunningServer, serve
 from spry_core import Application, Limits, Timeouts
 from spry_core.testing.conformance import Running
 from spry_core.testing.parked import Deadlock, describe
+from spry_system.threads import Started, in_thread
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -208,35 +208,24 @@ def uvloop_backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> G
 @contextmanager
 def _serving(app: Application, limits: Limits, timeouts: Timeouts, name: LoopName) -> Generator[Running]:
     logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
-    started: Future[tuple[asyncio.AbstractEventLoop, RunningServer]] = Future()
-    stopped = asyncio.Event()
 
-    async def main() -> None:
+    async def main(started: Started[RunningServer]) -> None:
+        stopped = asyncio.Event()
         async with serve(app, port=0, limits=limits, timeouts=timeouts) as server:
-            started.set_result((asyncio.get_running_loop(), server))
+            started(asyncio.get_running_loop().call_soon_threadsafe, server, stopped.set)
             await stopped.wait()
             server.shut_down(grace=0.0)
 
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=loop_factory(name)) as runner:
-                runner.run(main())
-        except Exception as error:
-            if started.done():
-                raise
-            started.set_exception(error)
+    def run(started: Started[RunningServer]) -> None:
+        with asyncio.Runner(loop_factory=loop_factory(name)) as runner:
+            runner.run(main(started))
 
-    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
-        loop.call_soon_threadsafe(partial(server.shut_down, code, reason, grace=grace))
+    with in_thread(run) as (soon, server):
 
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    loop, server = started.result()
-    try:
+        def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+            soon(partial(server.shut_down, code, reason, grace=grace))
+
         yield Running(server.addresses[0], shut_down)
-    finally:
-        loop.call_soon_threadsafe(stopped.set)
-        thread.join()
 
 
 try:

@@ -14,10 +14,8 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
-from threading import Thread
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -27,6 +25,7 @@ from trio.testing import MockClock
 from spry_core import Application, Limits, Timeouts
 from spry_core.testing.conformance import Running
 from spry_core.testing.parked import Deadlock, describe
+from spry_system.threads import Started, in_thread
 from spry_trio.server import RunningServer, serve
 
 Args = TypeVarTuple("Args")
@@ -149,34 +148,23 @@ def _children(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
 def backend(app: Application, *, limits: Limits, timeouts: Timeouts) -> Generator[Running]:
     """Serve on trio in a thread, for ``python -m spry_core.testing.conformance spry_trio.testing:backend``."""
     logging.getLogger("spry").addHandler(logging.NullHandler())  # the errors of scenarios are on purpose
-    started: Future[tuple[trio.lowlevel.TrioToken, RunningServer]] = Future()
-    stopped = trio.Event()
 
-    async def main() -> None:
+    async def main(started: Started[RunningServer]) -> None:
+        stopped = trio.Event()
         async with serve(app, port=0, limits=limits, timeouts=timeouts) as server:
-            started.set_result((trio.lowlevel.current_trio_token(), server))
+            started(trio.lowlevel.current_trio_token().run_sync_soon, server, stopped.set)
             await stopped.wait()
             server.shut_down(grace=0.0)
 
-    def run() -> None:
-        try:
-            trio.run(main)
-        except Exception as error:
-            if started.done():
-                raise
-            started.set_exception(error)
+    def run(started: Started[RunningServer]) -> None:
+        trio.run(main, started)
 
-    def shut_down(*, code: int, reason: str, grace: float | None) -> None:
-        token.run_sync_soon(partial(server.shut_down, code, reason, grace=grace))
+    with in_thread(run) as (soon, server):
 
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    token, server = started.result()
-    try:
+        def shut_down(*, code: int, reason: str, grace: float | None) -> None:
+            soon(partial(server.shut_down, code, reason, grace=grace))
+
         yield Running(server.addresses[0], shut_down)
-    finally:
-        token.run_sync_soon(stopped.set)
-        thread.join()
 
 
 try:

@@ -171,7 +171,7 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_system": (
         ("recordings",),
-        ("listeners", "server", "tls"),
+        ("listeners", "server", "threads", "tls"),
     ),
     "spry_asyncio": (
         ("testing",),
