@@ -12,7 +12,7 @@ from spry_core.testing.conformance.steps import (
     Before,
     Close,
     Connect,
-    End,
+    Ending,
     Expect,
     ExpectEnd,
     HalfClose,
@@ -193,9 +193,9 @@ class Player:
             while data and step.whatever:
                 data = self._receive(step.peer, max(0.0, until - wire.now()))
         except ConnectionResetError:
-            data, how = b"", End.RST
+            data, how = b"", Ending.RST
         else:
-            how = End.FIN
+            how = Ending.FIN
         if data is None:
             raise Mismatch(f"the stream has not ended (expected {step.how.value})")
         if data:

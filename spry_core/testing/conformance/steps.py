@@ -19,7 +19,7 @@ WILD: Final = b"\x1a"
 """In expected bytes: any one byte. It stands where the value of Date does."""
 
 
-class End(Enum):
+class Ending(Enum):
     """How a stream ends for a peer."""
 
     FIN = "FIN"
@@ -28,8 +28,8 @@ class End(Enum):
     """Cut."""
 
 
-FIN: Final = End.FIN
-RST: Final = End.RST
+FIN: Final = Ending.FIN
+RST: Final = Ending.RST
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Expect:
 class ExpectEnd:
     """Expect the end of the stream, and no byte before it."""
 
-    how: End = End.FIN
+    how: Ending = Ending.FIN
     peer: str = ""
     after: float | None = None
     within: float | None = None

@@ -21,6 +21,9 @@ HORIZON: Final = 3600.0
 Leaving: TypeAlias = Literal["stays", "ends", "resets"]
 """What a peer does when it has sent all: nothing, end its direction, or cut the stream."""
 
+Ending: TypeAlias = Literal["end", "reset", "endless"]
+"""How a stream ended for the peer: in order, cut, or not within `HORIZON`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -29,8 +32,8 @@ class Outcome:
     output: bytes
     """All bytes that were written to the peer."""
 
-    ending: str
-    """``"end"``, ``"reset"`` or ``"endless"``: how the stream ended, if it did within `HORIZON`."""
+    ending: Ending
+    """How the stream ended."""
 
     def __str__(self) -> str:
         return f"{self.output!r}, then {self.ending}"

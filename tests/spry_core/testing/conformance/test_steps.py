@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spry_core.testing.conformance.steps import FIN, RST, Connect, End, Expect, ExpectEnd, Send
+from spry_core.testing.conformance.steps import FIN, RST, Connect, Ending, Expect, ExpectEnd, Send
 
 
 def test_steps_are_equal_by_value() -> None:
@@ -12,5 +12,5 @@ def test_steps_are_equal_by_value() -> None:
 
 
 def test_a_stream_ends_in_order_unless_it_is_said() -> None:
-    assert (FIN, RST) == (End.FIN, End.RST)
+    assert (FIN, RST) == (Ending.FIN, Ending.RST)
     assert ExpectEnd().how is FIN
