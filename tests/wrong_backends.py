@@ -1,6 +1,6 @@
 """Backends that are wrong in one way each: the memory driver's, with something between its pump and the session.
 
-Each fault is a class of session, of driver or of pipe that passes everything on but for one thing.
+Each fault is a class of session, of driver, of event or of pipe that passes everything on but for one thing.
 """
 
 from __future__ import annotations
@@ -220,12 +220,9 @@ class _Stubborn:
         pass
 
 
-class WakesOne(RightDriver):
-    def event(self) -> Event:
-        return _Narrow(self._driver)
+class RightEvent:
+    """An event made of one of the driver's for each who waits."""
 
-
-class _Narrow:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._is_set = False
@@ -233,33 +230,6 @@ class _Narrow:
 
     def set(self) -> None:
         self._is_set = True
-        if self._waiters:
-            self._waiters[0].set()
-
-    def is_set(self) -> bool:
-        return self._is_set
-
-    async def wait(self) -> None:
-        if not self._is_set:
-            self._waiters.append(self._driver.event())
-            await self._waiters[-1].wait()
-
-
-class LosesWakeUp(RightDriver):
-    """Its events forget that they were set when nobody was waiting."""
-
-    def event(self) -> Event:
-        return _Forgetful(self._driver)
-
-
-class _Forgetful:
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self._waiters: list[Event] = []
-        self._is_set = False
-
-    def set(self) -> None:
-        self._is_set = bool(self._waiters)
         for each in self._waiters:
             each.set()
 
@@ -270,6 +240,31 @@ class _Forgetful:
         if not self._is_set:
             self._waiters.append(self._driver.event())
             await self._waiters[-1].wait()
+
+
+class WakesOne(RightDriver):
+    def event(self) -> Event:
+        return _Narrow(self._driver)
+
+
+class _Narrow(RightEvent):
+    def set(self) -> None:
+        self._is_set = True
+        for each in self._waiters[:1]:
+            each.set()
+
+
+class LosesWakeUp(RightDriver):
+    """Its events forget that they were set when nobody was waiting."""
+
+    def event(self) -> Event:
+        return _Forgetful(self._driver)
+
+
+class _Forgetful(RightEvent):
+    def set(self) -> None:
+        super().set()
+        self._is_set = bool(self._waiters)
 
 
 class TearingPipe(Pipe):
