@@ -2,7 +2,8 @@
 
 Secrets stand in header and trailer sections, so whoever hides them has to follow the framing of the messages (RFC 9112 §6), as
 `protocol.head` judges it. Nothing is held back. Where the bytes are no HTTP the connection fails, and what follows is never
-parsed: from there on every line is taken for a field line.
+parsed: from there on every line is taken for a field line. Behind an opening handshake there may be frames at once, of a client
+that did not wait for the 101; `http1` keeps them for the WebSocket.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import Enum, auto
 from typing import Final, Literal
 
 from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.handshake import examine
 from spry_core.protocol.head import (
     Chunked,
     Framing,
@@ -29,6 +31,7 @@ from spry_core.recording.redaction import Redaction, hide_query
 SWITCHED: Final = 101
 """The status code behind which a stream is no HTTP any more (RFC 9110 §15.2.2)."""
 
+_MASK_BIT: Final = 0x80
 _DIGITS: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
@@ -88,10 +91,12 @@ class PartReader:
         self._line = bytearray()  # what has come of the present line
         self._head = bytearray()  # the complete lines of the present head
         self._left = 0  # bytes of content or chunk data to come
+        self._is_offered = False  # the last request was an opening handshake
 
     def switch(self) -> None:
         """No HTTP comes any more."""
         self._part = Part.RAW
+        self._line.clear()
 
     def break_off(self) -> None:
         """Nothing is parsed any more."""
@@ -101,6 +106,8 @@ class PartReader:
         """Take the next bytes apart."""
         begin = 0
         while begin < len(data):
+            if self._is_offered and self._part is Part.START and self._has_frame(data, begin):
+                self.switch()
             part = self._part
             if part is Part.RAW:
                 piece = Piece(part, data[begin:])
@@ -115,6 +122,13 @@ class PartReader:
                     self._end_line()
             begin += len(piece.data)
             yield piece
+
+    def _has_frame(self, data: bytes, begin: int) -> bool:
+        """Tell whether a frame begins here and no request: behind its first byte stands the bit of the mask, which those of
+        a client have (RFC 6455 §5.2), and in a method there is no such byte (RFC 9110 §9.1).
+        """
+        second = begin + 1 - len(self._line)
+        return begin <= second < len(data) and data[second] >= _MASK_BIT
 
     def _pass(self, n: int) -> None:
         self._left -= n
@@ -159,7 +173,10 @@ class PartReader:
     def _judge_request(self, head: bytes) -> Framing:
         request = read_request(head)
         self._methods.append(request.method)
-        return check_request(request)
+        framing = check_request(request)
+        # Refused or not: what is behind it before its answer is never parsed as a request.
+        self._is_offered = examine(request, framing, 0) is not None
+        return framing
 
     def _judge_response(self, head: bytes) -> Framing | None:
         """Return the framing; None where no HTTP follows."""

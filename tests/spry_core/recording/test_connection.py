@@ -22,7 +22,7 @@ from spry_core.protocol import (
     Timeouts,
 )
 from spry_core.recording import FORMAT, RecordedConnection, Redaction
-from spry_core.recording.values import Entry, Json
+from spry_core.recording.values import Entry, Json, as_bytes
 from spry_core.version import VERSION
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: sid\r\n\r\n"
@@ -159,6 +159,18 @@ def test_a_websocket_is_told_as_it_is_on_the_wire() -> None:
         state("open", 22.0, 3),
         {"bytes": [{"base64": "gQFi"}]},
     ]
+
+
+def test_a_frame_that_came_with_the_opening_handshake_is_told_as_the_message_that_it_becomes() -> None:
+    """Its payload data look like a query; hidden, it would be another message in a replay."""
+    recorded = Recorded()
+    connection = recorded.connection
+    connection.receive_data(HANDSHAKE + b"\x81\x85\0\0\0\0a?bcd", 2.0)
+    assert len(list(connection)) == 2
+    connection.send(Accept(), 2.0)
+    assert list(connection) == [Message(data="a?bcd")]
+    (received,) = [entry["data"] for entry in recorded.entries if entry.get("call") == "receive_data"]
+    assert as_bytes(received).endswith(b"\r\n\r\n\x81\x85\0\0\0\0a?bcd")
 
 
 def test_random_bytes_that_the_core_draws_are_told_and_those_of_its_owner_are_not() -> None:

@@ -100,6 +100,41 @@ def test_behind_the_101_nothing_is_looked_at() -> None:
     assert redactor.feed(b"Cookie: a\r\n") == b"Cookie: a\r\n"
 
 
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+EARLY = (b"\x81\x85\0\0\0\0a?bcd", b"\x41\x8b\0\0\0\n?\nCookie: bc")
+"""A frame, and the first one of a compressed message, whose payload data look like secrets."""
+
+
+@given(cut=cutters)
+@pytest.mark.parametrize("frame", EARLY)
+def test_a_frame_that_did_not_wait_for_the_101_is_not_looked_at(frame: bytes, cut: Cut) -> None:
+    """It belongs to the WebSocket, if there will be one; a replay needs it as it was."""
+    redactor = Redactor("request", Redaction(), deque())
+    assert b"".join(redactor.feed(piece) for piece in cut(HANDSHAKE + frame)) == HANDSHAKE + frame
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", HANDSHAKE.replace(b"GET", b"PUT")])
+@pytest.mark.parametrize("frame", EARLY)
+def test_behind_a_request_that_offers_nothing_there_are_no_frames(head: bytes, frame: bytes) -> None:
+    assert shown(head + frame) != head + frame
+
+
+def test_behind_an_opening_handshake_a_request_may_come_all_the_same() -> None:
+    """A server may ignore the offer (RFC 9110 §7.8)."""
+    assert shown(HANDSHAKE + REQUESTS) == HANDSHAKE + SHOWN
+
+
+def test_lines_begin_anew_where_nothing_is_parsed_behind_frames() -> None:
+    redactor = Redactor("request", Redaction(), deque())
+    assert redactor.feed(HANDSHAKE + b"\x81") == HANDSHAKE + b"\x81"
+    assert redactor.feed(b"\x80") == b"\x80"
+    redactor.break_off()
+    assert redactor.feed(b"Cookie: a\r\n") == b"Cookie: *\r\n"
+
+
 @pytest.mark.parametrize(
     "head",
     [
