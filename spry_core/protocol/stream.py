@@ -167,9 +167,7 @@ class Stream:
     def _judge(self, n: int, now: float) -> None:
         """Give the peer more time for the `n` bytes that it took, but no more than they may take."""
         seconds, rate = self.timeouts.write, self.limits.min_write_rate
-        if seconds is None:
-            return
-        if not rate:
+        if seconds is None or not rate:
             self._begin_to_judge(now)
             return
         self._taken += n

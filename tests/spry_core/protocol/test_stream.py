@@ -213,6 +213,15 @@ def test_without_a_write_timeout_there_is_no_deadline(rate: int) -> None:
     assert made.deadlines.next() is None
 
 
+def test_progress_forgets_a_deadline_that_the_settings_do_not_have_any_more() -> None:
+    """One that runs already runs on as it was set, and no further (`Connection.configure`)."""
+    made = stream(write=30.0, rate=10)
+    made.write(b"ab", 1.0)
+    made.timeouts = Timeouts(write=None)
+    assert made.deadlines.next() == 31.0
+    assert written(made, (2.0, 1)) == [None]
+
+
 def test_after_an_abort_time_changes_nothing_more() -> None:
     made = stream(high_water=1)
     made.write(b"abcd", 0.0)
