@@ -35,6 +35,8 @@ def drop_unwritable(*streams: TextIO | None) -> None:
             continue
         try:
             stream.flush()
+        except ValueError:
+            pass  # the application has closed it
         except OSError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())

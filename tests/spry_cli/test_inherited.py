@@ -63,6 +63,15 @@ def test_what_can_be_written_is() -> None:
         assert read.readline() == "a line\n"
 
 
+def test_what_an_application_has_closed_is_left_alone() -> None:
+    """Python says nothing of it at the end of the process either."""
+    with open(os.devnull, "w", encoding="utf-8") as stream:
+        descriptor = stream.fileno()
+    drop_unwritable(stream)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
 def test_standard_descriptors_that_are_closed_become_the_null_device() -> None:
     """Else the first sockets get their numbers: libuv aborts when it closes one, and what a library prints goes to a peer."""
     kept = {number: os.dup(number) for number in (0, 2)}
