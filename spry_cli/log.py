@@ -37,8 +37,8 @@ class PatientHandler(logging.StreamHandler[TextIO]):
     somebody reads again. So lines are left out then, and counted where there is room again.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
-        """Write to `stream`, or to what is standard error at each moment."""
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
         super().__init__(stream)
         self._lost = 0
         self._is_torn = False  # the last line that was written has no end
