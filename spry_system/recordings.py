@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,7 +23,6 @@ MAX_FILES: Final = 256
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _FILE_MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o700
-_WARNING: Final = 30
 
 
 def record_in(
@@ -55,13 +56,13 @@ def record_in(
     path = Path(folder)
     path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
     if not os.access(path, os.W_OK | os.X_OK):
-        raise PermissionError(13, os.strerror(13), str(path))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     said: set[str] = set()
 
     def say(text: str) -> None:
         if text not in said:  # one reason may hold for every connection
             said.add(text)
-            report(LogRecord(logger=SERVER, level=_WARNING, text=text))
+            report(LogRecord(logger=SERVER, level=logging.WARNING, text=text))
 
     return Recorder(Folder(path, max_files).open, redact=redact, max_size=max_size, report=say)
 
