@@ -1,7 +1,7 @@
 """The states of one HTTP exchange: a request and its answer on one connection (RFC 9112 §9.3).
 
 A state says how far the request has come and how far its final answer has. What is not a state: interim
-answers (1xx) change nothing; how many bytes of a content are left lives with the framing in `http1`; a
+answers (1xx) change nothing; how many bytes of a content are left is known to `incoming` and `outgoing`; a
 connection that failed or is over is a fact about the stream. The table is the same for both roles: a server
 receives the request side, a client sends it.
 """
