@@ -27,10 +27,10 @@ def main() -> int:
         help="open so many idle connections of each kind, and do nothing else",
     )
     arguments = parser.parse_args()
-    if arguments.idle is not None:
-        return measure(tuple(arguments.backend or BACKENDS), arguments.idle)
-    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     backends = tuple(arguments.backend or BACKENDS)
+    if arguments.idle is not None:
+        return measure(backends, arguments.idle)
+    seed = random.randrange(1 << 32) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)
     wrong = 0
     for backend in backends if arguments.seconds else ():
