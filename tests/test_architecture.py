@@ -57,7 +57,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("command",),
         ("report",),
         ("playing",),
-        ("player", "catalogue"),
+        ("step_player", "catalogue"),
         ("groups",),
         ("scripts",),
         ("scenario", "stage", "octets"),

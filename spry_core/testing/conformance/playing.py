@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final
 
 from spry_core.testing.conformance.notebook import Notebook
-from spry_core.testing.conformance.player import Mismatch, Player
 from spry_core.testing.conformance.scenario import Scenario
 from spry_core.testing.conformance.stage import Backend, Stage, memory, stage_of
+from spry_core.testing.conformance.step_player import Mismatch, StepPlayer
 from spry_core.testing.conformance.steps import Step
 from spry_core.testing.conformance.together import each_in_turn, side_by_side
 
@@ -97,7 +97,7 @@ def _play(backend: Backend, scenario: Scenario) -> Result:
 
 
 def _play_steps(scenario: Scenario, stage: Stage, note: Notebook) -> Failure | None:
-    player = Player(stage, note)
+    player = StepPlayer(stage, note)
     try:
         for number, step in enumerate(scenario.steps):
             if (failure := _play_step(player, step, number)) is not None:
@@ -108,7 +108,7 @@ def _play_steps(scenario: Scenario, stage: Stage, note: Notebook) -> Failure | N
     return _compare(scenario, scenario.notes, note.notes)
 
 
-def _play_step(player: Player, step: Step, number: int) -> Failure | None:
+def _play_step(player: StepPlayer, step: Step, number: int) -> Failure | None:
     try:
         player.play(step)
     except Mismatch as found:

@@ -52,7 +52,7 @@ class Mismatch(Exception):  # noqa: N818 - not an error of ours, but what was fo
         return self.what
 
 
-class Player:
+class StepPlayer:
     """All peers of one scenario.
 
     Args:

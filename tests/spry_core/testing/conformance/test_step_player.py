@@ -8,8 +8,8 @@ import pytest
 
 from spry_core.testing.conformance import Scenario, http, memory, play, ws
 from spry_core.testing.conformance.octets import DATE, SWITCHED, answer, closing, request, said, say, shake
-from spry_core.testing.conformance.player import Mismatch
 from spry_core.testing.conformance.scripts import LOST, OPEN, echo, hear, hello
+from spry_core.testing.conformance.step_player import Mismatch
 from spry_core.testing.conformance.steps import (
     RST,
     Before,
