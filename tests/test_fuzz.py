@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import pytest
 
@@ -18,12 +19,33 @@ from fuzz.peer import check_answers, check_frames
 from fuzz.size import held_bytes
 from fuzz.targets import TARGETS, Target
 from spry_core import Application, Request, sleep
-from spry_core.protocol import Connection, Event, Message, Ping, RequestHead, ResponseHead
+from spry_core.protocol import Connection, Event, Message, Ping, RequestHead, ResponseHead, compression
 from spry_core.routing.tree import NotFound, Router
 from traces import GET, connection, counted, open_websocket
 
 SAMPLE = 120
 """Changed inputs of each target, beside all of its seeds."""
+
+
+LARGER_WINDOW: Final = bytes.fromhex(
+    "c1f337fa213ddb3b103c37fa21ff9756ca62f5e03f7d36fa213d37fe213d37fa213d37fa213d37fa213d37fa330d0a6162630d0a"
+    "213d37fa3d37fa213d37fa213d37fa213d37fa213d3737fafa213d37fa213d37fa3d37fa213d37375527"
+)
+"""Frames that look back further than their window, and into what the same read has inflated."""
+
+
+def test_only_a_window_that_is_larger_than_agreed_may_depend_on_the_cuts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RFC 7692 §7.1.2: zlib sees such a window only where its output is cut."""
+    checks.check_frames_of_clients(LARGER_WINDOW)
+
+    def nothing(context: object, data: bytes, room: int) -> bytes:
+        return b""
+
+    monkeypatch.setattr(compression, "_before_fault", nothing)
+    with pytest.raises(AssertionError, match=r"^cut into \[6, 7, 5, 32, 18, 11, 9, 6\]: "):
+        checks.check_frames_of_clients(LARGER_WINDOW)
 
 
 @pytest.mark.parametrize("name", TARGETS)
