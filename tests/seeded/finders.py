@@ -58,7 +58,7 @@ LAWS: Final[Mapping[str, Finder]] = {
 class Quick(machines.Machine):
     """The settings of all machines here: the same examples in every run, and nobody looks for simpler ones."""
 
-    transcripts = None
+    recordings = None
     max_examples = 30
 
     def make_app(self) -> Application:

@@ -51,7 +51,7 @@ class Machine:
     step_count: int = 20
     """Steps of one run at most."""
 
-    transcripts: str | Path | None = FOLDER
+    recordings: str | Path | None = FOLDER
     """Where the recordings of a failing run are kept; None to keep none."""
 
     # Any: the rules are generic in the model, which no attribute can say.
@@ -70,7 +70,7 @@ class Machine:
 
     def open_client(self, seed: int) -> TestClient:
         """Make the server of one run, and record what its connections do."""
-        self.recorder = None if self.transcripts is None else MemoryRecorder()
+        self.recorder = None if self.recordings is None else MemoryRecorder()
         return TestClient(
             self.make_app(), seed=seed, limits=self.limits, timeouts=self.timeouts, record=self.recorder
         )
@@ -88,8 +88,8 @@ class Machine:
         try:
             run_state_machine_as_test(run, settings=self.settings())
         except Exception as error:
-            if self.recorder is not None and self.transcripts is not None:
-                self.recorder.keep_for(error, name, self.transcripts)
+            if self.recorder is not None and self.recordings is not None:
+                self.recorder.keep_for(error, name, self.recordings)
             raise
 
     def settings(self) -> Settings:

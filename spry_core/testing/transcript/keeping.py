@@ -12,7 +12,7 @@ from typing import Final
 from spry_core.recording import MAX_SIZE, Recorder
 from spry_core.serving import MakeConnection
 
-FOLDER: Final = "transcripts"
+FOLDER: Final = "recordings"
 """Where recordings are kept if nobody says where."""
 
 MOST_KEPT: Final = 20
@@ -85,7 +85,7 @@ class MemoryRecorder(Recorder):
         try:
             error.add_note(_note(self.keep(name, folder)))
         except OSError as failure:
-            error.add_note(f"the transcripts could not be kept in {folder}: {failure.strerror}")
+            error.add_note(f"the recordings could not be kept in {folder}: {failure.strerror}")
 
 
 class FolderRecorder(Recorder):
@@ -162,7 +162,7 @@ def kept_on_failure(
 
 def _note(paths: list[Path]) -> str:
     return (
-        f"transcripts kept: {' '.join(map(str, paths))}\n"
+        f"recordings kept: {' '.join(map(str, paths))}\n"
         f"look at one with: python -m spry_core.testing.transcript {paths[-1]}\n"
         f"run it again with: spry_core.testing.transcript.replay({str(paths[-1])!r})"
     )

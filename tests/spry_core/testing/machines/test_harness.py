@@ -41,7 +41,7 @@ async def quiet(ws: WebSocket, request: Request) -> None:
 
 def machine_of(app: Application, tmp_path: Path, *, is_wrong: bool = False) -> Poke:
     machine = Poke()
-    machine.app, machine.transcripts, machine.is_wrong = app, tmp_path, is_wrong
+    machine.app, machine.recordings, machine.is_wrong = app, tmp_path, is_wrong
     return machine
 
 
@@ -50,27 +50,27 @@ def test_what_is_right_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_fails_keeps_its_transcripts_and_says_where(tmp_path: Path) -> None:
+def test_what_fails_keeps_its_recordings_and_says_where(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as caught:
         machine_of(app_of(quiet), tmp_path, is_wrong=True).test_against_model()
     (path,) = tmp_path.iterdir()
     first, second, _ = caught.value.__notes__[-1].splitlines()
-    assert first == f"transcripts kept: {path}"
+    assert first == f"recordings kept: {path}"
     assert second == f"look at one with: python -m spry_core.testing.transcript {path}"
     assert "state = Poke()" in "\n".join(caught.value.__notes__)
 
 
-def test_transcripts_that_cannot_be_kept_hide_nothing(tmp_path: Path) -> None:
+def test_recordings_that_cannot_be_kept_hide_nothing(tmp_path: Path) -> None:
     place = tmp_path / "file"
     place.write_text("", encoding="ascii")
     with pytest.raises(AssertionError) as caught:
         machine_of(app_of(quiet), place, is_wrong=True).test_against_model()
-    assert caught.value.__notes__[-1].startswith(f"the transcripts could not be kept in {place}: ")
+    assert caught.value.__notes__[-1].startswith(f"the recordings could not be kept in {place}: ")
 
 
 def test_nothing_is_recorded_if_nothing_is_to_be_kept() -> None:
     machine = Poke()
-    machine.app, machine.transcripts, machine.is_wrong = app_of(quiet), None, True
+    machine.app, machine.recordings, machine.is_wrong = app_of(quiet), None, True
     assert steps_to_failure(machine) == ("poked", ["poke"])
     assert machine.recorder is None
 

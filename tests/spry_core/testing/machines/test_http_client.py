@@ -60,7 +60,7 @@ class TestUpper(HttpClient):
     target = "/upper"
     step_count = 8
     max_examples = 25
-    transcripts = None
+    recordings = None
 
     def requests(self) -> st.SearchStrategy[HttpRequest]:
         return strategies.requests(methods=st.just(b"POST"), targets=st.just(self.target.encode()))

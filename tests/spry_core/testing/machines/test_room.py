@@ -47,7 +47,7 @@ def the_newest(members: list[WebSocket], ws: WebSocket) -> list[WebSocket]:
 class TestHall(Room):
     step_count = 8
     max_examples = 25
-    transcripts = None
+    recordings = None
     hall: Callable[[], Hall] = staticmethod(lambda: Hall(others))
 
     def make_app(self) -> Application:

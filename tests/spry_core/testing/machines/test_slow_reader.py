@@ -24,7 +24,7 @@ class TestEcho(SlowReader):
     app: Application = app_of(echo)
     step_count = 8
     max_examples = 25
-    transcripts = None
+    recordings = None
 
     def expected(self, message: str | bytes) -> Sequence[str | bytes]:
         return [message]

@@ -38,7 +38,7 @@ async def polite(ws: WebSocket, request: Request) -> None:
 class Short(WebSocketPeer):
     step_count = 8
     max_examples = 25
-    transcripts: str | Path | None = None
+    recordings: str | Path | None = None
 
 
 class TestEcho(Short):
@@ -135,7 +135,7 @@ class Wrong(TestEcho):
 def found(handler: Handler, tmp_path: Path) -> tuple[str, list[str]]:
     machine = Wrong()
     machine.app = app_of(handler)
-    machine.transcripts = tmp_path
+    machine.recordings = tmp_path
     said = steps_to_failure(machine)
     assert len(list(tmp_path.glob("Wrong-*.jsonl"))) >= 1
     return said

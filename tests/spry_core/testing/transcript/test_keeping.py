@@ -58,7 +58,7 @@ def test_what_fails_says_where_its_recordings_are(tmp_path: Path) -> None:
     path = tmp_path / "echo-1.jsonl"
     (note,) = caught.value.__notes__
     assert note.splitlines() == [
-        f"transcripts kept: {path}",
+        f"recordings kept: {path}",
         f"look at one with: python -m spry_core.testing.transcript {path}",
         f"run it again with: spry_core.testing.transcript.replay({str(path)!r})",
     ]
@@ -82,7 +82,7 @@ def test_that_nothing_can_be_kept_does_not_hide_what_has_failed(tmp_path: Path) 
     file.touch()
     with pytest.raises(ValueError, match="engine") as caught, kept_on_failure("echo", file) as recorder:
         recorder("server", now=0.0, random=bytes, engine="none")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the mistake
-    assert caught.value.__notes__ == [f"the transcripts could not be kept in {file}: File exists"]
+    assert caught.value.__notes__ == [f"the recordings could not be kept in {file}: File exists"]
 
 
 def test_only_the_last_are_kept_and_those_of_an_earlier_failure_are_replaced(tmp_path: Path) -> None:
