@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from typing import Final, TypeAlias, TypeVar
 
 from spry_core.protocol import Limits, Timeouts
-from spry_core.recording.redaction import check_name
+from spry_core.recording import Redaction
 
 T = TypeVar("T")
 Text = TypeVar("Text", bound=str)
@@ -76,7 +76,9 @@ def positive(text: str) -> int:
 
 def names(text: str) -> tuple[str, ...]:
     """Read names of fields that a recording can hide, several with commas between them."""
-    return tuple(check_name(name.strip()) for name in text.split(","))
+    given = [name.strip() for name in text.split(",")]
+    Redaction(given)  # refuses what is no such name
+    return tuple(name.lower() for name in given)
 
 
 def is_whole(text: str) -> bool:
