@@ -117,6 +117,11 @@ class Line:
             self.messages.append(data.decode() if self._kind == TEXT else data)
 
 
+def frame_of(message: str | bytes) -> Frame:
+    """Make one frame of a message: text for `str`, binary for `bytes` (RFC 6455 §5.6)."""
+    return Frame(TEXT, message.encode()) if isinstance(message, str) else Frame(BINARY, message)
+
+
 def _close_of(payload: bytes) -> Close:
     if not payload:
         return Close()

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from spry_core.testing.frames import BINARY, TEXT, Frame
 from spry_core.testing.machines.harness import Machine, Steps
-from spry_core.testing.machines.line import Line
+from spry_core.testing.machines.line import Line, frame_of
 from spry_core.testing.pump import WINDOW
 
 
@@ -64,9 +63,9 @@ class SlowSteps(Steps[SlowReader]):
     def send(self, data: st.DataObject) -> None:
         """Send a message, whether the answers are read or not."""
         message = data.draw(self.model.messages(), label="message")
-        payload = message.encode() if isinstance(message, str) else message
-        self.sent += len(payload)
-        self.line.send(Frame(TEXT if isinstance(message, str) else BINARY, payload))
+        frame = frame_of(message)
+        self.sent += len(frame.payload)
+        self.line.send(frame)
         self.expected.extend(self.model.expected(message))
         self.check()
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from spry_core.protocol import Close
-from spry_core.testing.frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, Frame, close_payload
+from spry_core.testing.frames import CLOSE_FRAME, CONTINUATION, PING, PONG, Frame, close_payload
 from spry_core.testing.machines.harness import Machine, Steps
-from spry_core.testing.machines.line import Line
+from spry_core.testing.machines.line import Line, frame_of
 from spry_core.testing.strategies import (
     BrokenWebSocket,
     broken_websockets,
@@ -81,7 +81,7 @@ class WebSocketSteps(Steps[WebSocketPeer]):
             if self.is_over:  # the handler has closed
                 break
             message = data.draw(self.model.messages(), label="message")
-            self.line.send(_frame(message), cut=cut)
+            self.line.send(frame_of(message), cut=cut)
             self._expect(message)
             self.check()
 
@@ -90,7 +90,7 @@ class WebSocketSteps(Steps[WebSocketPeer]):
     def begin(self, data: st.DataObject) -> None:
         """Send the first fragment of a message (RFC 6455 §5.4)."""
         message = data.draw(self.model.messages(), label="message")
-        whole = _frame(message)
+        whole = frame_of(message)
         size = data.draw(st.integers(0, len(whole.payload)), label="size")
         self.begun, self.unsent = message, whole.payload[size:]
         self.line.send(Frame(whole.opcode, whole.payload[:size], fin=False))
@@ -238,10 +238,6 @@ class WebSocketSteps(Steps[WebSocketPeer]):
         self.line.read()
         assert self.line.is_over, "the server does not end the stream (RFC 6455 §7.1.1)"
         self.check()
-
-
-def _frame(message: str | bytes) -> Frame:
-    return Frame(TEXT, message.encode()) if isinstance(message, str) else Frame(BINARY, message)
 
 
 WebSocketPeer.steps = WebSocketSteps

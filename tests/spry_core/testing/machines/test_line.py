@@ -18,6 +18,7 @@ from spry_core.testing.frames import (
     close_payload,
 )
 from spry_core.testing.machines import Line
+from spry_core.testing.machines.line import frame_of
 
 
 async def echo(ws: WebSocket, request: Request) -> None:
@@ -32,6 +33,12 @@ def line_of(target: str = "/") -> tuple[TestClient, Line]:
     app.ws("/", echo)
     client = TestClient(app)
     return client, Line(client, target)
+
+
+def test_a_message_is_one_frame_of_its_kind() -> None:
+    """RFC 6455 §5.6."""
+    assert frame_of("é") == Frame(TEXT, b"\xc3\xa9")
+    assert frame_of(b"\xc3") == Frame(BINARY, b"\xc3")
 
 
 def test_messages_and_pongs_come_in_order() -> None:
