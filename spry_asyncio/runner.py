@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from spry_asyncio.server import RunningServer, serve
 from spry_core import Application
-from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.serving import MakeConnection
 
 LoopName: TypeAlias = Literal["auto", "asyncio", "uvloop"]
@@ -37,7 +37,7 @@ def run(
     ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
+    engine: EngineName = DEFAULT_ENGINE,
     access_log: bool = True,
     make_connection: MakeConnection | None = None,
     loop: LoopName = "auto",

@@ -14,7 +14,7 @@ from typing import Final
 import trio
 
 from spry_core import Application
-from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.serving import MakeConnection
 from spry_trio.server import RunningServer, serve
 
@@ -34,7 +34,7 @@ def run(
     ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
+    engine: EngineName = DEFAULT_ENGINE,
     access_log: bool = True,
     make_connection: MakeConnection | None = None,
     started: Callable[[RunningServer], None] | None = None,

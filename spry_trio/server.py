@@ -19,7 +19,7 @@ import trio
 
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
-from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.serving import (
     ERROR,
     LogRecord,
@@ -285,7 +285,7 @@ async def serve(
     ssl_context: ssl.SSLContext | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
+    engine: EngineName = DEFAULT_ENGINE,
     access_log: bool = True,
     make_connection: MakeConnection | None = None,
 ) -> AsyncGenerator[RunningServer]:

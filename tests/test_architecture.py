@@ -166,8 +166,8 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_core.protocol.engines": (
         ("choice",),
-        ("reference",),
-        ("interface",),
+        ("native_frames", "reference"),
+        ("pure", "interface"),
     ),
     "spry_system": (
         ("recordings",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from spry_core.closing import Close, CloseInfo
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Agreement, Deflate
-from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
 from spry_core.protocol.events import (
     Accept,
     BodyData,
@@ -36,6 +36,7 @@ from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 __all__ = [
     "ABORT",
     "CLOSE",
+    "DEFAULT_ENGINE",
     "HALF_CLOSE",
     "Accept",
     "Agreement",

@@ -22,7 +22,7 @@ from spry_core.closing import CloseInfo, ConnectionLost, Initiator, check_close,
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.deflate import Deflate, parse_agreement
-from spry_core.protocol.engines import EngineName, Role, check_engine
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role, check_engine
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.facts import Facts
 from spry_core.protocol.http1 import Http1
@@ -46,7 +46,7 @@ class Connection(Facts):
         random: Callable[[int], bytes],
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         can_half_close: bool = True,
         wall_clock: Callable[[], float] | None = None,
     ) -> None:

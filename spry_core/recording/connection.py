@@ -26,7 +26,7 @@ from typing import Final
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Deflate
-from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
 from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
@@ -68,7 +68,7 @@ class RecordedConnection(Connection):
         random: Callable[[int], bytes],
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         can_half_close: bool = True,
         wall_clock: Callable[[], float] | None = None,
         write: WriteLine,

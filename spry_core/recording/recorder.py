@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from spry_core.protocol.connection import Connection
-from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.recording.connection import RecordedConnection
 from spry_core.recording.redaction import Redaction
@@ -70,7 +70,7 @@ class Recorder:
         random: Callable[[int], bytes],
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         can_half_close: bool = True,
         wall_clock: Callable[[], float] | None = None,
     ) -> Connection:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from spry_core.protocol.connection import Connection
-from spry_core.protocol.engines import EngineName, Role
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
 
@@ -27,7 +27,7 @@ class MakeConnection(Protocol):
         random: Callable[[int], bytes],
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         can_half_close: bool = True,
         wall_clock: Callable[[], float] | None = None,
     ) -> Connection:

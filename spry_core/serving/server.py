@@ -12,7 +12,7 @@ from spry_core.closing import check_close
 from spry_core.driver import Driver
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol.connection import Connection
-from spry_core.protocol.engines import EngineName, check_engine
+from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, check_engine
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.serving.face import MakeConnection, Served
 from spry_core.serving.journal import record_shutdown
@@ -47,7 +47,7 @@ class Server:
         *,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         random: Callable[[int], bytes],
         wall_clock: Callable[[], float],
         report: Callable[[LogRecord], None],

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Self, Unpack
 
 from spry_core.headers import MutableHeaders, Pairs
 from spry_core.protocol import (
+    DEFAULT_ENGINE,
     BodyEnd,
     Connection,
     EngineName,
@@ -86,7 +87,7 @@ class TestClient(ClientMethods):
         seed: int = 0,
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
-        engine: EngineName = "reference",
+        engine: EngineName = DEFAULT_ENGINE,
         host: str = "testserver",
         secure: bool = False,
         weather: Weather | None = None,

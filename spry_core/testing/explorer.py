@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from spry_core.driver import Scope
 from spry_core.errors import LocalProtocolError, SpryError
-from spry_core.protocol import EngineName, Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.testing.client import TestClient
 from spry_core.testing.memory import MemoryDriver
 from spry_core.testing.pump import WINDOW
@@ -144,7 +144,7 @@ def explore(
     only: str | None = None,
     limits: Limits | None = None,
     timeouts: Timeouts | None = None,
-    engine: EngineName = "reference",
+    engine: EngineName = DEFAULT_ENGINE,
 ) -> Report:
     """Run `scenario` once for every point and every fault, and `check` after each.
 

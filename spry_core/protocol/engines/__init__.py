@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from spry_core.protocol.engines.choice import EngineName, check_engine, frame_engine, http_engine
+from spry_core.protocol.engines.choice import DEFAULT_ENGINE, check_engine, frame_engine, http_engine
 from spry_core.protocol.engines.interface import (
     Admit,
+    EngineName,
     FrameEngine,
     FramePart,
     HttpEngine,
@@ -14,6 +15,7 @@ from spry_core.protocol.engines.interface import (
 )
 
 __all__ = [
+    "DEFAULT_ENGINE",
     "Admit",
     "EngineName",
     "FrameEngine",

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from spry_core.protocol.engines.interface import Admit, FrameEngine, HttpEngine, Role
+from spry_core.protocol.engines import pure
+from spry_core.protocol.engines.interface import Admit, EngineName, FrameEngine, HttpEngine, Primitives, Role
+from spry_core.protocol.engines.native_frames import NativeFrameEngine
 from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 
-EngineName: TypeAlias = Literal["reference"]
-"""``"reference"``: h11 and wsproto."""
+DEFAULT_ENGINE: Final[EngineName] = "reference"
+"""The engine of who does not choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What makes the two halves of one engine."""
+
+    http: Callable[[Role, int], HttpEngine]
+    """Makes the HTTP half, which never has to hold more than so many bytes of an unfinished head."""
+
+    frames: Callable[[Role, Admit, Callable[[int], bytes]], FrameEngine]
+    """Makes the WebSocket half."""
+
+
+def _native(primitives: Primitives) -> Engine:
+    return Engine(
+        http=H11Engine,
+        frames=lambda role, admit, random: NativeFrameEngine(role, admit, random, primitives),
+    )
+
+
+_PURE: Final = _native(pure)
+ENGINES: Final[Mapping[EngineName, Engine]] = {
+    "native": _PURE,
+    "pure": _PURE,
+    "reference": Engine(http=H11Engine, frames=WsprotoEngine),
+}
+"""All of them."""
 
 
 def check_engine(name: str) -> None:
     """Raise `ValueError` if there is no engine of that name."""
-    if name not in get_args(EngineName):
-        raise ValueError(f"no engine {name!r}; there is: {', '.join(get_args(EngineName))}")
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}; there is: {', '.join(ENGINES)}")
 
 
 def http_engine(name: EngineName, role: Role, max_incomplete: int) -> HttpEngine:
     """Make the HTTP half; it never has to hold more than `max_incomplete` bytes of an unfinished head."""
     check_engine(name)
-    return H11Engine(role, max_incomplete)
+    return ENGINES[name].http(role, max_incomplete)
 
 
 def frame_engine(name: EngineName, role: Role, admit: Admit, random: Callable[[int], bytes]) -> FrameEngine:
     """Make the WebSocket half."""
     check_engine(name)
-    return WsprotoEngine(role, admit, random)
+    return ENGINES[name].frames(role, admit, random)

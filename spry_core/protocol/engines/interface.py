@@ -17,6 +17,11 @@ from spry_core.protocol.events import BodyData, BodyEnd, RequestHead, ResponseHe
 Role: TypeAlias = Literal["server", "client"]
 """Which side of a connection we are."""
 
+EngineName: TypeAlias = Literal["native", "pure", "reference"]
+"""``"native"``: our own, with C primitives where they are built; ``"pure"``: the same without them; ``"reference"``: h11 and
+wsproto.
+"""
+
 HttpEvent: TypeAlias = RequestHead | ResponseHead | BodyData | BodyEnd
 """The events of an HTTP message."""
 
@@ -86,11 +91,48 @@ know, so the engine itself refuses a frame that has one of them (RFC 6455 §5.2)
 """
 
 
+class Primitives(Protocol):
+    """The innermost loops of the native engine: in Python (`pure`), and in C where that is built. They decide nothing: what
+    is not plainly in order they leave alone, for the rules to judge.
+    """
+
+    def unmask(self, data: bytes, start: int, end: int, key: bytes, /) -> bytes:
+        """Return ``data[start:end]``, each byte XORed with the four of `key` in turn (RFC 6455 §5.3)."""
+        ...
+
+    def frame(self, first: int, payload: bytes, key: bytes | None, /) -> bytes:
+        """Return a frame with this first byte (FIN, reserved bits, opcode), masked with the four bytes of `key` if there is
+        one (RFC 6455 §5.2).
+        """
+        ...
+
+    def scan(
+        self, data: bytes, start: int, masked: bool, most: int, room: int, longest: int, /
+    ) -> tuple[list[str | bytes], list[int], int]:
+        """Take the messages of one unfragmented, uncompressed frame each that lie complete in `data` from `start` on; return
+        them, the payload bytes of each, and where the first frame begins that was left.
+
+        Text that is no UTF-8, a length that is not in its shortest form, a mask that is there and should not be, and the other
+        way round, are all left (`FrameEngine.take_messages` has the rest).
+        """
+        ...
+
+
 class FrameEngine(Protocol):
     """WebSocket frames of one connection, both directions (RFC 6455 §5)."""
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes; `next_part` then decodes them."""
+        ...
+
+    def take_messages(self, most: int, room: int, longest: int) -> tuple[list[str | bytes], list[int]]:
+        """Take the messages that come next and are complete, of one frame each and not compressed; return them, and the
+        payload bytes of each.
+
+        At most `most`, none of more than `longest` bytes, and none behind the one with which they are `room` bytes or more.
+        What is anything else, or breaks a rule, is left to `next_part`; so an engine may find none at all. Ask only between
+        two messages.
+        """
         ...
 
     def next_part(self) -> FramePart | None:

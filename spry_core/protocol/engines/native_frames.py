@@ -1,0 +1,154 @@
+"""WebSocket frames by our own codec (RFC 6455 §5.2): messages of one frame in runs, everything else part by part.
+
+What is complete, unfragmented and in order is taken by the primitives, a run at a time; they leave whatever is anything
+else, and the rules for that stand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.engines.interface import Admit, FramePart, Opcode, Primitives, Role
+
+_OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
+
+
+class NativeFrameEngine:
+    """`FrameEngine` of our own."""
+
+    __slots__ = (
+        "_admit",
+        "_data",
+        "_fin",
+        "_is_server",
+        "_key",
+        "_left",
+        "_opcode",
+        "_position",
+        "_primitives",
+        "_random",
+        "_rsv1",
+    )
+
+    def __init__(
+        self, role: Role, admit: Admit, random: Callable[[int], bytes], primitives: Primitives
+    ) -> None:
+        """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""
+        self._is_server = role == "server"
+        self._admit = admit
+        self._random = random
+        self._primitives = primitives
+        self._data = b""
+        self._position = 0  # what stands before it is done with
+        self._opcode: Opcode | None = None  # of the frame whose payload is coming in
+        self._fin = self._rsv1 = False
+        self._key = b""  # for the next byte of the payload
+        self._left = 0  # bytes of its payload
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._position < len(self._data):
+            data = self._data[self._position :] + data
+        self._data, self._position = data, 0
+
+    def take_messages(self, most: int, room: int, longest: int) -> tuple[list[str | bytes], list[int]]:
+        """Take the messages that come next and are complete, of one frame each and not compressed."""
+        if self._opcode is not None:
+            return [], []
+        messages, sizes, self._position = self._primitives.scan(
+            self._data, self._position, self._is_server, most, room, longest
+        )
+        self._forget()
+        return messages, sizes
+
+    def next_part(self) -> FramePart | None:
+        """Return the next part, or None."""
+        opcode = self._opcode or self._next_header()
+        if opcode is None:
+            return None
+        start = self._position
+        n = min(self._left, len(self._data) - start)
+        if n < self._left and (opcode.is_control or not n):
+            return None
+        if self._is_server:
+            payload = self._primitives.unmask(self._data, start, start + n, self._key)
+            turned = n & 3
+            self._key = self._key[turned:] + self._key[:turned]
+        else:
+            payload = self._data[start : start + n]
+        self._position += n
+        self._left -= n
+        is_done = not self._left
+        self._opcode = None if is_done else opcode
+        self._forget()
+        return FramePart(opcode, payload, is_done, self._fin, self._rsv1)
+
+    def _forget(self) -> None:
+        """Hold nothing that is done with."""
+        if self._position == len(self._data):
+            self._data, self._position = b"", 0
+
+    def _next_header(self) -> Opcode | None:
+        """Read the header of the next frame, as soon as all of it is here."""
+        data, start = self._data, self._position
+        if len(data) < start + 2:
+            return None
+        first, second = data[start], data[start + 1]
+        opcode = _OPCODES.get(first & 0x0F)
+        if opcode is None:
+            raise _fail("an opcode that has no meaning")
+        length, width = second & 0x7F, 0
+        if opcode.is_control:
+            _check_control(first, length)
+        if length > 125:
+            width = 2 if length == 126 else 8
+            if len(data) < start + 2 + width:
+                return None
+            length = _read_length(data[start + 2 : start + 2 + width])
+        self._admit(opcode, length, bool(first & 0x40))
+        if first & 0x30:
+            raise _fail("a reserved bit without its extension")
+        if bool(second & 0x80) is not self._is_server:
+            raise _fail("a frame that is not masked" if self._is_server else "a frame that is masked")
+        end = start + 2 + width + 4 * self._is_server
+        if len(data) < end:
+            return None
+        self._key = data[end - 4 : end] if self._is_server else b""
+        self._position, self._left = end, length
+        self._fin, self._rsv1 = bool(first & 0x80), bool(first & 0x40)
+        self._opcode = opcode
+        return opcode
+
+    @property
+    def has_data(self) -> bool:
+        """True if bytes are here that no part was made of."""
+        return self._position < len(self._data)
+
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
+        """Encode one frame."""
+        first = fin << 7 | rsv1 << 6 | opcode
+        return self._primitives.frame(first, payload, None if self._is_server else self._random(4))
+
+
+def _check_control(first: int, length: int) -> None:
+    """Raise unless a control frame may have this first byte and this length (RFC 6455 §5.5)."""
+    if not first & 0x80:
+        raise _fail("a control frame in fragments", "RFC 6455 §5.5")
+    if length > 125:
+        raise _fail("a control frame of more than 125 bytes", "RFC 6455 §5.5")
+
+
+def _read_length(data: bytes) -> int:
+    """Read an extended payload length, which must be in its shortest form (RFC 6455 §5.2)."""
+    length = int.from_bytes(data, "big")
+    if length < (126 if len(data) == 2 else 65536):
+        raise _fail("a length that is not in its shortest form")
+    if length >> 63:
+        raise _fail("a length with its first bit set")
+    return length
+
+
+def _fail(message: str, section: str = "RFC 6455 §5.2") -> RemoteProtocolError:
+    return RemoteProtocolError(message, close_code=1002, section=section)
