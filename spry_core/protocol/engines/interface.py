@@ -7,12 +7,12 @@ that an engine finds all the same are `RemoteProtocolError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Protocol, TypeAlias
 
-from spry_core.protocol.events import BodyData, BodyEnd, RequestHead, ResponseHead
+from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
 
 Role: TypeAlias = Literal["server", "client"]
 """Which side of a connection we are."""
@@ -114,6 +114,28 @@ class Primitives(Protocol):
 
         Text that is no UTF-8, a length that is not in its shortest form, a mask that is there and should not be, and the other
         way round, are all left (`FrameEngine.take_messages` has the rest).
+        """
+        ...
+
+    def parse_head(
+        self,
+        data: bytes | bytearray,
+        start: int,
+        max_line: int,
+        max_field_line: int,
+        max_section: int,
+        max_fields: int,
+        known: Mapping[bytes, bytes],
+        notable: frozenset[bytes],
+        /,
+    ) -> tuple[bytes, bytes, bytes, RawFields, RawFields, int] | None:
+        """Take the head of a request apart that lies complete in `data` from `start` on; return its method, its target, its
+        version (``b"1.0"`` or ``b"1.1"``), its fields, those of them whose names are `notable`, in order, and where it ends.
+
+        Names come in lower case, and as the very object that `known` has for them; values without the whitespace around
+        them. None if the head is not complete, exceeds a limit, or has anything that `HeadScanner` would not let through as
+        it stands: an empty line in front, a line that does not end with CRLF, another version, a fragment in the target
+        (RFC 9112 §2.2, §3, §5).
         """
         ...
 

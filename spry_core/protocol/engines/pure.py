@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Final
+
+from spry_core.headers import FIELD_TEXT, TOKEN
+from spry_core.protocol.events import RawFields
 
 _TEXT: Final = 0x81  # FIN and the opcode, as they stand in the first byte of a message of one frame
 _BINARY: Final = 0x82
@@ -66,3 +71,65 @@ def scan(
         room -= length
         start = end
     return messages, sizes, start
+
+
+_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb""") ([!"$-~]+) HTTP/(1\.[01])\r\n""")
+_FIELD_LINE: Final = re.compile(TOKEN + rb":" + FIELD_TEXT)
+# Field lines that were found to be in order, since most heads have most of their lines in common. Short ones alone, so many
+# at most, and none that a client would not want to be remembered.
+_SEEN: Final[dict[bytes, tuple[bytes, bytes]]] = {}
+_LONGEST_SEEN: Final = 160
+_MOST_SEEN: Final = 1024
+_NEVER_SEEN: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
+
+
+def parse_head(
+    data: bytes | bytearray,
+    start: int,
+    max_line: int,
+    max_field_line: int,
+    max_section: int,
+    max_fields: int,
+    known: Mapping[bytes, bytes],
+    notable: frozenset[bytes],
+    /,
+) -> tuple[bytes, bytes, bytes, RawFields, RawFields, int] | None:
+    """Take the head of a request apart that lies complete and in order in `data` from `start` on; return method, target,
+    version, fields, those of them whose names are `notable`, and where the head ends. None for every other (RFC 9112 §3, §5).
+    """
+    end = data.find(b"\r\n\r\n", start)
+    if end < 0:
+        return None
+    line = _REQUEST_LINE.match(data, start)
+    if line is None:
+        return None
+    first = line.end()
+    size = end + 2 - first
+    if first - 2 - start > max_line or size > max_section:
+        return None
+    method, target, version = line.groups()
+    if not size:
+        return method, target, version, (), (), end + 4
+    lines = bytes(data[first:end]).split(b"\r\n")
+    if len(lines) > max_fields or (size > max_field_line + 2 and max(map(len, lines)) > max_field_line):
+        return None
+    pairs = [_SEEN.get(line) or _read_field(line, known) for line in lines]
+    fields = tuple([pair for pair in pairs if pair is not None])
+    if len(fields) < len(lines):
+        return None
+    noted = tuple([pair for pair in fields if pair[0] in notable])
+    return method, target, version, fields, noted, end + 4
+
+
+def _read_field(line: bytes, known: Mapping[bytes, bytes]) -> tuple[bytes, bytes] | None:
+    """Take a field line apart; None if it is not in order."""
+    if _FIELD_LINE.fullmatch(line) is None:
+        return None
+    name, _, value = line.partition(b":")
+    name = name.lower()
+    pair = known.get(name, name), value.strip(b" \t")
+    if len(line) <= _LONGEST_SEEN and name not in _NEVER_SEEN:
+        if len(_SEEN) >= _MOST_SEEN:
+            _SEEN.clear()
+        _SEEN[line] = pair
+    return pair
