@@ -1,4 +1,6 @@
-"""Settings for every test: how Hypothesis looks for examples, and how much of the adapters a whole run has to cover."""
+"""Settings for every test: which engine does the grammar work, how Hypothesis looks for examples, and how much of the adapters
+a whole run has to cover.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from typing import Final
 import coverage
 import pytest
 from hypothesis import HealthCheck, settings
+
+from engines import exchange_default, is_exchanged
 
 # No deadline, and nothing is too slow: both are measured with the machine's clock, and a busy machine is no fault of the code.
 # Where CI is set, the examples are the same at every run, so that a change is judged by what it changed; elsewhere they are new.
@@ -29,8 +33,31 @@ The adapters have less: some of their branches are for other systems, and some f
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that asks for it."""
+    """Add what can be asked for."""
     parser.addoption("--gates", action="store_true", help="fail unless enough of each package is covered")
+    parser.addoption(
+        "--engine", metavar="NAME", help="the engine of everybody who does not ask for one by its name"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the engine that is asked for in the place of the default; with SPRY_PURE=1 that is the one without C."""
+    is_pure = os.environ.pop("SPRY_PURE", None) == "1"  # the command takes no such variable for its own
+    name = config.getoption("--engine") or ("pure" if is_pure else None)
+    if name is not None:
+        try:
+            exchange_default(name)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what asks for the default engine by its name, in a run in which that name is another one's."""
+    if not is_exchanged():
+        return
+    by_name = [item for item in items if item.get_closest_marker("engines_by_name")]
+    config.hook.pytest_deselected(items=by_name)
+    items[:] = [item for item in items if item not in by_name]
 
 
 @pytest.hookimpl(trylast=True)
