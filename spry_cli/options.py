@@ -26,7 +26,7 @@ from spry_cli.readers import (
     switch,
     whole,
 )
-from spry_core.protocol import Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.recording import MAX_SIZE
 from spry_system import MAX_FILES
 
@@ -52,6 +52,7 @@ Shape: TypeAlias = Literal["target", "value", "switch", "pairs", "names"]
 
 BACKENDS: Final[tuple[Backend, ...]] = ("asyncio", "trio")
 LOOPS: Final[tuple[Loop, ...]] = ("auto", "asyncio", "uvloop")
+ENGINES: Final[tuple[EngineName, ...]] = ("native", "pure", "reference")
 LOG_FORMATS: Final[tuple[LogFormat, ...]] = ("text", "json")
 LOG_LEVELS: Final[tuple[LogLevel, ...]] = ("debug", "info", "warning", "error", "critical")
 CERT_REQS: Final[tuple[CertReqs, ...]] = ("none", "optional", "required")
@@ -164,6 +165,10 @@ LOOP: Final = Option[Loop](
     name="loop", metavar="{auto,asyncio,uvloop}", read=one_of(LOOPS), default="auto",
     group=_LOOP, help="the event loop below asyncio; auto is uvloop where it is installed",
 )  # fmt: skip
+ENGINE: Final = Option[EngineName](
+    name="engine", metavar="{native,pure,reference}", read=one_of(ENGINES), default=DEFAULT_ENGINE,
+    group=_LOOP, help="who does the grammar work: our own, our own without C, or h11 and wsproto",
+)  # fmt: skip
 
 HOST: Final = Option[str](
     name="host", metavar="HOST", read=some_text, default="127.0.0.1",
@@ -248,6 +253,7 @@ OPTIONS: Final[tuple[Option[object], ...]] = (
     FACTORY,
     BACKEND,
     LOOP,
+    ENGINE,
     HOST,
     PORT,
     UDS,

@@ -11,6 +11,7 @@ from spry_cli.errors import CommandError
 from spry_cli.options import (
     ACCESS_LOG,
     BACKEND,
+    ENGINE,
     FD,
     HOST,
     LIMIT,
@@ -34,7 +35,7 @@ from spry_cli.options import (
 from spry_cli.readers import Number
 from spry_cli.sources import Found, Values
 from spry_cli.tls import make_context
-from spry_core.protocol import Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
 from spry_core.recording import MAX_SIZE
 from spry_system import MAX_FILES
 
@@ -47,6 +48,7 @@ class RunSettings:
 
     backend: Backend = "asyncio"
     loop: Loop = "auto"
+    engine: EngineName = DEFAULT_ENGINE
     host: str = "127.0.0.1"
     port: int = 8000
     """0 takes any free port; the line at the start says which."""
@@ -86,6 +88,7 @@ def make_settings(values: Values) -> RunSettings:
     return RunSettings(
         backend=values[BACKEND],
         loop=loop_of(values),
+        engine=values[ENGINE],
         host=values[HOST],
         port=values[PORT],
         uds=values[UDS] if UDS in place else None,

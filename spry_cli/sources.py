@@ -20,6 +20,9 @@ from spry_cli.options import OPTIONS, Option
 T = TypeVar("T")
 
 PREFIX: Final = "SPRY_"
+OF_OTHERS: Final = frozenset({"SPRY_PURE"})
+"""Variables with that prefix that are not for the command: this one is for who builds the package without its C module."""
+
 PROJECT: Final = "pyproject.toml"
 
 NOWHERE: Final = -1
@@ -113,7 +116,7 @@ def from_environment(variables: Mapping[str, str]) -> Source:
     known = {option.variable: option.name for option in OPTIONS}
     found: dict[str, Given] = {}
     for variable, text in variables.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or variable in OF_OTHERS:
             continue
         if variable not in known:
             raise unknown(variable, variable, known)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 
@@ -8,6 +9,8 @@ from spry_cli.options import (
     ACCESS_LOG,
     APP,
     BACKEND,
+    ENGINE,
+    ENGINES,
     FACTORY,
     LIMIT,
     OF_ROUTES,
@@ -17,7 +20,7 @@ from spry_cli.options import (
     SSL_CERTFILE,
     Option,
 )
-from spry_core.protocol import Limits, Timeouts
+from spry_core.protocol import EngineName, Limits, Timeouts
 
 NAMES = [option.name for option in OPTIONS]
 
@@ -78,6 +81,11 @@ def test_what_has_an_option_of_its_own_is_a_setting_and_has_its_default() -> Non
     assert timeouts == {each.name: each.default for each in fields(Timeouts) if each.name in timeouts}
     assert set(limits) == {"backlog", "max_connections", "max_message_size", "max_queue"}
     assert set(timeouts) == {"keep_alive", "grace", "ping_interval", "ping_timeout"}
+
+
+def test_every_engine_can_be_chosen() -> None:
+    assert get_args(EngineName) == ENGINES
+    assert [ENGINE.read(name) for name in ENGINES] == ["native", "pure", "reference"]
 
 
 def test_routes_has_only_what_finds_the_application() -> None:

@@ -21,6 +21,7 @@ from spry_cli.options import Loop
 from spry_cli.run import run
 from spry_cli.settings import RunSettings
 from spry_core import Application, Limits, Timeouts
+from spry_core.protocol import DEFAULT_ENGINE, EngineName
 from spry_core.recording import Recorder
 from spry_core.version import VERSION
 
@@ -45,6 +46,7 @@ class Call:
     ssl_context: ssl.SSLContext | None = None
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    engine: EngineName = DEFAULT_ENGINE
     access_log: bool = True
     make_connection: Recorder | None = None
     loop: Loop | None = None
@@ -70,6 +72,7 @@ class FakeAdapter:
         ssl_context: ssl.SSLContext | None,
         limits: Limits,
         timeouts: Timeouts,
+        engine: EngineName,
         access_log: bool,
         make_connection: Recorder | None,
         started: Callable[[FakeServer], None],
@@ -85,6 +88,7 @@ class FakeAdapter:
                 ssl_context=ssl_context,
                 limits=limits,
                 timeouts=timeouts,
+                engine=engine,
                 access_log=access_log,
                 make_connection=make_connection,
                 loop=loop,
@@ -161,6 +165,7 @@ def settings_of(backend: str) -> RunSettings:
         ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
         limits=Limits(backlog=1),
         timeouts=Timeouts(head=1.0),
+        engine="pure",
         access_log=False,
     )
 
@@ -177,6 +182,7 @@ def test_the_adapter_gets_every_setting(backend: str, loop: Loop | None, adapter
         ssl_context=settings.ssl_context,
         limits=Limits(backlog=1),
         timeouts=Timeouts(head=1.0),
+        engine="pure",
         access_log=False,
         loop=loop,
     )

@@ -15,6 +15,7 @@ from spry_core.protocol import Limits, Timeouts
 SAMPLES: dict[str, tuple[str, RunSettings]] = {
     "backend": ("trio", RunSettings(backend="trio")),
     "loop": ("uvloop", RunSettings(loop="uvloop")),
+    "engine": ("pure", RunSettings(engine="pure")),
     "host": ("::1", RunSettings(host="::1")),
     "port": ("81", RunSettings(port=81)),
     "uds": ("spry.sock", RunSettings(uds="spry.sock")),

@@ -42,9 +42,14 @@ def test_the_environment_is_taken_by_its_prefix_and_an_empty_variable_is_none() 
     ) == {"port": Given("SPRY_PORT", "80"), "ws-max-size": Given("SPRY_WS_MAX_SIZE", "5")}
 
 
+def test_a_variable_of_the_build_is_none_of_the_command() -> None:
+    """An image in which `SPRY_PURE=1` was set to build without the C module serves all the same."""
+    assert from_environment({"SPRY_PURE": "1"}) == {}
+
+
 @pytest.mark.parametrize(
     ("variable", "hint"),
-    [("SPRY_PROT", "; did you mean SPRY_PORT?"), ("SPRY_SERVICE_X", ""), ("SPRY_XYZZY", "")],
+    [("SPRY_PROT", "; did you mean SPRY_PORT?"), ("SPRY_PORT_80_TCP_PROTO", ""), ("SPRY_XYZZY", "")],
 )
 def test_a_variable_that_is_no_options_is_refused_even_if_it_is_empty(variable: str, hint: str) -> None:
     with pytest.raises(CommandError) as caught:
