@@ -248,8 +248,7 @@ class Http1(ABC):
 
     def send(self, event: SentEvent, now: float) -> None:
         """Say this. Raises `LocalProtocolError` or `ValueError` and changes nothing if it may not be said."""
-        if self.is_over or self._stream.end is not None:
-            raise LocalProtocolError("the connection takes nothing more: its last answer is given")
+        self._check_alive()
         step = step_of(event, is_request_side=self.role == "client")
         following = advance(self._state, step)
         match event:
@@ -265,6 +264,20 @@ class Http1(ABC):
                 self._send_head(event, now)
         self._state = following
         self._after_send(step, now)
+
+    def _check_alive(self) -> None:
+        if self.is_over or self._stream.end is not None:
+            raise LocalProtocolError("the connection takes nothing more: its last answer is given")
+
+    def send_response(self, head: ResponseHead, content: bytes, now: float) -> None:
+        """Say a whole response. Raises as `send` does, before anything is said."""
+        for event in self.response_events(head, content):
+            self.send(event, now)
+
+    @abstractmethod
+    def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
+        """Check a whole response; return what there is to `send` for it. Raises as `send` does."""
+        ...
 
     @abstractmethod
     def _send_head(self, event: SentEvent, now: float) -> None:

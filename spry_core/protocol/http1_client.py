@@ -73,6 +73,11 @@ class Http1Client(Http1):
 
     # Sending
 
+    def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
+        """Refuse: responses come from a server."""
+        step_of(head, is_request_side=True)
+        raise AssertionError(head)  # pragma: no cover - it has raised
+
     def _send_head(self, event: SentEvent, now: float) -> None:
         assert isinstance(event, RequestHead)  # `step_of` has refused every other event
         self._outgoing = content_of(event)

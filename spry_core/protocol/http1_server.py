@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import handshake
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, Role
-from spry_core.protocol.events import Accept, BodyData, Offer, RequestHead, ResponseHead, SentEvent
-from spry_core.protocol.exchange import State, Step, advance
+from spry_core.protocol.events import Accept, BodyData, BodyEnd, Offer, RequestHead, ResponseHead, SentEvent
+from spry_core.protocol.exchange import State, Step, advance, step_of
 from spry_core.protocol.head import (
     Length,
     check_request,
@@ -27,6 +27,8 @@ from spry_core.protocol.http1 import Http1
 from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.outgoing import check_interim_head, check_response_head, with_close
 from spry_core.protocol.stream import HALF_CLOSE, Stream
+
+_END: Final = BodyEnd()
 
 
 class Http1Server(Http1):
@@ -121,6 +123,20 @@ class Http1Server(Http1):
             self._finish(now)
 
     # Sending
+
+    def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
+        """Check a whole response; return what there is to `send` for it. An answer to HEAD goes without the content."""
+        self._check_alive()
+        if head.status_code < 200:
+            raise LocalProtocolError("an interim response is not a whole one (RFC 9110 §15.2)")
+        advance(self._state, step_of(head, is_request_side=False))
+        assert self._request is not None
+        _, outgoing = check_response_head(head, self._request)
+        if self._request.method == b"HEAD":
+            content = b""
+        outgoing.check_data(content)
+        outgoing.check_end(_END)
+        return (head, BodyData(data=content), _END) if content else (head, _END)
 
     def _send_head(self, event: SentEvent, now: float) -> None:
         match event:
