@@ -7,7 +7,7 @@ before any of a group, so that logs and CORS see it too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never, cast
 
@@ -26,7 +26,7 @@ from spry_core.routing import (
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import Exchange
 from spry_core.web.filters import ExceptionFilters
-from spry_core.web.middleware import Chain, ChainKind, Middleware, compose, http_endpoint
+from spry_core.web.middleware import Chain, ChainKind, Middleware, compose
 from spry_core.web.options import WebSocketOptions, WebSocketSettings, resolve
 from spry_core.web.origin import SAME, Origins, is_allowed
 from spry_core.web.request import HttpHandler, Params, Request
@@ -111,23 +111,29 @@ class Dispatcher:
         return request, served.chain if verdict is None else self._ws_verdict
 
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
-        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options, f"WS {entry.pattern}")
-        self._router.add(self._route(entry, WEBSOCKET, endpoint, options.origins))
+        name = f"WS {entry.pattern}"
+        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options, name)
+        self._router.add(self._route(entry, WEBSOCKET, endpoint, name, options.origins))
         if options.fallback is not None:
-            fallback = http_endpoint(options.fallback, f"the fallback of {entry.pattern}")
-            self._router.add(self._route(entry, "GET", fallback))
+            name = f"the fallback of {entry.pattern}"
+            self._router.add(self._route(entry, "GET", options.fallback, name))
 
     def _add_http(self, entry: Entry[Handler, Middleware]) -> None:
-        endpoint = http_endpoint(cast("HttpHandler", entry.handler), f"{entry.method} {entry.pattern}")
         # Entries do not conflict with each other: it is a fallback that answers in the place of a GET route.
         if self._router.registered(entry.method, entry.pattern) is None:
-            self._router.add(self._route(entry, entry.method, endpoint))
+            handler, name = cast("HttpHandler", entry.handler), f"{entry.method} {entry.pattern}"
+            self._router.add(self._route(entry, entry.method, handler, name))
 
     def _route(
-        self, entry: Entry[Handler, Middleware], method: str, endpoint: Chain, origins: Origins = SAME
+        self,
+        entry: Entry[Handler, Middleware],
+        method: str,
+        endpoint: Callable[[Request], object],
+        name: str,
+        origins: Origins = SAME,
     ) -> Route[_Served]:
         kind: ChainKind = "ws" if method == WEBSOCKET else "http"
-        chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, kind)
+        chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, kind, name)
         return Route(method, entry.pattern, _Served(chain, origins), entry.place)
 
 

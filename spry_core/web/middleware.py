@@ -8,15 +8,17 @@ other exception goes outwards as it is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Final, Literal, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from inspect import CORO_CLOSED, CORO_CREATED, getcoroutinestate
+from types import CoroutineType
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError
 from spry_core.tasks import unwrap
-from spry_core.web.calling import name_of, resolve
+from spry_core.web.calling import name_of
 from spry_core.web.filters import ExceptionFilters
-from spry_core.web.request import HttpHandler, Request
+from spry_core.web.request import Request
 from spry_core.web.response import Response, to_response
 
 Outcome: TypeAlias = Response | CloseInfo
@@ -79,23 +81,22 @@ class MiddlewareStack:
 
 
 def compose(
-    middleware: Sequence[Middleware], endpoint: Chain, filters: ExceptionFilters, kind: ChainKind
+    middleware: Sequence[Middleware],
+    endpoint: Callable[[Request], object],
+    filters: ExceptionFilters,
+    kind: ChainKind,
+    name: str = "the handler",
 ) -> Chain:
-    """Make the chain of an endpoint with `middleware` around it, outermost first."""
-    chain: Chain = _Endpoint(endpoint, filters)
+    """Make the chain of an endpoint with `middleware` around it, outermost first.
+
+    An endpoint of HTTP, sync or async, returns what a handler may; `name` says in an error whose return value is none. That of a
+    WebSocket is a coroutine function that returns an `Outcome`.
+    """
+    chain = _innermost(endpoint, filters, name) if kind == "http" else _innermost(endpoint, filters, None)
     for each in reversed(middleware):
         if kind in handled_kinds(each):
-            chain = _Link(each, chain, filters)
+            chain = _around(each, chain, filters)
     return chain
-
-
-def http_endpoint(handler: HttpHandler, name: str) -> Chain:
-    """Make the endpoint of a handler of requests; `name` says in an error whose return value is none."""
-
-    async def endpoint(request: Request) -> Response:
-        return to_response(await resolve(handler(request)), request, returned_by=name)
-
-    return endpoint
 
 
 def handled_kinds(middleware: Middleware) -> frozenset[str]:
@@ -113,93 +114,129 @@ def handled_kinds(middleware: Middleware) -> frozenset[str]:
     return kinds
 
 
-class _Endpoint:
-    """The innermost part of a chain."""
+class _Walk:
+    """What the links of a chain say to each other in one request: how that which was left last was left."""
 
-    __slots__ = ("_endpoint", "_filters")
+    __slots__ = ("error", "outcome")
 
-    def __init__(self, endpoint: Chain, filters: ExceptionFilters) -> None:
-        self._endpoint = endpoint
-        self._filters = filters
-
-    async def __call__(self, request: Request) -> Outcome:
-        try:
-            return await self._endpoint(request)
-        except Exception as raised:
-            error = raised
-        return await _answer(error, request, self._filters)
-
-
-class _Link:
-    """One middleware and the chain inside of it."""
-
-    __slots__ = ("_filters", "_inner", "_middleware")
-
-    def __init__(self, middleware: Middleware, inner: Chain, filters: ExceptionFilters) -> None:
-        self._middleware = middleware
-        self._inner = inner
-        self._filters = filters
-
-    async def __call__(self, request: Request) -> Outcome:
-        onward = _Onward(self._inner, request)
-        try:
-            value = await resolve(self._middleware(request, onward))
-            # The connection has ended: whatever is returned, there is nobody to send it to.
-            if isinstance(onward.outcome, CloseInfo):
-                return onward.outcome
-            # A `return` that was forgotten after `await next()` means no empty answer.
-            if value is None and onward.outcome is not None:
-                return onward.outcome
-            name = f"the middleware {name_of(self._middleware)}"
-            # Nor does an `await` that was forgotten: a 204 would be taken for the answer of the handler, which has not run.
-            if value is None and onward.is_forgotten:
-                raise LocalProtocolError(f"{name} called next() and did not await it")
-            return to_response(value, request, returned_by=name)
-        except Exception as raised:
-            error = raised
-        # Further in, where it was raised, nobody answered it, and asking again would change nothing.
-        if unwrap(error) is onward.error:
-            raise error
-        return await _answer(error, request, self._filters)
-
-
-async def _answer(error: Exception, request: Request, filters: ExceptionFilters) -> Response:
-    """Let the filters answer, unless there is no response left to write."""
-    if request.is_upgraded:
-        raise error
-    return await filters.answer(error, request)
-
-
-class _Onward:
-    """The `next` of one middleware in one request."""
-
-    __slots__ = ("_has_begun", "_inner", "_is_called", "_request", "error", "outcome")
-
-    def __init__(self, inner: Chain, request: Request) -> None:
-        self._inner = inner
-        self._request = request
-        self._is_called = False
-        self._has_begun = False
+    def __init__(self) -> None:
         self.outcome: Outcome | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
-    def __call__(self) -> Awaitable[Outcome]:
-        """Run the rest of the chain; `LocalProtocolError` on the second call."""
-        if self._is_called:
-            raise LocalProtocolError("next() was called already; a middleware may call it once")
-        self._is_called = True
-        return self._run()
+    def leave(self, outcome: Outcome) -> None:
+        """Take note that a link was left with an outcome that the one inside of it did not have."""
+        self.outcome, self.error = outcome, None
 
-    @property
-    def is_forgotten(self) -> bool:
-        """True if it was called and what it gave is not awaited yet."""
-        return self._is_called and not self._has_begun
+    def fail(self, error: BaseException) -> None:
+        """Take note that a link was left by an exception."""
+        self.outcome, self.error = None, error
 
-    async def _run(self) -> Outcome:
-        self._has_begun = True
+
+class _Part(Protocol):
+    """A part of a chain: a middleware with all that is inside of it, or the endpoint."""
+
+    def __call__(self, request: Request, walk: _Walk | None = None) -> Coroutine[object, object, Outcome]:
+        """Run it; only the outermost part is not told of a walk."""
+        ...
+
+
+# A part is one coroutine around the function of the application and nothing more, since each costs time in every request and
+# memory as long as a WebSocket lives.
+
+
+def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters, name: str | None) -> _Part:
+    """Make the innermost part. Without a `name` the endpoint returns outcomes."""
+
+    async def innermost(request: Request, walk: _Walk | None = None) -> Outcome:
         try:
-            self.outcome = await self._inner(self._request)
-        except Exception as error:
-            self.error = unwrap(error)
+            value = endpoint(request)
+            if value.__class__ is CoroutineType or isinstance(value, Awaitable):
+                value = await cast("Awaitable[object]", value)
+            outcome = cast("Outcome", value) if name is None else to_response(value, request, name)
+        except Exception as raised:
+            error = raised
+        else:
+            if walk is not None:
+                walk.outcome = outcome
+            return outcome
+        return await _answer(error, request, filters, walk or _Walk())
+
+    return innermost
+
+
+def _around(middleware: Middleware, inner: _Part, filters: ExceptionFilters) -> _Part:
+    """Make the part of one middleware and all that is inside of it."""
+
+    async def around(request: Request, walk: _Walk | None = None) -> Outcome:
+        told = walk or _Walk()
+        inside: Coroutine[object, object, Outcome] | None = None
+
+        def go_on() -> Awaitable[Outcome]:
+            nonlocal inside
+            if inside is not None:
+                raise LocalProtocolError("next() was called already; a middleware may call it once")
+            inside = inner(request, told)
+            return inside
+
+        try:
+            value = middleware(request, go_on)
+            if value.__class__ is CoroutineType or isinstance(value, Awaitable):
+                value = await cast("Awaitable[object]", value)
+            outcome = told.outcome
+            if value is outcome and outcome is not None:  # nearly always: it returned what `next()` gave
+                return outcome
+            outcome = _judge(value, middleware, request, told, inside)
+        except Exception as raised:
+            error = raised
+        except BaseException as raised:
+            told.fail(raised)
             raise
-        return self.outcome
+        else:
+            told.leave(outcome)
+            return outcome
+        # Further in, where it was raised, nobody answered it, and asking again would change nothing.
+        if unwrap(error) is told.error:
+            raise error
+        return await _answer(error, request, filters, told)
+
+    return around
+
+
+def _judge(
+    value: object,
+    middleware: Middleware,
+    request: Request,
+    walk: _Walk,
+    inside: Coroutine[object, object, Outcome] | None,
+) -> Outcome:
+    """Return the outcome of a middleware that returned `value`, which is not what `next()` gave."""
+    state = None if inside is None else getcoroutinestate(inside)
+    outcome = walk.outcome if state == CORO_CLOSED else None
+    # The connection has ended: whatever is returned, there is nobody to send it to.
+    if isinstance(outcome, CloseInfo):
+        return outcome
+    # A `return` that was forgotten after `await next()` means no empty answer.
+    if value is None and outcome is not None:
+        return outcome
+    name = f"the middleware {name_of(middleware)}"
+    # Nor does an `await` that was forgotten: a 204 would be taken for the answer of the handler, which has not run.
+    has_ended = state == CORO_CLOSED and walk.error is not None
+    if value is None and state in (CORO_CREATED, CORO_CLOSED) and not has_ended:
+        raise LocalProtocolError(f"{name} called next() and did not await it")
+    return to_response(value, request, name)
+
+
+async def _answer(error: Exception, request: Request, filters: ExceptionFilters, walk: _Walk) -> Response:
+    """Let the filters answer, unless there is no response left to write."""
+    try:
+        if request.is_upgraded:
+            raise error
+        response = await filters.answer(error, request)
+    except Exception as raised:
+        walk.fail(unwrap(raised))
+        raise
+    except BaseException as raised:
+        walk.fail(raised)
+        raise
+    walk.leave(response)
+    return response

@@ -174,7 +174,7 @@ def encode_piece(piece: object) -> bytes:
     raise TypeError(f"a stream of content gave {type(piece).__name__}, which is neither str nor bytes")
 
 
-def to_response(value: object, request: object, *, returned_by: str = "the handler") -> Response:
+def to_response(value: object, request: object, returned_by: str = "the handler") -> Response:
     """Make a response of what a handler, a middleware or a filter returned.
 
     A `Response` is itself; None is 204; `str`, bytes and (async) iterables are the content; `dict` and `list` are JSON. Anything

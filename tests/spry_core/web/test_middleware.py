@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import ClassVar, cast
 
 import pytest
@@ -19,7 +19,6 @@ from spry_core.web.middleware import (
     Outcome,
     compose,
     handled_kinds,
-    http_endpoint,
 )
 from spry_core.web.request import Request
 from spry_core.web.response import Response
@@ -60,12 +59,13 @@ class Handling(Recorder):
 
 
 def chain_of(
-    endpoint: Chain,
+    endpoint: Callable[[Request], object],
     middleware: Sequence[Middleware] = (),
     filters: ExceptionFilters | None = None,
     kind: ChainKind = "http",
+    name: str = "the handler",
 ) -> Chain:
-    return compose(middleware, endpoint, filters or ExceptionFilters(), kind)
+    return compose(middleware, endpoint, filters or ExceptionFilters(), kind, name)
 
 
 def outcome_of(chain: Chain) -> Outcome:
@@ -379,12 +379,12 @@ def test_a_handler_may_be_sync_or_async_and_return_any_answer() -> None:
     def now(request: Request) -> dict[str, str]:
         return {"path": request.path}
 
-    assert response_of(chain_of(http_endpoint(later, "GET /"))) == (200, b"/")
-    assert response_of(chain_of(http_endpoint(now, "GET /"))) == (200, b'{"path":"/"}')
+    assert response_of(chain_of(later)) == (200, b"/")
+    assert response_of(chain_of(now)) == (200, b'{"path":"/"}')
 
 
 def test_a_handler_that_returns_no_answer_is_named() -> None:
-    chain = chain_of(http_endpoint(lambda request: cast("object", 1), "GET /rooms/:room"))
+    chain = chain_of(lambda request: cast("object", 1), name="GET /rooms/:room")
     with pytest.raises(TypeError, match=r"^GET /rooms/:room returned int, of which no response can be made$"):
         outcome_of(chain)
 
