@@ -65,7 +65,7 @@ class NativeFrameEngine:
 
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""
-        opcode = self._opcode or self._next_header()
+        opcode = self._next_header() if self._opcode is None else self._opcode
         if opcode is None:
             return None
         start = self._position

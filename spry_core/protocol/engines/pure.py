@@ -16,9 +16,11 @@ _BINARY: Final = 0x82
 def unmask(data: bytes, start: int, end: int, key: bytes, /) -> bytes:
     """Return ``data[start:end]``, each byte XORed with the four of `key` in turn (RFC 6455 §5.3)."""
     length = end - start
-    pattern = (key * ((length >> 2) + 1))[:length]
-    masked = int.from_bytes(data[start:end], "little") ^ int.from_bytes(pattern, "little")
-    return masked.to_bytes(length, "little")
+    # Without names, so that each copy is gone when the next one is made.
+    return (
+        int.from_bytes(data[start:end], "little")
+        ^ int.from_bytes((key * ((length >> 2) + 1))[:length], "little")
+    ).to_bytes(length, "little")
 
 
 def frame(first: int, payload: bytes, key: bytes | None, /) -> bytes:
@@ -41,7 +43,7 @@ def scan(
     """
     messages, sizes = list[str | bytes](), list[int]()
     here, last = 0x80 if masked else 0, len(data) - 2
-    while most and room > 0 and start <= last:
+    while most > 0 and room > 0 and start <= last:
         first, length = data[start], data[start + 1] - here
         begin = start + 2
         if not 0 <= length <= 127 or (first != _TEXT and first != _BINARY):  # noqa: PLR1714 - half the time of a tuple
