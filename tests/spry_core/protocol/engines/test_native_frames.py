@@ -1,0 +1,507 @@
+"""Tests of `spry_core.protocol.engines.native_frames`: our own frame codec, in parts and in runs of messages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frames import (
+    BINARY,
+    CLOSE_FRAME,
+    CONTINUATION,
+    MASK,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    frame,
+    read_frames,
+)
+from spry_core.errors import RemoteProtocolError
+from spry_core.protocol.engines import pure
+from spry_core.protocol.engines.interface import Admit, FramePart, Opcode, Role
+from spry_core.protocol.engines.native_frames import NativeFrameEngine
+from spry_core.testing.strategies import cuts
+from traces import COUNTED_MASK, counted, error_values, two_way_cuts
+
+MOST = 1 << 30
+"""No bound at all."""
+ROLES = pytest.mark.parametrize("role", ["server", "client"])
+
+
+def admit(opcode: Opcode, length: int, rsv1: bool) -> None:
+    """Let every frame pass."""
+
+
+def codec(role: Role = "server", asked: Admit = admit) -> NativeFrameEngine:
+    return NativeFrameEngine(role, asked, counted, pure)
+
+
+def mask_of(role: Role) -> bytes | None:
+    """Return the key of who sends to this role."""
+    return MASK if role == "server" else None
+
+
+def parts(engine: NativeFrameEngine) -> list[FramePart]:
+    found: list[FramePart] = []
+    while (part := engine.next_part()) is not None:
+        found.append(part)
+    return found
+
+
+def decode(pieces: list[bytes], role: Role = "server") -> list[FramePart]:
+    """Decode all pieces; the parts of one frame are joined."""
+    engine = codec(role)
+    joined: list[FramePart] = []
+    for piece in pieces:
+        engine.receive_data(piece)
+        for part in parts(engine):
+            if joined and not joined[-1].ends_frame:
+                last = joined.pop()
+                assert (part.opcode, part.rsv1) == (last.opcode, last.rsv1)
+                part = FramePart(
+                    part.opcode, last.data + part.data, part.ends_frame, part.ends_message, part.rsv1
+                )
+            joined.append(part)
+    return joined
+
+
+# ---------------------------------------------------------------------------------------------------------------- parts
+
+
+def test_the_frames_of_the_standard_are_read() -> None:
+    """RFC 6455 §5.7."""
+    hello = FramePart(Opcode.TEXT, b"Hello", True, True)
+    assert decode([bytes.fromhex("818537fa213d7f9f4d5158")]) == [hello]
+    assert decode([bytes.fromhex("810548656c6c6f")], "client") == [hello]
+    assert decode([bytes.fromhex("010348656c80026c6f")], "client") == [
+        FramePart(Opcode.TEXT, b"Hel", True, False),
+        FramePart(Opcode.CONTINUATION, b"lo", True, True),
+    ]
+    assert decode([bytes.fromhex("8a8537fa213d7f9f4d5158")]) == [FramePart(Opcode.PONG, b"Hello", True, True)]
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY, CONTINUATION])
+@pytest.mark.parametrize("fin", [True, False])
+@pytest.mark.parametrize("rsv1", [True, False])
+def test_every_form_of_length_is_read(size: int, opcode: int, fin: bool, rsv1: bool, role: Role) -> None:
+    """RFC 6455 §5.2: 7, 16 and 64 bits; RSV1 is nothing to the engine."""
+    data = frame(opcode, b"x" * size, fin=fin, rsv=4 * rsv1, mask=mask_of(role))
+    whole = FramePart(Opcode(opcode), b"x" * size, True, fin, rsv1)
+    engine = codec(role)
+    engine.receive_data(data)
+    assert parts(engine) == [whole]
+    for end in range(1, 15):
+        assert decode([data[:end], data[end:]] if data[end:] else [data], role) == [whole]
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY, CONTINUATION])
+@pytest.mark.parametrize("first", range(9))
+@pytest.mark.parametrize("second", range(9))
+def test_the_key_goes_on_where_the_part_before_has_ended(opcode: int, first: int, second: int) -> None:
+    """RFC 6455 §5.3: byte i of the payload has byte i modulo 4 of the key, however it comes."""
+    payload = bytes(range(200, 220))
+    data = frame(opcode, payload, fin=False)
+    engine, found = codec(), list[FramePart]()
+    ends = (6 + first, 6 + first + second, len(data))
+    for start, end in zip((0, *ends), ends, strict=False):
+        if data[start:end]:
+            engine.receive_data(data[start:end])
+        found += parts(engine)
+    sizes = [size for size in (first, second, 20 - first - second) if size]
+    assert [len(part.data) for part in found] == sizes
+    assert b"".join(part.data for part in found) == payload
+    assert [part.ends_frame for part in found] == [False] * (len(sizes) - 1) + [True]
+    assert {(part.opcode, part.ends_message, part.rsv1) for part in found} == {(Opcode(opcode), False, False)}
+
+
+@pytest.mark.parametrize("opcode", [TEXT, CONTINUATION])
+def test_every_part_of_a_frame_has_its_rsv1(opcode: int) -> None:
+    """RFC 7692 §6."""
+    engine, data = codec(), frame(opcode, b"abc", rsv=4, fin=False)
+    engine.receive_data(data[:-1])
+    assert parts(engine) == [FramePart(Opcode(opcode), b"ab", False, False, True)]
+    engine.receive_data(data[-1:] + frame(PING) + frame(CONTINUATION, b"d"))
+    assert parts(engine) == [
+        FramePart(Opcode(opcode), b"c", True, False, True),
+        FramePart(Opcode.PING, b"", True, True),
+        FramePart(Opcode.CONTINUATION, b"d", True, True),
+    ]
+
+
+@ROLES
+@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE_FRAME])
+@pytest.mark.parametrize("size", [0, 1, 2, 125])
+def test_a_control_frame_comes_whole(opcode: int, size: int, role: Role) -> None:
+    """RFC 6455 §5.5."""
+    data = frame(opcode, b"c" * size, mask=mask_of(role))
+    engine = codec(role)
+    for i in range(len(data)):
+        assert parts(engine) == []
+        engine.receive_data(data[i : i + 1])
+    assert parts(engine) == [FramePart(Opcode(opcode), b"c" * size, True, True)]
+
+
+@ROLES
+def test_an_empty_data_frame_is_one_part_as_soon_as_its_header_is_here(role: Role) -> None:
+    for opcode in (TEXT, BINARY, CONTINUATION):
+        data = frame(opcode, fin=False, mask=mask_of(role))
+        engine = codec(role)
+        engine.receive_data(data[:-1])
+        assert parts(engine) == []
+        engine.receive_data(data[-1:])
+        assert parts(engine) == [FramePart(Opcode(opcode), b"", True, False)]
+
+
+@ROLES
+def test_an_engine_has_data_until_all_of_it_is_in_parts(role: Role) -> None:
+    ping, mask = frame(PING, b"pq", mask=mask_of(role)), mask_of(role)
+    engine = codec(role)
+    assert not engine.has_data
+    engine.receive_data(frame(TEXT, b"ab", mask=mask) + ping[:1])
+    assert engine.has_data
+    assert engine.next_part() == FramePart(Opcode.TEXT, b"ab", True, True)
+    assert engine.has_data
+    assert engine.next_part() is None
+    engine.receive_data(ping[1:-1])
+    assert engine.next_part() is None
+    assert engine.has_data
+    engine.receive_data(ping[-1:])
+    assert engine.next_part() == FramePart(Opcode.PING, b"pq", True, True)
+    assert not engine.has_data
+
+
+@ROLES
+def test_a_header_alone_is_no_data_any_more(role: Role) -> None:
+    """What is known of a frame whose payload has not begun is not kept as bytes; the reference says the same."""
+    data = frame(TEXT, b"ab", mask=mask_of(role))
+    engine = codec(role)
+    engine.receive_data(data[:-2])
+    assert engine.has_data
+    assert engine.next_part() is None
+    assert not engine.has_data
+    engine.receive_data(data[-2:])
+    assert engine.next_part() == FramePart(Opcode.TEXT, b"ab", True, True)
+    assert not engine.has_data
+
+
+# --------------------------------------------------------------------------------------------------------------- faults
+
+
+def fault(data: bytes, role: Role = "server") -> tuple[object, ...]:
+    with pytest.raises(RemoteProtocolError) as caught:
+        decode([data], role)
+    return error_values(caught.value)
+
+
+FRAMING, CONTROL = "RFC 6455 §5.2", "RFC 6455 §5.5"
+OPCODE = "an opcode that has no meaning", FRAMING
+FRAGMENT = "a control frame in fragments", CONTROL
+LONG = "a control frame of more than 125 bytes", CONTROL
+SHORTEST = "a length that is not in its shortest form", FRAMING
+SIGN = "a length with its first bit set", FRAMING
+RESERVED = "a reserved bit without its extension", FRAMING
+BARE = "a frame that is not masked", FRAMING
+HIDDEN = "a frame that is masked", FRAMING
+
+SERVER_FAULTS: list[tuple[bytes, tuple[str, str]]] = [
+    *((frame(opcode, b"a"), OPCODE) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
+    *((frame(opcode, b"a", fin=False), FRAGMENT) for opcode in (CLOSE_FRAME, PING, PONG)),
+    *((frame(opcode, b"a" * 126), LONG) for opcode in (CLOSE_FRAME, PING, PONG)),
+    (frame(PING, b"a", length_form=16), LONG),
+    (frame(PING, b"a", length_form=64), LONG),
+    *((frame(BINARY, b"a" * size, length_form=16), SHORTEST) for size in (0, 1, 125)),
+    *((frame(CONTINUATION, b"a" * size, length_form=64), SHORTEST) for size in (0, 125, 126, 65535)),
+    (b"\x82\xff" + (1 << 63).to_bytes(8, "big") + MASK, SIGN),
+    (b"\x82\xff" + b"\xff" * 8 + MASK, SIGN),
+    *((frame(TEXT, b"a", rsv=rsv), RESERVED) for rsv in (1, 2, 3, 5, 6, 7)),
+    *((frame(opcode, b"", rsv=1), RESERVED) for opcode in (CLOSE_FRAME, PING, PONG, CONTINUATION)),
+    *((frame(opcode, b"a", mask=None), BARE) for opcode in (TEXT, BINARY, CONTINUATION, PING, CLOSE_FRAME)),
+    (frame(BINARY, b"a" * 126, mask=None), BARE),
+    (frame(BINARY, b"a" * 65536, mask=None), BARE),
+    # Several at once: the first in this order is told.
+    (frame(3, b"a" * 126, fin=False, rsv=7, mask=None, length_form=64), OPCODE),
+    (frame(PING, b"a" * 126, fin=False, rsv=7, mask=None), FRAGMENT),
+    (frame(PING, b"a" * 126, rsv=7, mask=None, length_form=64), LONG),
+    (frame(TEXT, b"a", rsv=7, mask=None, length_form=64), SHORTEST),
+    (frame(TEXT, b"a", rsv=7, mask=None), RESERVED),
+]
+CLIENT_FAULTS: list[tuple[bytes, tuple[str, str]]] = [
+    (frame(TEXT, b"a"), HIDDEN),
+    (frame(PING, b""), HIDDEN),
+    (frame(BINARY, b"a" * 65536), HIDDEN),
+    (frame(TEXT, b"a", rsv=1), RESERVED),
+    (frame(TEXT, b"a", length_form=16), SHORTEST),
+    (frame(PING, b"a", fin=False), FRAGMENT),
+    (frame(4, b"a"), OPCODE),
+]
+FAULTS = [
+    *(("server", data, told) for data, told in SERVER_FAULTS),
+    *(("client", data, told) for data, told in CLIENT_FAULTS),
+]
+
+
+@pytest.mark.parametrize(("role", "data", "told"), FAULTS, ids=lambda value: repr(value)[:40])
+def test_what_breaks_the_framing_fails_with_1002(role: Role, data: bytes, told: tuple[str, str]) -> None:
+    """RFC 6455 §5.1, §5.2, §5.5, wherever it was cut, and behind a message."""
+    text, section = told
+    expected = (text, None, 1002, section)
+    assert fault(data, role) == expected
+    for pieces in two_way_cuts(data[:40]):
+        with pytest.raises(RemoteProtocolError) as caught:
+            decode(pieces, role)
+        assert error_values(caught.value) == expected
+    engine = codec(role)
+    engine.receive_data(frame(TEXT, b"a", mask=mask_of(role)) + data)
+    assert engine.take_messages(MOST, MOST, MOST) == (["a"], [1])
+    with pytest.raises(RemoteProtocolError, match=f"^{text}$"):
+        engine.next_part()
+
+
+@pytest.mark.parametrize(
+    ("end", "data"),
+    [
+        (2, frame(3, b"a")),
+        (2, frame(PING, b"a", fin=False)),
+        (2, frame(PING, b"a" * 126)),
+        (4, frame(TEXT, b"a", length_form=16)),
+        (10, frame(TEXT, b"a", length_form=64)),
+        (2, frame(TEXT, b"a", rsv=2)),
+        (4, frame(TEXT, b"a" * 126, rsv=2)),
+        (2, frame(TEXT, b"a", mask=None)),
+        (4, frame(TEXT, b"a" * 126, mask=None)),
+        (10, frame(TEXT, b"a" * 65536, mask=None)),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_fault_is_found_with_the_byte_that_shows_it(end: int, data: bytes) -> None:
+    engine = codec()
+    engine.receive_data(data[: end - 1])
+    assert engine.next_part() is None
+    engine.receive_data(data[end - 1 : end])
+    with pytest.raises(RemoteProtocolError):
+        engine.next_part()
+
+
+class Asked(list[tuple[Opcode, int, bool]]):
+    """Remembers what it was asked, and refuses from a length on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def __call__(self, opcode: Opcode, length: int, rsv1: bool) -> None:
+        self.append((opcode, length, rsv1))
+        if length > self.limit:
+            raise RemoteProtocolError("too long", close_code=1009, section="x")
+
+
+def test_a_frame_is_judged_by_its_length_before_its_key_and_any_payload() -> None:
+    """And before its reserved bits and the mask that it should have."""
+    asked = Asked(limit=1000)
+    engine = codec(asked=asked)
+    engine.receive_data(frame(TEXT, b"a") + b"\xb2\x7e\x10\x00")
+    assert engine.next_part() == FramePart(Opcode.TEXT, b"a", True, True)
+    with pytest.raises(RemoteProtocolError, match=r"^too long$"):
+        engine.next_part()
+    assert asked == [(Opcode.TEXT, 1, False), (Opcode.BINARY, 4096, False)]
+
+
+def test_every_opcode_is_asked_about() -> None:
+    asked = Asked(limit=1000)
+    engine = codec(asked=asked)
+    opcodes = [TEXT, BINARY, CONTINUATION, CLOSE_FRAME, PING, PONG]
+    for rsv in (0, 4):
+        engine.receive_data(b"".join(frame(opcode, b"", rsv=rsv) for opcode in opcodes))
+        assert len(parts(engine)) == len(opcodes)
+    assert asked == [(Opcode(opcode), 0, rsv1) for rsv1 in (False, True) for opcode in opcodes]
+
+
+# ------------------------------------------------------------------------------------------------------------- messages
+
+
+@ROLES
+def test_a_run_of_messages_is_taken_at_once(role: Role) -> None:
+    """RFC 6455 §5.6; what is anything else ends the run."""
+    mask = mask_of(role)
+    engine = codec(role)
+    engine.receive_data(
+        frame(TEXT, "aé".encode(), mask=mask)
+        + frame(BINARY, b"\xff", mask=mask)
+        + frame(TEXT, mask=mask)
+        + frame(PING, b"p", mask=mask)
+        + frame(BINARY, b"behind", mask=mask)
+    )
+    assert engine.take_messages(MOST, MOST, MOST) == (["aé", b"\xff", ""], [3, 1, 0])
+    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert engine.next_part() == FramePart(Opcode.PING, b"p", True, True)
+    assert engine.take_messages(MOST, MOST, MOST) == ([b"behind"], [6])
+    assert not engine.has_data
+
+
+@ROLES
+@pytest.mark.parametrize(
+    ("bounds", "taken"),
+    [
+        *(((most, MOST, MOST), min(most, 4)) for most in (0, 1, 3, 4, 5)),
+        *(((MOST, room, MOST), taken) for room, taken in [(0, 0), (1, 1), (3, 1), (4, 2), (9, 3), (10, 4)]),
+        *(((MOST, MOST, longest), taken) for longest, taken in [(2, 0), (3, 3), (4, 4), (5, 4)]),
+    ],
+)
+def test_what_is_beyond_a_bound_is_left(role: Role, bounds: tuple[int, int, int], taken: int) -> None:
+    payloads, mask = [b"abc", b"def", b"ghi", b"jklm"], mask_of(role)
+    engine = codec(role)
+    engine.receive_data(b"".join(frame(BINARY, each, mask=mask) for each in payloads))
+    messages, sizes = engine.take_messages(*bounds)
+    assert messages == payloads[:taken]
+    assert sizes == [3, 3, 3, 4][:taken]
+    assert engine.has_data is (taken < 4)
+    rest = [FramePart(Opcode.BINARY, each, True, True) for each in payloads[taken:]]
+    assert parts(engine) == rest
+
+
+@ROLES
+def test_none_is_taken_from_the_middle_of_a_frame(role: Role) -> None:
+    """Its payload may look like a frame."""
+    trap = frame(TEXT, b"trap", mask=mask_of(role))
+    data = frame(BINARY, b"a" + trap, mask=mask_of(role))
+    begins = len(data) - len(trap)
+    engine = codec(role)
+    engine.receive_data(data[:begins])
+    assert engine.next_part() == FramePart(Opcode.BINARY, b"a", False, True)
+    engine.receive_data(data[begins:])
+    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert engine.next_part() == FramePart(Opcode.BINARY, trap, True, True)
+
+
+@ROLES
+def test_none_is_taken_where_only_a_header_was_read(role: Role) -> None:
+    engine, data = codec(role), frame(CONTINUATION, b"ab", mask=mask_of(role))
+    engine.receive_data(data[:-2])
+    assert engine.next_part() is None
+    engine.receive_data(data[-2:] + frame(TEXT, b"c", mask=mask_of(role)))
+    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert engine.next_part() == FramePart(Opcode.CONTINUATION, b"ab", True, True)
+    assert engine.take_messages(MOST, MOST, MOST) == (["c"], [1])
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 1, 126, 65536])
+def test_a_message_is_taken_when_its_last_byte_has_come(role: Role, size: int) -> None:
+    one, mask = frame(BINARY, b"x" * size, mask=mask_of(role)), mask_of(role)
+    engine = codec(role)
+    engine.receive_data(frame(TEXT, b"a", mask=mask) + one[:-1])
+    assert engine.take_messages(MOST, MOST, MOST) == (["a"], [1])
+    assert engine.has_data
+    engine.receive_data(one[-1:])
+    assert engine.take_messages(MOST, MOST, MOST) == ([b"x" * size], [size])
+    assert not engine.has_data
+
+
+def test_text_that_is_none_is_left_to_the_rules_about_messages() -> None:
+    """RFC 6455 §8.1: it is no fault of the framing."""
+    engine = codec()
+    engine.receive_data(frame(TEXT, b"\xff"))
+    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert engine.next_part() == FramePart(Opcode.TEXT, b"\xff", True, True)
+
+
+# -------------------------------------------------------------------------------------------------------------- writing
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536])
+@pytest.mark.parametrize("opcode", list(Opcode))
+@pytest.mark.parametrize("fin", [True, False])
+@pytest.mark.parametrize("rsv1", [True, False])
+def test_every_frame_is_written_as_the_standard_has_it(
+    size: int, opcode: Opcode, fin: bool, rsv1: bool
+) -> None:
+    """RFC 6455 §5.1, §5.2: a client masks and a server does not; the shortest form of the length."""
+    payload = b"x" * size
+    assert codec("client").frame(opcode, payload, fin, rsv1) == (
+        frame(opcode, payload, fin=fin, rsv=4 * rsv1, mask=COUNTED_MASK)
+    )
+    assert codec("server").frame(opcode, payload, fin, rsv1) == (
+        frame(opcode, payload, fin=fin, rsv=4 * rsv1, mask=None)
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 125])
+def test_each_frame_of_a_client_has_a_fresh_key(size: int) -> None:
+    """RFC 6455 §5.3: drawn from the source that was passed in, four bytes and no more."""
+    keys, drawn = iter([b"\x01\x02\x03\x04", b"\xff\x00\xff\x00"]), list[int]()
+
+    def draw(n: int) -> bytes:
+        drawn.append(n)
+        return next(keys)
+
+    engine = NativeFrameEngine("client", admit, draw, pure)
+    payload = bytes(range(size))
+    written = engine.frame(Opcode.BINARY, payload) + engine.frame(Opcode.PING, payload)
+    assert read_frames(written) == [
+        Frame(BINARY, payload, True, b"\x01\x02\x03\x04"),
+        Frame(PING, payload, True, b"\xff\x00\xff\x00"),
+    ]
+    assert drawn == [4, 4]
+
+
+def test_a_server_draws_nothing() -> None:
+    def draw(n: int) -> bytes:
+        raise AssertionError(n)
+
+    assert NativeFrameEngine("server", admit, draw, pure).frame(Opcode.TEXT, b"a") == b"\x81\x01a"
+
+
+# ----------------------------------------------------------------------------------------------------------------- cuts
+
+keys = st.binary(min_size=4, max_size=4)
+data_frames = st.builds(
+    frame,
+    st.sampled_from([TEXT, BINARY, CONTINUATION]),
+    st.binary(max_size=300),
+    fin=st.booleans(),
+    mask=keys,
+)
+controls = st.builds(frame, st.sampled_from([PING, PONG, CLOSE_FRAME]), st.binary(max_size=125), mask=keys)
+streams = st.lists(data_frames | controls, min_size=1, max_size=6).map(b"".join)
+
+
+@given(streams.flatmap(lambda data: st.tuples(st.just(data), cuts(data))))
+def test_cuts_do_not_matter(given_stream: tuple[bytes, list[bytes]]) -> None:
+    """And a reader made by hand reads the same."""
+    data, pieces = given_stream
+    expected = [FramePart(Opcode(each.opcode), each.payload, True, each.fin) for each in read_frames(data)]
+    assert decode(pieces) == decode([data]) == expected
+
+
+@given(
+    st.lists(st.text(max_size=20) | st.binary(max_size=150), min_size=1, max_size=8),
+    st.data(),
+    st.integers(1, 4),
+)
+def test_messages_and_parts_may_be_taken_in_turn(
+    sent: list[str | bytes], chosen: st.DataObject, most: int
+) -> None:
+    """Whatever is taken as a message, and whatever in parts, nothing is lost and nothing comes twice."""
+    payloads = [each.encode() if isinstance(each, str) else each for each in sent]
+    opcodes = [TEXT if isinstance(each, str) else BINARY for each in sent]
+    data = b"".join(frame(*each) for each in zip(opcodes, payloads, strict=True))
+    engine, found, begun = codec(), list[bytes](), b""
+    for piece in chosen.draw(cuts(data)):
+        engine.receive_data(piece)
+        while True:
+            messages, sizes = engine.take_messages(most, MOST, 40)
+            assert not (begun and messages)
+            found += [each.encode() if isinstance(each, str) else each for each in messages]
+            assert sizes == [len(each) for each in found[len(found) - len(messages) :]]
+            part = engine.next_part()
+            if part is None:
+                break
+            begun += part.data
+            if part.ends_frame:
+                found.append(begun)
+                begun = b""
+    assert found == payloads
