@@ -27,6 +27,8 @@ _TOKEN: Final = re.compile(TOKEN.decode())
 _RAW_TOKEN: Final = re.compile(TOKEN)
 _VALUE: Final = re.compile(FIELD_TEXT.decode())
 _RAW_VALUE: Final = re.compile(FIELD_TEXT)
+_WHOLE_VALUE: Final = re.compile("(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+"""A value with no whitespace at its ends."""
 
 # Words of names that the standards do not simply begin with a capital (RFC 9110, RFC 6455).
 _SPELLINGS: Final = {"etag": "ETag", "te": "TE", "websocket": "WebSocket", "www": "WWW"}
@@ -50,10 +52,11 @@ def check_field_value(name: str, value: str) -> None:
     Allowed are the characters of latin-1 but for control characters, of which HTAB alone is allowed, and no whitespace at
     either end. An empty value is allowed.
     """
+    if _WHOLE_VALUE.fullmatch(value) is not None:
+        return
     if _VALUE.fullmatch(value) is None:
         raise _bad_value(name, "has a character that no field may have")
-    if value.strip(" \t") != value:
-        raise _bad_value(name, "begins or ends with whitespace")
+    raise _bad_value(name, "begins or ends with whitespace")
 
 
 def check_raw_fields(fields: Iterable[tuple[bytes, bytes]]) -> None:
@@ -88,12 +91,17 @@ class MultiMapping:  # noqa: PLW1641 - a subclass changes, so none of them is ha
         """Take the pairs of a mapping, or pairs of name and value in order."""
         self._pairs: list[tuple[str, str]] = []
         self._values: dict[str, list[str]] = {}
-        for name, value in _each(pairs):
-            self._append(self._fold(name), value)
+        if pairs != ():
+            for name, value in _each(pairs):
+                self._append(self._fold(name), value)
 
     def _append(self, name: str, value: str) -> None:
         self._pairs.append((name, value))
-        self._values.setdefault(name, []).append(value)
+        values = self._values.get(name)
+        if values is None:
+            self._values[name] = [value]
+        else:
+            values.append(value)
 
     @staticmethod
     def _fold(name: str) -> str:
@@ -161,7 +169,11 @@ class Headers(MultiMapping):
     @classmethod
     def from_raw(cls, fields: Iterable[tuple[bytes, bytes]]) -> Self:
         """Make them of names and values as on the wire, in wire order."""
-        return cls((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+        made = cls()
+        for name, value in fields:
+            # Of bytes, `lower` knows the letters of ASCII alone.
+            made._append(name.lower().decode("latin-1"), value.decode("latin-1"))
+        return made
 
     @staticmethod
     def _fold(name: str) -> str:
@@ -186,12 +198,12 @@ class MutableHeaders(Headers):
 
     def _append(self, name: str, value: str) -> None:
         self._check(name, value)
-        super()._append(name, value)
+        Headers._append(self, name, value)
 
     def _check(self, name: str, value: str) -> None:
         if self._sealed:
             raise ResponseSealedError("the header section has been sent")
-        check_field_name(name)
+        _check_name_once(name)
         check_field_value(name, value)
 
     def __setitem__(self, name: str, value: str) -> None:
@@ -239,6 +251,12 @@ class MutableHeaders(Headers):
         Names are spelled as the standards have them, so that all fields of a message look alike.
         """
         return tuple((_spell(name), value.encode("latin-1")) for name, value in self._pairs)
+
+
+@lru_cache(maxsize=1024)
+def _check_name_once(name: str) -> None:
+    """Do as `check_field_name`, for names that come again and again. They are few, and whoever sends them is on our side."""
+    check_field_name(name)
 
 
 @lru_cache(maxsize=1024)

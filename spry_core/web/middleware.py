@@ -155,6 +155,10 @@ def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters,
             outcome = cast("Outcome", value) if name is None else to_response(value, request, name)
         except Exception as raised:
             error = raised
+        except BaseException as raised:
+            if walk is not None:
+                walk.fail(raised)
+            raise
         else:
             if walk is not None:
                 walk.outcome = outcome

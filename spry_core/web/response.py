@@ -24,6 +24,7 @@ Content: TypeAlias = str | BytesLike | Stream
 """What the content of a response can be made of."""
 
 _PHRASE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+_WITHOUT_LENGTH: Final = (204, 304)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -45,7 +46,7 @@ class Response:
         TypeError: The content is none of the above.
     """
 
-    __slots__ = ("_content", "_reason_phrase", "_status_code", "headers")
+    __slots__ = ("_content", "_headers", "_kind", "_reason_phrase", "_status_code")
 
     def __init__(
         self,
@@ -55,14 +56,16 @@ class Response:
         *,
         reason_phrase: str = "",
     ) -> None:
-        _check_status(status_code)
+        if status_code != 200:
+            _check_status(status_code)
         self._status_code = status_code
-        self.headers: MutableHeaders = MutableHeaders(() if headers is None else headers)
-        """The header section, to be read and changed."""
-        self.reason_phrase = reason_phrase
+        # The header section is made for whoever looks at it: until then it is what type, content and status say.
+        self._headers = None if headers is None else MutableHeaders(headers)
+        self._kind = ""
+        self._reason_phrase = reason_phrase and _checked_phrase(reason_phrase)
         self._take(content)
         # A length of one's own is right for an answer to HEAD, and for a stream; with 204 there is none (RFC 9110 §8.6).
-        if status_code == 204 or "content-length" not in self.headers:
+        if self._headers is not None and (status_code == 204 or "content-length" not in self._headers):
             self._announce()
 
     @classmethod
@@ -71,9 +74,33 @@ class Response:
 
         Raises `TypeError` or `ValueError` for what JSON cannot express, such as sets and NaN.
         """
-        fields = MutableHeaders(() if headers is None else headers)
+        if headers is None:
+            made = cls(to_json(value), status_code)
+            made._kind = "application/json"
+            return made
+        fields = MutableHeaders(headers)
         fields.setdefault("content-type", "application/json")
         return cls(to_json(value), status_code, fields)
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The header section, to be read and changed."""
+        if self._headers is None:
+            self._headers = MutableHeaders()
+            if self._kind:
+                self._headers["content-type"] = self._kind
+            self._announce()
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: MutableHeaders) -> None:
+        self._headers = headers
+
+    def usual_fields(self) -> tuple[str, int | None] | None:
+        """Return the type of the content, empty if there is none, and the Content-Length, None if there is none, if these are
+        all the fields; None if somebody has looked at `headers` and may have set others. For who sends it.
+        """
+        return None if self._headers is not None else (self._kind, self._length())
 
     @property
     def status_code(self) -> int:
@@ -94,9 +121,7 @@ class Response:
 
     @reason_phrase.setter
     def reason_phrase(self, reason_phrase: str) -> None:
-        if _PHRASE.fullmatch(reason_phrase) is None:
-            raise ValueError("the reason phrase has a character that none may have (RFC 9112 §4)")
-        self._reason_phrase = reason_phrase
+        self._reason_phrase = _checked_phrase(reason_phrase)
 
     @property
     def content(self) -> bytes | Stream:
@@ -115,17 +140,27 @@ class Response:
 
     def _take(self, content: Content) -> None:
         encoded, kind = _encode(content)
-        _check_fits(encoded, self._status_code)
+        if self._status_code != 200:
+            _check_fits(encoded, self._status_code)
         self._content = encoded
-        if kind:
-            self.headers.setdefault("content-type", kind)
+        if self._headers is None:
+            self._kind = self._kind or kind
+        elif kind:
+            self._headers.setdefault("content-type", kind)
 
     def _announce(self) -> None:
         """Set Content-Length as content and status have it (RFC 9110 §8.6)."""
-        if isinstance(self._content, bytes) and self._status_code not in (204, 304):
-            self.headers["content-length"] = str(len(self._content))
+        if self._headers is None:
+            return  # it will be, when there are fields
+        length = self._length()
+        if length is None:
+            self._headers.discard("content-length")
         else:
-            self.headers.discard("content-length")
+            self._headers["content-length"] = str(length)
+
+    def _length(self) -> int | None:
+        has_length = isinstance(self._content, bytes) and self._status_code not in _WITHOUT_LENGTH
+        return len(self._content) if has_length else None
 
     def set_cookie(
         self,
@@ -182,6 +217,13 @@ def to_response(value: object, request: object, returned_by: str = "the handler"
 
     Raises `TypeError` for any other type, with `returned_by` in its text, and what `Response` and `Response.json` raise.
     """
+    kind = value.__class__  # the usual ones first: none of them has a hook
+    if kind is Response:
+        return cast("Response", value)
+    if kind is str or kind is bytes:
+        return Response(cast("str | bytes", value))
+    if kind is dict or kind is list:
+        return Response.json(value)
     if isinstance(value, Response):
         return value
     hook: object = getattr(value, "__response__", None)
@@ -197,6 +239,12 @@ def to_response(value: object, request: object, returned_by: str = "the handler"
     if isinstance(value, (str, bytes, bytearray, memoryview, AsyncIterable, Iterable)):
         return Response(cast("Content", value))
     raise TypeError(f"{returned_by} returned {type(value).__name__}, of which no response can be made")
+
+
+def _checked_phrase(reason_phrase: str) -> str:
+    if _PHRASE.fullmatch(reason_phrase) is None:
+        raise ValueError("the reason phrase has a character that none may have (RFC 9112 §4)")
+    return reason_phrase
 
 
 def _encode(content: object) -> tuple[bytes | Stream, str]:
