@@ -32,10 +32,10 @@ _SLOWER: Final = 5
 _REQUEST: Final = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
 _ANSWER: Final = b"\r\n\r\nhello"
 _HANDSHAKE: Final = (
-    b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET %b HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-_WARM_UP: Final = 100
+WARM_UP: Final = 100
 """Connections that are there before the first measurement: the first ones load code and fill caches."""
 
 _ASKED: Final = 21
@@ -85,20 +85,20 @@ def affordable(wanted: int) -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # A server keeps a fifth of its descriptors for the application.
-    return wanted if most == resource.RLIM_INFINITY else min(wanted, most * 4 // 5 - _WARM_UP - _SPARE)
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most * 4 // 5 - WARM_UP - _SPARE)
 
 
 def run(backend: str, kind: str, connections: int) -> Report:
     """Open so many connections to a server of their own; measure, and close them."""
-    room = ("--limit", f"max_connections={connections + _WARM_UP + _SPARE}")
+    room = ("--limit", f"max_connections={connections + WARM_UP + _SPARE}")
     with served(backend, *QUIET, *room) as server, ExitStack() as stack:
-        opened = _open_idle if kind == "http" else _open_websocket
-        for number in range(_WARM_UP):
-            stack.enter_context(opened(server, number))
+        opened = _open_idle if kind == "http" else open_websocket
+        for number in range(WARM_UP):
+            stack.enter_context(opened(server.port, number))
         calm = median(_asked(server) for _ in range(_ASKED))
         before = server.memory()
         for number in range(connections):
-            stack.enter_context(opened(server, number))
+            stack.enter_context(opened(server.port, number))
         grown = server.memory() - before
         waits = [_asked(server) for _ in range(_ASKED)]
         if faults := server.faults():
@@ -106,20 +106,29 @@ def run(backend: str, kind: str, connections: int) -> Report:
     return Report(kind, connections, grown / connections / 1024, calm, median(waits), max(waits))
 
 
-def _open_idle(server: Server, number: int) -> socket.socket:
-    return _asked_for(server, number, _REQUEST, lambda answer: answer.endswith(_ANSWER))
+def _open_idle(port: int, number: int) -> socket.socket:
+    return _asked_for(port, number, _REQUEST, lambda answer: answer.endswith(_ANSWER))
 
 
-def _open_websocket(server: Server, number: int) -> socket.socket:
-    return _asked_for(server, number, _HANDSHAKE, lambda answer: answer.endswith(b"\r\n\r\n"))
+def open_websocket(port: int, number: int, path: str = "/echo") -> socket.socket:
+    """Open a WebSocket and return its socket.
+
+    Args:
+        port: Where somebody listens on 127.0.0.1.
+        number: Of this connection: the system has not ports enough for all of them to come from one address.
+        path: ASCII.
+
+    Raises:
+        OSError: It cannot be opened.
+        RuntimeError: The server has ended the connection.
+    """
+    return _asked_for(port, number, _HANDSHAKE % path.encode("ascii"), lambda answer: answer.endswith(b"\r\n\r\n"))
 
 
-def _asked_for(
-    server: Server, number: int, request: bytes, is_whole: Callable[[bytes], bool]
-) -> socket.socket:
+def _asked_for(port: int, number: int, request: bytes, is_whole: Callable[[bytes], bool]) -> socket.socket:
     """Connect, ask, and take the answer."""
     source = (f"127.0.0.{1 + number // _PORTS}", 0)
-    sock = socket.create_connection(("127.0.0.1", server.port), _PATIENCE, source_address=source)
+    sock = socket.create_connection(("127.0.0.1", port), _PATIENCE, source_address=source)
     try:
         sock.sendall(request)
         answer = b""
@@ -137,5 +146,5 @@ def _asked_for(
 def _asked(server: Server) -> float:
     """Ask as a healthy client; return the seconds that the answer took."""
     since = time.monotonic()
-    with _open_idle(server, 0):
+    with _open_idle(server.port, 0):
         return time.monotonic() - since

@@ -61,11 +61,7 @@ class Server:
 
     def memory(self) -> int:
         """Return the bytes of memory that it holds; 0 where the system does not tell."""
-        try:
-            pages = int((_PROC / str(self.process.pid) / "statm").read_text().split()[1])
-        except OSError:
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return resident(self.process.pid)
 
     def sockets(self) -> list[str]:
         """Return its open sockets; nothing where the system does not tell."""
@@ -74,6 +70,15 @@ class Server:
         except OSError:
             return []
         return sorted(each for each in files if each.startswith("socket:"))
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds; 0 where the system does not tell."""
+    try:
+        pages = int((_PROC / str(pid) / "statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
