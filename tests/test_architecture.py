@@ -33,7 +33,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("driver", "headers"),
         ("closing",),
         ("errors",),
-        ("version",),
+        ("version", "speedups"),
     ),
     "spry_core.tasks": (
         ("scopes", "waiting"),
@@ -224,8 +224,13 @@ def module_name(path: Path) -> str:
 
 
 SOURCES: Mapping[str, Path] = {
-    module_name(path): path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))
+    module_name(path): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py*"))
+    if path.suffix in {".py", ".pyi"}
 }
+"""Each module; one in C is its stub."""
+
 TREES: Mapping[str, ast.Module] = {
     name: ast.parse(path.read_bytes(), filename=str(path)) for name, path in SOURCES.items()
 }
@@ -278,7 +283,10 @@ def test_imports_point_downwards(name: str) -> None:
 def test_the_import_contracts_draw_the_same_house() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     layers = {
-        container: tuple(tuple(layer.split(" | ")) for layer in contract["layers"])
+        # The linter cannot see a module in C, and must be told that it may not be there.
+        container: tuple(
+            tuple(name.strip("()") for name in layer.split(" | ")) for layer in contract["layers"]
+        )
         for contract in project["tool"]["importlinter"]["contracts"]
         if contract["type"] == "layers"
         for container in contract.get("containers", [""])
