@@ -163,11 +163,12 @@ def split_path(path: str) -> list[str]:
         raise ValueError("the path does not begin with a slash")
     if not path.isascii():
         raise ValueError("the path is not ASCII")
+    has_escapes = "%" in path
     # UTF-8 has no other way to say U+0000: the overlong one is refused below.
-    if "\0" in path or "%00" in path:
+    if "\0" in path or (has_escapes and "%00" in path):
         raise ValueError("the path holds a null character")
     segments = path[1:].split("/")
-    return [_decode(segment) for segment in segments] if "%" in path else segments
+    return [_decode(segment) for segment in segments] if has_escapes else segments
 
 
 def _decode(segment: str) -> str:
