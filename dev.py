@@ -2,8 +2,8 @@
 """Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance`, `fuzz` or `soak`.
 
 Needs nothing but Python 3.11. It makes a virtual environment of its own in `.venv`, installs what the command
-asks for, and does so again only when `pyproject.toml`, the Python version or the place of the clone changed
-(`docs/decisions/0001-dev-makes-its-own-environment.md` says why).
+asks for, and does so again only when `pyproject.toml`, what the module in C is built from, the Python version or the place of the
+clone changed (`docs/decisions/0001-dev-makes-its-own-environment.md` says why).
 """
 
 # Alone in this project: no `from __future__ import annotations`, and no syntax newer than Python 3.6. An older
@@ -24,7 +24,7 @@ import subprocess
 import time
 import venv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -32,6 +32,12 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / "dev.stamp"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+MODULE_SOURCES = (ROOT / "setup.py", ROOT / "spry_core/speedups.c")
+"""What the module in C is built from."""
+
+MODULE_FOLDER = ROOT / "spry_core"
+"""Where an editable installation puts the module, and leaves it."""
 
 PACKAGES = ("spry_core", "spry_system", "spry_asyncio", "spry_trio", "spry_cli")
 """Every package whose public types must be complete."""
@@ -71,27 +77,34 @@ class Stamp:
     pyproject: str
     """SHA-256 of pyproject.toml."""
 
+    module: str
+    """SHA-256 of what the module in C is built from, or `pure` where it is not to be built (`module_tag`)."""
+
     extras: frozenset[str]
     """The extras installed so far."""
 
     def to_text(self) -> str:
         """Return the text that `from_text` reads: one line for each field."""
-        return "\n".join((self.root, self.python, self.pyproject, " ".join(sorted(self.extras)))) + "\n"
+        return (
+            "\n".join((self.root, self.python, self.pyproject, self.module, " ".join(sorted(self.extras))))
+            + "\n"
+        )
 
     @classmethod
     def from_text(cls, text: str) -> "Stamp | None":
         """Return the stamp that `to_text` wrote, or None if `text` is not complete."""
         lines = text.split("\n")
-        if len(lines) != 5 or lines[-1]:
+        if len(lines) != 6 or lines[-1]:
             return None
-        return cls(lines[0], lines[1], lines[2], frozenset(lines[3].split()))
+        return cls(lines[0], lines[1], lines[2], lines[3], frozenset(lines[4].split()))
 
 
 def plan(found: Stamp | None, wanted: Stamp) -> Literal["keep", "install", "remake"]:
     """Tell what the environment that bears the stamp `found` needs to become the `wanted` one."""
     if found is None or (found.root, found.python) != (wanted.root, wanted.python):
         return "remake"
-    if found.pyproject != wanted.pyproject or not wanted.extras <= found.extras:
+    made_from = (found.pyproject, found.module)
+    if made_from != (wanted.pyproject, wanted.module) or not wanted.extras <= found.extras:
         return "install"
     return "keep"
 
@@ -99,6 +112,16 @@ def plan(found: Stamp | None, wanted: Stamp) -> Literal["keep", "install", "rema
 def python_tag() -> str:
     """Name the running Python as far as installed packages depend on it, such as `cpython-311`."""
     return f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}"
+
+
+def digest(*files: Path) -> str:
+    """Return the SHA-256 of what is in the files, one behind the other."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def module_tag(variables: Mapping[str, str]) -> str:
+    """Name what the module in C is made of; `pure` if setup.py, which reads the same variable, leaves it out."""
+    return "pure" if variables.get("SPRY_PURE") == "1" else digest(*MODULE_SOURCES)
 
 
 def wanted_extras(command: str, has_node: bool) -> frozenset[str]:
@@ -188,12 +211,20 @@ def make_environment() -> None:
         )
 
 
+def remove_module() -> None:
+    """Remove the module in C: where it cannot be built or is not wanted any more, pip leaves the old one there."""
+    for suffix in ("so", "pyd"):
+        for file in MODULE_FOLDER.glob(f"speedups.*{suffix}"):
+            file.unlink()
+
+
 def prepare(command: str) -> None:
     """Bring the environment to what `command` needs; silent and quick when there is nothing to do."""
     wanted = Stamp(
         root=str(ROOT),
         python=python_tag(),
-        pyproject=hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+        pyproject=digest(ROOT / "pyproject.toml"),
+        module=module_tag(os.environ),
         extras=wanted_extras(command, has_node=shutil.which("node") is not None),
     )
     found = Stamp.from_text(STAMP.read_text(encoding="utf-8")) if STAMP.exists() and is_alive() else None
@@ -204,8 +235,9 @@ def prepare(command: str) -> None:
     if step == "remake":
         make_environment()
     elif found:
-        wanted = Stamp(wanted.root, wanted.python, wanted.pyproject, wanted.extras | found.extras)
+        wanted = replace(wanted, extras=wanted.extras | found.extras)
         STAMP.unlink()
+    remove_module()
     extras = ",".join(sorted(wanted.extras))
     run(PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--editable", f".[{extras}]")
     unfinished = STAMP.with_suffix(".new")

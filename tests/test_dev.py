@@ -12,16 +12,25 @@ import pytest
 
 import dev
 
-STAMP = dev.Stamp(root="/clone", python="cpython-311", pyproject="abc", extras=frozenset({"trio", "fast"}))
+STAMP = dev.Stamp(
+    root="/clone", python="cpython-311", pyproject="abc", module="012", extras=frozenset({"trio", "fast"})
+)
 
 
 def test_a_stamp_reads_back_as_it_was_written() -> None:
-    assert STAMP.to_text() == "/clone\ncpython-311\nabc\nfast trio\n"
+    assert STAMP.to_text() == "/clone\ncpython-311\nabc\n012\nfast trio\n"
     assert dev.Stamp.from_text(STAMP.to_text()) == STAMP
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "/clone\ncpython-311\nabc\nfast trio", "/clone\ncpython-311\n", "a\n" * 5]
+    "text",
+    [
+        "",
+        "\n",
+        "/clone\ncpython-311\nabc\n012\nfast trio",
+        "/clone\ncpython-311\nabc\nfast trio\n",
+        "a\n" * 6,
+    ],
 )
 def test_a_torn_stamp_is_none(text: str) -> None:
     assert dev.Stamp.from_text(text) is None
@@ -34,6 +43,7 @@ def test_a_torn_stamp_is_none(text: str) -> None:
         (replace(STAMP, extras=STAMP.extras | {"test"}), "keep"),
         (replace(STAMP, extras=frozenset({"trio"})), "install"),
         (replace(STAMP, pyproject="def"), "install"),
+        (replace(STAMP, module="pure"), "install"),
         (replace(STAMP, python="cpython-312"), "remake"),
         (replace(STAMP, root="/elsewhere"), "remake"),
         (None, "remake"),
@@ -125,6 +135,8 @@ class Workshop:
         monkeypatch.setattr(dev, "PYTHON", self.environment / dev.PYTHON.relative_to(dev.ENVIRONMENT))
         monkeypatch.setattr(dev, "ENVIRONMENT", self.environment)
         monkeypatch.setattr(dev, "STAMP", self.stamp)
+        monkeypatch.setattr(dev, "MODULE_FOLDER", folder)
+        monkeypatch.delenv("SPRY_PURE", raising=False)
         monkeypatch.setattr(dev, "run", self.run)
         monkeypatch.setattr(dev, "has_module", {"ensurepip"}.__contains__)
 
@@ -181,7 +193,9 @@ def test_a_new_environment_is_stamped_when_it_is_complete(workshop: Workshop) ->
     assert workshop.stamp_while_running == [False, False]
     stamp = dev.Stamp.from_text(workshop.stamp.read_text(encoding="utf-8"))
     pyproject = hashlib.sha256((dev.ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    assert stamp == dev.Stamp(str(dev.ROOT), dev.python_tag(), pyproject, frozenset({"fast", "trio"}))
+    sources = b"".join((dev.ROOT / name).read_bytes() for name in ("setup.py", "spry_core/speedups.c"))
+    module = hashlib.sha256(sources).hexdigest()
+    assert stamp == dev.Stamp(str(dev.ROOT), dev.python_tag(), pyproject, module, frozenset({"fast", "trio"}))
 
 
 def test_a_complete_environment_is_left_alone(workshop: Workshop) -> None:
@@ -198,6 +212,28 @@ def test_more_extras_join_those_that_are_there(workshop: Workshop) -> None:
     dev.prepare("test")
     assert workshop.steps == [pip_install("conformance,fast,hypothesis,test,trio")]
     assert workshop.stamp_while_running == [False]
+
+
+def test_what_is_installed_without_the_module_in_c_is_installed_anew(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And pip would leave the module of before where it is."""
+    dev.prepare("demo")
+    workshop.steps.clear()
+    modules = [
+        workshop.environment.parent / f"speedups.{suffix}" for suffix in ("abi3.so", "pyd", "c", "pyi")
+    ]
+    for module in modules:
+        module.touch()
+    monkeypatch.setenv("SPRY_PURE", "1")
+    dev.prepare("demo")
+    assert workshop.steps == [pip_install("fast,trio")]
+    assert [module.suffix for module in modules if module.exists()] == [".c", ".pyi"]
+    dev.prepare("demo")
+    assert len(workshop.steps) == 1
+    monkeypatch.setenv("SPRY_PURE", "0")
+    dev.prepare("demo")
+    assert len(workshop.steps) == 2
 
 
 def test_a_failed_installation_starts_from_nothing_the_next_time(workshop: Workshop) -> None:
