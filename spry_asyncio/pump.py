@@ -1,11 +1,15 @@
-"""The bytes and the timer of one connection on asyncio: a `BufferedProtocol` between a transport and a session.
+"""The bytes and the timer of one connection on asyncio: callbacks of the loop between a non-blocking socket and a session.
 
 Every call of the session is followed by one `_look`: write what is to be written, read or not, set the timer, see whether it is
 over. asyncio pushes, so nothing here waits. The session decides everything; what is decided here is only how asyncio does it:
 
-- All connections share one read buffer. `get_buffer` and `buffer_updated` come in one go, and the bytes are copied out first.
-- The transport does not say what has been written, so its buffer is measured before every call that carries the time. With
-  water marks of zero `resume_writing` means that all of it has gone.
+- The socket is ours and not a transport's: the loop says when it is readable, and no more. A transport costs more for each
+  message, each connection and each opening, and does not say what it has written.
+- One read for each call of the loop, so that a peer that floods lets the others run.
+- `send` is tried first, in whichever task says `notify`: there is no wait, so no cancellation can tear a frame and no two senders
+  can meet. What the kernel does not take waits until the loop says that the socket is writable, and nothing passes it.
+- The loop is asked to stop watching for bytes when there are some that the session does not want, not before: a session that
+  wants none for a moment, as between a request and its answer, costs nothing.
 - The timer is only ever lowered. A deadline that moved later fires early once and is set again.
 """
 
@@ -16,7 +20,7 @@ import math
 import socket
 import struct
 from collections.abc import Callable
-from typing import Final, TypeVarTuple, cast
+from typing import Final, TypeVarTuple
 
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
@@ -25,27 +29,30 @@ from spry_core.serving import LogRecord, Served, record_internal_fault
 
 Args = TypeVarTuple("Args")
 
+READ_SIZE: Final = 64 * 1024
+"""Bytes asked for in one read: more than a read of a TCP stream usually gives. From 128 KiB on an allocator may map pages anew
+for each read, which costs ten times as much as a short read itself.
+"""
+
 RESET: Final = struct.pack("ii", 1, 0)
 """`SO_LINGER` on, with no time: closing drops what is unsent and resets the stream (RFC 9293 §3.10.7.4, ABORT of §3.9.1)."""
 
 
-class Pump(asyncio.BufferedProtocol):
+class Pump:
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
-        "_buffer",
-        "_connecting",
         "_driver",
+        "_end",
         "_ended",
-        "_error",
         "_has_ended",
         "_has_failed",
         "_is_at_end",
-        "_is_closing",
-        "_is_half_closing",
+        "_is_blocked",
         "_is_looking",
         "_is_lost",
-        "_is_reading",
+        "_is_watching",
+        "_is_writing",
         "_loop",
         "_report",
         "_session",
@@ -53,94 +60,56 @@ class Pump(asyncio.BufferedProtocol):
         "_soon",
         "_timer",
         "_timer_at",
-        "_transport",
-        "_unreported",
+        "_unsent",
+        "_wants_read",
     )
 
     def __init__(
         self,
         sock: socket.socket,
-        buffer: memoryview,
         open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
         ended: Callable[[Pump], None],
     ) -> None:
-        """Make the session at once, so that it is counted before the loop has made a transport of the socket.
+        """Make the session at once, so that it is counted before anything else can happen.
 
         Args:
             sock: The stream, connected and non-blocking; the pump closes it.
-            buffer: Where the loop may put received bytes; any number of pumps of one loop share it.
             open_session: Makes the session, given the driver that is lent to it.
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
         """
         self._loop = asyncio.get_running_loop()
         self._socket = sock
-        self._buffer = buffer
         self._report = report
         self._ended = ended
         self._driver = Driver(self)
         self._session = open_session(self._driver)
-        self._transport: asyncio.Transport | None = None
-        self._connecting: asyncio.Task[object] | None = None
-        self._unreported = 0  # bytes given to the transport that the session has not been credited with
-        self._error: Exception | None = (
-            None  # what broke the stream, if it was not the transport that noticed
-        )
+        self._unsent: list[bytes | memoryview] | None = None  # most connections never have any
+        self._end: StreamEnd | None = None  # due when all bytes have gone
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf  # the timer's own `when` is rounded on uvloop
         self._soon: asyncio.Handle | None = None
+        self._wants_read = True  # what the session said when it was last looked at
+        self._is_watching = False  # the loop calls when there are bytes
+        self._is_blocked = False  # the kernel takes no more now
+        self._is_writing = False  # the loop calls when there is room
         self._is_looking = False
-        self._is_reading = True
         self._is_at_end = False  # the peer has sent its end of stream
-        self._is_half_closing = False  # our own is due when all bytes have gone
-        self._is_closing = False
         self._is_lost = False
         self._has_failed = False
         self._has_ended = False
 
     def open(self) -> None:
-        """Let the loop make a transport of the socket; `connection_made` follows, or `connection_lost` alone."""
-        make_transport = self._loop.connect_accepted_socket(lambda: self, self._socket)
-        self._connecting = self._loop.create_task(make_transport)
-        self._connecting.add_done_callback(self._connected)
-
-    # --------------------------------------------------------------------------------------- what the transport calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its base class
-        self._transport.set_write_buffer_limits(high=0, low=0)
-        if self._has_failed:
-            self._abort(self._transport)
-        self._look()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the loop's one buffer until `buffer_updated`, which comes before anybody else can ask."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Pass received bytes on, as a copy: the buffer is the next connection's in a moment."""
-        self._tell(self._session.receive_data, bytes(self._buffer[:nbytes]))
-
-    def eof_received(self) -> bool:
-        """Pass the end of the peer's bytes on, and keep our own direction open."""
-        # The transport has stopped reading, and whoever resumes it now finds the same end again.
-        self._is_at_end = True
-        self._tell(self._session.receive_eof)
-        return True
-
-    def resume_writing(self) -> None:
-        """Learn that all bytes have gone. The transport is in the middle of its work here, where closing would end it twice."""
-        self.notify(soon=True)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the session that the stream is gone, also when that is what it asked for."""
-        if self._is_closing and exc is None:
-            self._end_stream()
-        self._is_lost = True
-        self._transport = None
-        self._tell(self._session.connection_lost, self._error or exc)
+        """Begin: from here on the loop says when there are bytes. If it cannot, the stream is lost."""
+        if self._is_lost:
+            return
+        try:
+            self._watch()
+        except Exception as error:
+            self._tell(self._lose, error)
+        else:
+            self._look()
 
     # ------------------------------------------------------------------------------------------ what the driver calls
 
@@ -157,28 +126,53 @@ class Pump(asyncio.BufferedProtocol):
             self._fail(error)
         self._look()
 
-    # -------------------------------------------------------------------------------------------------- the machinery
+    # -------------------------------------------------------------------------------------------- what the loop calls
 
-    def _connected(self, connecting: asyncio.Task[object]) -> None:
-        self._connecting = None
-        error = None if connecting.cancelled() else connecting.exception()
-        # Without a transport the loop calls nothing of ours; with one, `connection_lost` has come or will.
-        if self._transport is None and not self._is_lost:
-            self._socket.close()
-            self.connection_lost(error if isinstance(error, Exception) else None)
-
-    def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
-        """Call the session, with the time and after its credit, and look at what came of it."""
+    def _receive(self) -> None:
+        """Pass on what has come, or find that the session wants nothing now."""
+        if not self._wants_read:
+            self._stop_watching()
+            return
         try:
-            now = self._loop.time()
-            self._credit(now)
-            call(*args, now)
+            data = self._socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return  # it was readable for nothing
+        except OSError as error:
+            self._tell(self._lose, error)
+            return
+        if not data:
+            self._is_at_end = True
+            self._stop_watching()
+            self._tell(self._session.receive_eof)
+            return
+        try:  # as `_tell`, without its price
+            self._session.receive_data(data, self._loop.time())
         except Exception as error:
             self._fail(error)
         self._look()
 
+    def _go_on_writing(self) -> None:
+        self._is_blocked = False
+        self._look()
+        if self._is_writing and not self._is_blocked:
+            self._stop_writing()
+
     def _look_later(self) -> None:
         self._soon = None
+        self._look()
+
+    def _time_has_come(self) -> None:
+        self._clear_timer()
+        self._tell(self._session.handle_deadline)
+
+    # -------------------------------------------------------------------------------------------------- the machinery
+
+    def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
+        """Call the session, with the time, and look at what came of it."""
+        try:
+            call(*args, self._loop.time())
+        except Exception as error:
+            self._fail(error)
         self._look()
 
     def _look(self) -> None:
@@ -195,101 +189,136 @@ class Pump(asyncio.BufferedProtocol):
         finally:
             self._is_looking = False
         if self._is_lost and not self._driver.has_tasks and (self._has_failed or self._session.closed):
-            self._end()
+            self._finish()
 
     def _follow_session(self) -> None:
-        if self._transport is not None:
-            self._credit(self._loop.time())
-            self._write(self._transport)
-            self._read_or_not(self._transport)
-        self._set_timer()
+        session = self._session
+        if not self._is_lost:
+            self._write(session)
+        self._wants_read = wanted = session.wants_read
+        if wanted and not self._is_watching and not self._is_at_end and not self._is_lost:
+            self._watch()
+        deadline = session.next_deadline()
+        if deadline is not None and deadline < self._timer_at:
+            self._set_timer(deadline)
 
-    def _credit(self, now: float) -> None:
-        """Tell the session what the kernel has taken since the last time."""
-        if not self._unreported or self._transport is None:
-            return
-        if self._transport.is_closing() and not self._is_closing:
-            return  # it broke, and its buffer is empty because the bytes were thrown away
-        taken = self._unreported - self._transport.get_write_buffer_size()
-        if taken:
-            self._unreported -= taken
-            self._session.bytes_written(taken, now)
+    def _write(self, session: Served) -> None:
+        """Send what the session has until it has no more to say; what ends the stream comes after the last byte."""
+        while not self._is_lost:
+            batch = session.data_to_send()
+            if not batch and (self._is_blocked or not self._unsent):
+                break
+            if batch and isinstance(end := batch[-1], StreamEnd):
+                self._end = end
+                if end is StreamEnd.ABORT:  # carried out at once, whatever waits
+                    self._lose(None, self._loop.time(), reset=True)
+                    return
+            if len(batch) == 1 and not self._unsent and isinstance(data := batch[0], bytes):
+                self._send(data, session)  # what nearly every batch is
+            else:
+                self._keep(batch)
+                if self._unsent and not self._is_blocked:
+                    self._send(self._next_chunk(self._unsent), session)
+        if self._end is not None and not self._unsent:
+            self._carry_out(self._end)
 
-    def _write(self, transport: asyncio.Transport) -> None:
-        """Write what the session has, one call for each batch, until it has no more to say."""
-        while batch := self._session.data_to_send():
-            data = b"".join([item for item in batch if isinstance(item, bytes)])
-            if (
-                data and not transport.is_closing()
-            ):  # a broken stream takes no bytes: `connection_lost` is on its way
-                self._unreported += len(data)
-                transport.write(data)
-                self._credit(self._loop.time())
-            if isinstance(end := batch[-1], StreamEnd):
-                self._carry_out(end, transport)
-        if self._is_half_closing and not transport.get_write_buffer_size():
-            self._half_close(transport)
-
-    def _carry_out(self, end: StreamEnd, transport: asyncio.Transport) -> None:
-        """End the stream in one of the three ways. What waits in the transport goes first, but for an abort."""
-        match end:
-            case StreamEnd.HALF_CLOSE:
-                self._is_half_closing = True
-            case StreamEnd.CLOSE:
-                self._is_closing = True
-                transport.close()
-            case StreamEnd.ABORT:
-                self._abort(transport)
-
-    def _half_close(self, transport: asyncio.Transport) -> None:
-        """Send our end of stream. All bytes have gone, so a stream that the peer has reset raises here and not in the loop."""
-        self._is_half_closing = False
+    def _send(self, chunk: bytes | memoryview, session: Served) -> None:
+        """Give the kernel as much as it takes, and the session credit for that; the rest waits until it takes more."""
         try:
-            transport.write_eof()
+            sent = self._socket.send(chunk)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
         except OSError as error:
-            self._error = error
-            transport.abort()
+            self._lose(error, self._loop.time())
+            return
+        if sent < len(chunk):
+            self._wait_for_room(memoryview(chunk)[sent:])
+        if sent:
+            session.bytes_written(sent, self._loop.time())
+
+    def _keep(self, batch: list[bytes | StreamEnd]) -> None:
+        """Queue the bytes of a batch behind what is unsent."""
+        if self._unsent is None:
+            self._unsent = []
+        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
+
+    def _wait_for_room(self, rest: memoryview) -> None:
+        if self._unsent is None:
+            self._unsent = []
+        self._unsent.insert(0, rest)
+        self._is_blocked = True
+        if not self._is_writing:
+            self._loop.add_writer(self._socket.fileno(), self._go_on_writing)
+            self._is_writing = True
+
+    @staticmethod
+    def _next_chunk(unsent: list[bytes | memoryview]) -> bytes | memoryview:
+        """Take out what one `send` gets: all that is there, but never a copy of a big rest."""
+        if len(unsent) == 1 or len(unsent[0]) >= READ_SIZE:
+            return unsent.pop(0)
+        chunk = b"".join(unsent)
+        unsent.clear()
+        return chunk
+
+    def _carry_out(self, end: StreamEnd) -> None:
+        """End the stream after its last byte, in one direction or in both."""
+        self._end = None
+        error: OSError | None = None
+        if end is StreamEnd.HALF_CLOSE:
+            try:
+                self._socket.shutdown(socket.SHUT_WR)
+                return
+            except OSError as broken:
+                error = broken
+        else:
+            self._end_stream()
+        self._lose(error, self._loop.time())
 
     def _end_stream(self) -> None:
         """End both directions: closing ends nothing while a child that was forked has a copy of the socket."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # the peer has gone, or the loop has closed it already
+            pass  # the peer has gone
 
-    def _abort(self, transport: asyncio.Transport) -> None:
-        """Drop what is unsent and reset; `connection_lost` follows."""
-        self._unreported = 0
+    def _lose(self, error: Exception | None, now: float, *, reset: bool = False) -> None:
+        """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._unsent = self._end = None
+        if self._is_watching:
+            self._stop_watching()
+        if self._is_writing:
+            self._stop_writing()
+        if reset:
+            self._reset_on_close()
+        self._socket.close()
+        self._session.connection_lost(error, now)
+
+    def _reset_on_close(self) -> None:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         except OSError:
-            pass  # closed already
-        transport.abort()
+            pass  # the peer has reset it already, which some systems answer like this
 
-    def _read_or_not(self, transport: asyncio.Transport) -> None:
-        """Let the transport read as long as the session wants bytes and the peer may still send some."""
-        wanted = self._session.wants_read
-        if wanted is self._is_reading or self._is_at_end or transport.is_closing():
-            return
-        self._is_reading = wanted
-        if wanted:
-            transport.resume_reading()
-        else:
-            transport.pause_reading()
+    def _watch(self) -> None:
+        self._loop.add_reader(self._socket.fileno(), self._receive)
+        self._is_watching = True
 
-    def _set_timer(self) -> None:
-        """Lower the timer to the session's deadline; never raise it."""
-        deadline = self._session.next_deadline()
-        if deadline is None or deadline >= self._timer_at:
-            return
+    def _stop_watching(self) -> None:
+        self._is_watching = False
+        self._loop.remove_reader(self._socket.fileno())
+
+    def _stop_writing(self) -> None:
+        self._is_writing = False
+        self._loop.remove_writer(self._socket.fileno())
+
+    def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(deadline, self._time_has_come)
         self._timer_at = deadline
-
-    def _time_has_come(self) -> None:
-        self._clear_timer()
-        self._tell(self._session.handle_deadline)
 
     def _clear_timer(self) -> None:
         if self._timer is not None:
@@ -305,8 +334,10 @@ class Pump(asyncio.BufferedProtocol):
         self._report(record_internal_fault("connection aborted", error))
         self._clear_timer()
         self._abort_session(self._loop.time())
-        if self._transport is not None:
-            self._abort(self._transport)
+        try:
+            self._lose(None, self._loop.time(), reset=True)
+        except Exception:
+            pass  # the session is broken, which has just been reported
 
     def _abort_session(self, now: float) -> None:
         """Let the session cancel its tasks, so that it takes that for no error of theirs; and cancel what it has left."""
@@ -316,7 +347,7 @@ class Pump(asyncio.BufferedProtocol):
             pass  # it is broken, which has just been reported
         self._driver.cancel()
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         self._has_ended = True
         self._clear_timer()
         if self._soon is not None:

@@ -15,7 +15,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from spry_asyncio.driver import Driver
 from spry_asyncio.pump import Pump
@@ -47,9 +47,6 @@ from spry_system import (
 
 Report: TypeAlias = Callable[[LogRecord], None]
 
-READ_SIZE: Final = 64 * 1024
-"""Bytes of the read buffer that all connections of a server share: more than a read of a TCP stream usually gives."""
-
 
 class RunningServer:
     """A server that listens; `serve` gives it."""
@@ -75,7 +72,6 @@ class RunningServer:
         self._report = report
         self._driver = Driver(self)  # the lifespan's
         self._started = asyncio.Event()  # or never will
-        self._buffer = memoryview(bytearray(READ_SIZE))
         self._pumps: set[Pump] = set()
         self._is_accepting = False
         self._pause: asyncio.TimerHandle | None = None
@@ -259,7 +255,6 @@ class RunningServer:
             )
             pump = Pump(
                 sock,
-                self._buffer,
                 lambda driver: self._open(driver, stream),
                 self._report,
                 self._forget,

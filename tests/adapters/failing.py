@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 CALLS: Final = ("recv", "recv_into", "send", "shutdown", "setsockopt", "getsockname", "getpeername")
-"""What the adapters, and asyncio below them, call."""
+"""What the adapters call, or might."""
 
 ERRORS: Final = (errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EBADF)
 

@@ -168,9 +168,7 @@ async def pumped(
         return cast(Session, session)
 
     async def run_on_asyncio() -> None:
-        pump = spry_asyncio.Pump(
-            sock, memoryview(bytearray(65536)), open_session, reports.append, lambda pump: ended.set()
-        )
+        pump = spry_asyncio.Pump(sock, open_session, reports.append, lambda pump: ended.set())
         pump.open()
         await ended.wait()
 

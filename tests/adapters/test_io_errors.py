@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 from contextlib import suppress
 from typing import Final
 
 import pytest
-import trio
 
 from adapters.failing import CALLS, ERRORS, Failures
 from adapters.scenarios import HEALTHY, SCENARIOS, Scenario, hold
@@ -49,10 +47,7 @@ async def see_it_serve(server: Served) -> None:
 async def test_an_error_of_any_call_ends_one_connection_and_nothing_else(
     socket_world: World, name: str, is_sticky: bool
 ) -> None:
-    """The peer sees an end, nothing is left, the next connection is served, and the log has no traceback.
-
-    uvloop makes no socket calls of its own in Python, but the adapter does while it sets a connection up.
-    """
+    """The peer sees an end, nothing is left, the next connection is served, and the log has no traceback."""
     failures, app = Failures(), socket_world.app()
     app.get("/healthy", healthy)
     SCENARIOS[name].build(app, lambda function: function)
@@ -64,15 +59,11 @@ async def test_an_error_of_any_call_ends_one_connection_and_nothing_else(
                     tried |= await fail_each(
                         socket_world, server, SCENARIOS[name], failures, call, number, is_sticky
                     )
-    assert tried >= expected_calls(name)
+    assert tried >= EXPECTED
 
 
-def expected_calls(name: str) -> set[str]:
-    """Name the calls that must have failed, or the test tells nothing."""
-    if trio.lowlevel.in_trio_run():
-        return {"recv", "send", "setsockopt", "getsockname"}
-    is_uvloop = type(asyncio.get_running_loop()).__module__.startswith("uvloop")
-    return {"setsockopt", "getsockname"} | (set[str]() if is_uvloop else {"recv_into", "send", "getpeername"})
+EXPECTED: Final = {"recv", "send", "setsockopt", "getsockname"}
+"""Calls that must have failed, or the test tells nothing."""
 
 
 async def fail_each(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -23,8 +25,7 @@ class Started:
         self.reports: list[LogRecord] = []
         self.ends: list[Pump] = []
         self.has_ended = asyncio.Event()
-        buffer = memoryview(bytearray(1024))
-        self.pump = Pump(sock, buffer, self.open_session, self.reports.append, self.end)
+        self.pump = Pump(sock, self.open_session, self.reports.append, self.end)
 
     def open_session(self, driver: Driver) -> Session:
         self.session = ScriptedSession(driver)
@@ -49,21 +50,28 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
         runner.run(main())
 
 
-def test_a_socket_that_the_loop_makes_no_transport_of_is_closed_and_lost() -> None:
+def test_a_socket_that_the_loop_cannot_watch_is_closed_and_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system may have no more watches to give."""
+
+    def refuse(fd: int, callback: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     async def main() -> None:
-        sock = socket.socket(type=socket.SOCK_DGRAM)
-        started = Started(sock)
-        started.pump.open()
-        await started.until_ended()
-        assert sock.fileno() == -1
-        assert started.session.heard == [("lost", ValueError)]
-        assert started.ends == [started.pump]
-        assert started.reports == []
+        sock, peer = pair()
+        async with peer:
+            started = Started(sock)
+            monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", refuse)
+            started.pump.open()
+            await started.until_ended()
+            assert sock.fileno() == -1
+            assert started.session.heard == [("lost", OSError)]
+            assert started.ends == [started.pump]
+            assert started.reports == []
 
     run(main)
 
 
-def test_an_error_before_the_transport_is_there_resets_the_stream_when_it_is() -> None:
+def test_an_error_before_the_pump_is_opened_resets_the_stream() -> None:
     async def main() -> None:
         sock, peer = pair()
         async with peer:
@@ -71,7 +79,7 @@ def test_an_error_before_the_transport_is_there_resets_the_stream_when_it_is() -
             started.session.faulty = ("next_deadline",)
             started.session.driver.notify()
             started.pump.open()
-            await started.until_ended()
+            assert started.ends == [started.pump]
             with pytest.raises(ConnectionResetError):
                 peer.socket.recv(1)
         assert started.session.heard == [("abort", None), ("lost", None)]
