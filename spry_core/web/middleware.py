@@ -9,14 +9,13 @@ other exception goes outwards as it is.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from inspect import CORO_CLOSED, CORO_CREATED, getcoroutinestate
-from types import CoroutineType
+from inspect import CORO_CLOSED, CORO_CREATED, getcoroutinestate, iscoroutinefunction
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError
 from spry_core.tasks import unwrap
-from spry_core.web.calling import name_of
+from spry_core.web.calling import name_of, resolve
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.request import Request
 from spry_core.web.response import Response, to_response
@@ -146,12 +145,12 @@ class _Part(Protocol):
 
 def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters, name: str | None) -> _Part:
     """Make the innermost part. Without a `name` the endpoint returns outcomes."""
+    is_async = iscoroutinefunction(endpoint)
+    call = cast("Callable[[Request], Awaitable[Outcome]]", endpoint)
 
     async def innermost(request: Request, walk: _Walk | None = None) -> Outcome:
         try:
-            value = endpoint(request)
-            if value.__class__ is CoroutineType or isinstance(value, Awaitable):
-                value = await cast("Awaitable[object]", value)
+            value = await call(request) if is_async else await resolve(endpoint(request))
             outcome = cast("Outcome", value) if name is None else to_response(value, request, name)
         except Exception as raised:
             error = raised
@@ -170,6 +169,8 @@ def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters,
 
 def _around(middleware: Middleware, inner: _Part, filters: ExceptionFilters) -> _Part:
     """Make the part of one middleware and all that is inside of it."""
+    is_async = iscoroutinefunction(middleware)
+    call = cast("Callable[[Request, Next], Awaitable[Outcome]]", middleware)
 
     async def around(request: Request, walk: _Walk | None = None) -> Outcome:
         told = walk or _Walk()
@@ -183,9 +184,7 @@ def _around(middleware: Middleware, inner: _Part, filters: ExceptionFilters) -> 
             return inside
 
         try:
-            value = middleware(request, go_on)
-            if value.__class__ is CoroutineType or isinstance(value, Awaitable):
-                value = await cast("Awaitable[object]", value)
+            value = await call(request, go_on) if is_async else await resolve(middleware(request, go_on))
             outcome = told.outcome
             if value is outcome and outcome is not None:  # nearly always: it returned what `next()` gave
                 return outcome

@@ -159,8 +159,10 @@ class Response:
             self._headers["content-length"] = str(length)
 
     def _length(self) -> int | None:
-        has_length = isinstance(self._content, bytes) and self._status_code not in _WITHOUT_LENGTH
-        return len(self._content) if has_length else None
+        content = self._content
+        return (
+            len(content) if isinstance(content, bytes) and self._status_code not in _WITHOUT_LENGTH else None
+        )
 
     def set_cookie(
         self,
