@@ -23,7 +23,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dev.py bench", description="Measure Spry.", allow_abbrev=False)
     names = ", ".join(work.name for work in WORKS)
     parser.add_argument("works", nargs="*", metavar="WORK", help=f"patterns of: {names}")
-    parser.add_argument("--only", action="append", metavar="SERVER", help="patterns of servers, such as 'spry-*'")
+    parser.add_argument(
+        "--only", action="append", metavar="SERVER", help="patterns of servers, such as 'spry-*'"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn (%(default)s)")
     parser.add_argument(
@@ -52,7 +54,10 @@ def chosen(options: argparse.Namespace) -> list[Subject]:
 
 
 def measure(
-    report: Report, installed: Sequence[Subject], options: argparse.Namespace, leave_out: Callable[[str], None]
+    report: Report,
+    installed: Sequence[Subject],
+    options: argparse.Namespace,
+    leave_out: Callable[[str], None],
 ) -> None:
     """Fill the report, and print each part of it as soon as it is there."""
     patterns: list[str] = options.works or ["*"]
@@ -61,7 +66,10 @@ def measure(
             results = loopback.run(work, installed, options.rounds, options.seconds, leave_out)
             report.loopback += results
             if results:
-                print("\n".join(("", f"{work.name}: {work.title}", *table.work_lines(report, results))), flush=True)
+                print(
+                    "\n".join(("", f"{work.name}: {work.title}", *table.work_lines(report, results))),
+                    flush=True,
+                )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -124,7 +124,14 @@ def run(
             opening = str(files / "opening")
         numbers = (port, work.connections, work.in_flight, WARM_UP, seconds)
         pids = ",".join(map(str, processes))
-        command = [str(program()), mode(work, is_raw), *map(str, numbers), pids, str(files / "exchanges"), opening]
+        command = [
+            str(program()),
+            mode(work, is_raw),
+            *map(str, numbers),
+            pids,
+            str(files / "exchanges"),
+            opening,
+        ]
         printed = _run(command, core)
     if work.kind is Kind.DEFLATE and not is_raw:
         check_sample(bytes.fromhex(printed["sample"]), work.size)

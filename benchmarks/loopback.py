@@ -44,9 +44,7 @@ def run(
                     started[subject] = stack.enter_context(process.served(subject.arguments(work.kind), ours))
                 except CannotServe as problem:
                     tell(f"{subject.name} does not start: {last_line(problem)}")
-        found = {
-            each: Result(work.name, work.title, work.unit, each.name, each.loop) for each in started
-        }
+        found = {each: Result(work.name, work.title, work.unit, each.name, each.loop) for each in started}
         for _ in range(1 if work.kind in (Kind.IDLE, Kind.OPEN) else rounds):
             for subject, server in started.items():
                 if subject in found:

@@ -29,7 +29,9 @@ def machine() -> dict[str, str | int]:
 def processor() -> str:
     """Return the model of the processor, as far as the system tells."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+        found = re.search(
+            r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
+        )
     except OSError:
         found = None
     return found[1] if found else platform.processor() or platform.machine()
@@ -48,4 +50,4 @@ def versions(names: Iterable[str] | None = None) -> dict[str, str]:
 
 def pinned() -> list[str]:
     """Return the names in `peers.txt`."""
-    return re.findall(r"^([\w.-]+)==", PEERS.read_text(encoding="utf-8"), re.M)
+    return re.findall(r"^([\w.-]+)==", PEERS.read_text(encoding="utf-8"), re.MULTILINE)

@@ -55,7 +55,9 @@ def raw(loop: str) -> Subject:
     """Return the limit on a loop."""
     module = "benchmarks.servers.raw_trio" if loop == "trio" else "benchmarks.servers.raw"
     program = ("-m", module, loop, "{port}", "{kind}")
-    return Subject(f"raw-{loop}", loop, program, WEBSOCKET | HTTP, needs=loop_modules(loop), is_peer=False, is_raw=True)
+    return Subject(
+        f"raw-{loop}", loop, program, WEBSOCKET | HTTP, needs=loop_modules(loop), is_peer=False, is_raw=True
+    )
 
 
 def spry(loop: str, engine: str) -> Iterator[Subject]:
@@ -78,8 +80,8 @@ def own(name: str, module: str, loop: str, does: frozenset[Kind]) -> Subject:
 def uvicorn(loop: str, http: str, ws: str) -> Subject:
     """Return uvicorn with one of its implementations of each protocol; with "none" for one it is measured on the other."""
     options = ("--loop", loop, "--http", "h11" if http == "none" else http, "--ws", ws)
-    quiet = ("--no-access-log", "--log-level", "error", "--ws-per-message-deflate", "false")
-    quiet += ("--ws-ping-interval", "1000", "--ws-ping-timeout", "1000")
+    silence = ("--ws-ping-interval", "1000", "--ws-ping-timeout", "1000")
+    quiet = ("--no-access-log", "--log-level", "error", "--ws-per-message-deflate", "false", *silence)
     program = ("-m", "uvicorn", "benchmarks.servers.asgi:app", "--port", "{port}", *options, *quiet)
     needs = [each for each in (http, ws.removesuffix("-sansio")) if each != "none"]
     does = HTTP if ws == "none" else PLAIN_WEBSOCKET
@@ -94,7 +96,16 @@ def uvicorn(loop: str, http: str, ws: str) -> Subject:
 
 def hypercorn(loop: str) -> Subject:
     """Return hypercorn on a loop; its processes are as many as it starts."""
-    options = ("--bind", "127.0.0.1:{port}", "--worker-class", loop, "--workers", "0", "--log-level", "critical")
+    options = (
+        "--bind",
+        "127.0.0.1:{port}",
+        "--worker-class",
+        loop,
+        "--workers",
+        "0",
+        "--log-level",
+        "critical",
+    )
     program = ("-m", "hypercorn", "benchmarks.servers.asgi:app", *options)
     return Subject(
         f"hypercorn-{loop}", loop, program, PLAIN_WEBSOCKET | HTTP, needs=("hypercorn", *loop_modules(loop))
@@ -104,8 +115,8 @@ def hypercorn(loop: str) -> Subject:
 def granian(loop: str) -> Subject:
     """Return granian, one worker with one thread, its application on a loop."""
     options = ("--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}", "--loop", loop)
-    options += ("--workers", "1", "--runtime-threads", "1", "--log-level", "error", "--backlog", "1024")
-    program = ("-m", "granian", *options, "benchmarks.servers.asgi:app")
+    alone = ("--workers", "1", "--runtime-threads", "1", "--log-level", "error", "--backlog", "1024")
+    program = ("-m", "granian", *options, *alone, "benchmarks.servers.asgi:app")
     return Subject(
         f"granian-{loop}", loop, program, PLAIN_WEBSOCKET | HTTP, needs=("granian", *loop_modules(loop))
     )
@@ -119,7 +130,7 @@ def loop_modules(loop: str) -> tuple[str, ...]:
 def peers() -> Iterator[Subject]:
     """Give every other server."""
     for loop in ("asyncio", "uvloop"):
-        yield own(f"picows-{loop}", "picows", loop, PLAIN_WEBSOCKET)
+        yield own(f"picows-{loop}", "picows", loop, WEBSOCKET)
         yield own(f"aiohttp-{loop}", "aiohttp", loop, WEBSOCKET | HTTP)
         yield own(f"websockets-{loop}", "websockets", loop, WEBSOCKET)
         for http in ("h11", "httptools", "zttp"):

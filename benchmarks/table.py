@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.results import Report, Result, Timing, by_work
 
-TITLES = ("server", "× raw", "each", "spread", "per second", "load's core")
+TITLES = ("server", "to raw", "each", "spread", "per second", "load's core")
 
 
 def loopback_lines(report: Report) -> list[str]:

@@ -57,17 +57,29 @@ class Work:
 
 WORKS: Final = (
     Work("echo-16", "WebSocket echo, ping-pong, 64 connections, 16 B", Kind.ECHO, 64, 1, 16),
-    Work("pipelined-16", "pipelined echo of 16 B, 8 connections × 64 in flight", Kind.ECHO, 8, 64, 16),
-    Work("pipelined-256", "pipelined echo of 256 B, 8 connections × 64 in flight", Kind.ECHO, 8, 64, 256),
-    Work("echo-4k", "echo of 4 KiB, 8 connections × 16 in flight", Kind.ECHO, 8, 16, 4096),
-    Work("echo-64k", "echo of 64 KiB, 8 connections × 2 in flight", Kind.ECHO, 8, 2, 65_536),
+    Work("pipelined-16", "pipelined echo of 16 B, 8 connections, 64 in flight on each", Kind.ECHO, 8, 64, 16),
+    Work(
+        "pipelined-256", "pipelined echo of 256 B, 8 connections, 64 in flight on each", Kind.ECHO, 8, 64, 256
+    ),
+    Work("echo-4k", "echo of 4 KiB, 8 connections, 16 in flight on each", Kind.ECHO, 8, 16, 4096),
+    Work("echo-64k", "echo of 64 KiB, 8 connections, 2 in flight on each", Kind.ECHO, 8, 2, 65_536),
     Work("echo-1m", "echo of 1 MiB, 4 connections", Kind.ECHO, 4, 1, 1 << 20),
     Work("fan-64", "fan-out of 64 B to 64 connections, each delivery", Kind.FAN, 64, 1, 64),
     Work(
-        "deflate-256", "permessage-deflate, text of 256 B, 8 connections × 16 in flight", Kind.DEFLATE, 8, 16, 256
+        "deflate-256",
+        "permessage-deflate, text of 256 B, 8 connections, 16 in flight on each",
+        Kind.DEFLATE,
+        8,
+        16,
+        256,
     ),
     Work(
-        "deflate-4k", "permessage-deflate, text of 4 KiB, 8 connections × 16 in flight", Kind.DEFLATE, 8, 16, 4096
+        "deflate-4k",
+        "permessage-deflate, text of 4 KiB, 8 connections, 16 in flight on each",
+        Kind.DEFLATE,
+        8,
+        16,
+        4096,
     ),
     Work("get", "HTTP GET of 13 B, keep-alive, 64 connections", Kind.GET, 64, 1),
     Work("get-pipelined", "the same, 16 requests pipelined", Kind.GET, 64, 16),

@@ -122,7 +122,9 @@ def open_websocket(port: int, number: int, path: str = "/echo") -> socket.socket
         OSError: It cannot be opened.
         RuntimeError: The server has ended the connection.
     """
-    return _asked_for(port, number, _HANDSHAKE % path.encode("ascii"), lambda answer: answer.endswith(b"\r\n\r\n"))
+    return _asked_for(
+        port, number, _HANDSHAKE % path.encode("ascii"), lambda answer: answer.endswith(b"\r\n\r\n")
+    )
 
 
 def _asked_for(port: int, number: int, request: bytes, is_whole: Callable[[bytes], bool]) -> socket.socket:

@@ -11,7 +11,9 @@ from spry_core.protocol import EngineName
 
 app = Application()
 
-COMPRESSION: Final = Deflate(server_max_window_bits=WINDOW_BITS, client_max_window_bits=WINDOW_BITS, level=LEVEL)
+COMPRESSION: Final = Deflate(
+    server_max_window_bits=WINDOW_BITS, client_max_window_bits=WINDOW_BITS, level=LEVEL
+)
 
 everybody: Final[set[WebSocket]] = set()
 
