@@ -161,12 +161,12 @@ HOUSE: Mapping[str, Ranks] = {
         ("incoming", "outgoing", "handshake", "assembly", "control_frames", "data_frames", "memory"),
         ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),
         ("head", "engines", "stream"),
-        ("account", "events", "date"),
+        ("account", "events", "date", "lines"),
         ("deadlines", "deflate", "limits", "turn"),
     ),
     "spry_core.protocol.engines": (
         ("choice",),
-        ("native_frames", "reference"),
+        ("native_frames", "native_http", "reference"),
         ("pure", "interface"),
     ),
     "spry_system": (

@@ -14,7 +14,8 @@ from typing import Final
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.headers import TOKEN
-from spry_core.protocol.head import FRAMING_FIELDS, check_field_line, refuse
+from spry_core.protocol.events import RawFields
+from spry_core.protocol.head import FRAMING_FIELDS, check_field_line, refuse, take_apart
 from spry_core.protocol.limits import Limits
 from spry_core.protocol.turn import Turn
 
@@ -34,15 +35,18 @@ class _Part(Enum):
 class ChunkScanner:
     """Where we are in one chunked content."""
 
-    __slots__ = ("_error", "_extensions", "_fields", "_left", "_limits", "_part", "_section")
+    __slots__ = ("_decodes", "_error", "_extensions", "_left", "_limits", "_part", "_section", "trailers")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, decodes: bool = False) -> None:
+        """Begin; with `decodes`, only chunk data comes out, and not the frame around it."""
         self._limits = limits
+        self._decodes = decodes
+        self.trailers: RawFields = ()
+        """The trailer section, as far as it has come."""
         self._part = _Part.SIZE
         self._left = 0  # bytes of chunk data left
         self._extensions = 0
         self._section = 0
-        self._fields = 0
         self._error: RemoteProtocolError | None = None
 
     @property
@@ -51,13 +55,13 @@ class ChunkScanner:
         return self._part is _Part.DONE
 
     def take(self, held: bytearray, turn: Turn) -> bytes:
-        """Take out of `held` what is complete, until the turn is over, and return what the engine needs of it: sizes without
-        extensions, chunk data, trailers.
+        """Take out of `held` what is complete, until the turn is over, and return what the engine needs of it: chunk data, and,
+        unless that is decoded here, sizes without extensions and trailers.
 
         Raises `RemoteProtocolError` as soon as the bytes that are there break the framing or a limit; what
         stood before the fault is returned first, and the next call raises.
         """
-        taken = bytearray()
+        taken, has_taken = bytearray(), False
         while held and not (self.is_done or self._error is not None or turn.left <= 0):
             turn.spend()
             try:
@@ -67,8 +71,9 @@ class ChunkScanner:
                 break
             if good is None:
                 break
+            has_taken = True
             taken += good
-        if self._error is not None and not taken:
+        if self._error is not None and not has_taken:
             raise self._error
         return bytes(taken)
 
@@ -97,7 +102,11 @@ class ChunkScanner:
         if len(held) < 2:
             return None
         self._part = _Part.SIZE
-        return _cut(held, 2)
+        return self._frame(_cut(held, 2))
+
+    def _frame(self, part: bytes) -> bytes:
+        """Return what the engine needs of a part that is no data."""
+        return b"" if self._decodes else part
 
     def _line(self, held: bytearray, limit: int, message: str) -> bytes | None:
         """Look at the line that stands first. It stays in `held` until it is judged: what is faulty is found
@@ -126,7 +135,7 @@ class ChunkScanner:
         _cut(held, len(line) + 2)
         self._left = int(match[1], 16)
         self._part = _Part.DATA if self._left else _Part.TRAILERS
-        return match[1] + b"\r\n"
+        return self._frame(match[1] + b"\r\n")
 
     def _step_trailer(self, held: bytearray) -> bytes | None:
         room = self._limits.max_trailer_section - self._section
@@ -135,15 +144,16 @@ class ChunkScanner:
             return None
         if not line:
             self._part = _Part.DONE
-            return _cut(held, 2)
+            return self._frame(_cut(held, 2))
         check_field_line(line)
-        if line.partition(b":")[0].lower() in FRAMING_FIELDS:
+        field = take_apart(line)
+        if field[0] in FRAMING_FIELDS:
             raise refuse(400, "a framing field in the trailer section", "RFC 9110 §6.5.1")
         self._section += len(line) + 2
-        self._fields += 1
-        if self._fields > self._limits.max_trailer_fields:
+        self.trailers += (field,)
+        if len(self.trailers) > self._limits.max_trailer_fields:
             raise refuse(400, "too many trailer fields", "RFC 9112 §7.1.2")
-        return _cut(held, len(line) + 2)
+        return self._frame(_cut(held, len(line) + 2))
 
 
 def _cut(held: bytearray, n: int) -> bytes:

@@ -66,6 +66,31 @@ class RequestHead:
     """
 
 
+class _UnfinishedRequestHead:
+    """A `RequestHead` before it is one: its attributes can still be set."""
+
+    __slots__ = RequestHead.__slots__
+
+    method: bytes
+    target: bytes
+    headers: RawFields
+    http_version: bytes
+    websocket: None
+
+
+def request_head(method: bytes, target: bytes, headers: RawFields, http_version: bytes) -> RequestHead:
+    """Make a `RequestHead` in a third of the time: a frozen one would set each of its attributes by a call."""
+    head = _UnfinishedRequestHead()
+    head.method = method
+    head.target = target
+    head.headers = headers
+    head.http_version = http_version
+    head.websocket = None
+    # No checker knows that a class with the same slots may take the place of another one.
+    head.__class__ = RequestHead  # type: ignore[assignment]
+    return head  # type: ignore[return-value]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseHead:
     """The head of a response, interim ones (1xx) too: status-line and header section (RFC 9112 §4 and §5)."""

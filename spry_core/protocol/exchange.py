@@ -19,6 +19,8 @@ from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, Re
 class State(Enum):
     """Where one exchange is."""
 
+    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into the table
+
     IDLE = auto()  # no request yet
     REQUEST = auto()  # the request's head is through, its content is not
     WAITING = auto()  # the request is complete, the final answer has not begun
@@ -31,6 +33,8 @@ class State(Enum):
 
 class Step(Enum):
     """What can happen in an exchange."""
+
+    __hash__ = object.__hash__
 
     REQUEST_HEAD = "the head of a request"
     REQUEST_DATA = "content of a request"

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.headers import FIELD_TEXT, TOKEN
-from spry_core.protocol.events import RawFields, RequestHead, ResponseHead
+from spry_core.protocol.events import RawFields, RequestHead, ResponseHead, request_head
 from spry_core.protocol.limits import Limits
 
 _REQUEST_LINE: Final = re.compile(TOKEN + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
@@ -44,10 +44,13 @@ def refuse(status_code: int, message: str, section: str) -> RemoteProtocolError:
 class HeadScanner:
     """Finds one head in a stream of bytes and checks its lines (RFC 9112 §2 to §5)."""
 
-    __slots__ = ("_empty_lines", "_fields", "_is_request", "_limits", "_scanned", "_section")
+    __slots__ = ("_empty_lines", "_fields", "_is_request", "_scanned", "_section", "has_begun", "limits")
 
     def __init__(self, kind: Literal["request", "response"], limits: Limits) -> None:
-        self._limits = limits
+        self.limits: Limits = limits
+        """Those that it keeps to."""
+        self.has_begun: bool = False
+        """True while it looks at a head that is not complete."""
         self._is_request = kind == "request"
         self._scanned = 0  # bytes of complete lines behind us
         self._fields = -1  # complete field lines; -1 before the start line
@@ -59,6 +62,7 @@ class HeadScanner:
 
         Raises `RemoteProtocolError` as soon as the bytes that are there can be no head.
         """
+        self.has_begun = True
         while True:
             end = held.find(b"\n", self._scanned)
             if end < 0:
@@ -82,17 +86,18 @@ class HeadScanner:
         head = bytes(held[: self._scanned])
         del held[: self._scanned]
         self._scanned, self._fields, self._section, self._empty_lines = 0, -1, 0, 0
+        self.has_begun = False
         return head
 
     def _count_empty_line(self) -> None:
         if not self._is_request:
             raise refuse(400, "malformed status line", "RFC 9112 §4")
         self._empty_lines += 1
-        if self._empty_lines > self._limits.max_empty_lines:
+        if self._empty_lines > self.limits.max_empty_lines:
             raise refuse(400, "too many empty lines before a start line", "RFC 9112 §2.2")
 
     def _check_length(self, line: bytes | bytearray) -> None:
-        limits = self._limits
+        limits = self.limits
         if self._fields < 0:
             if len(line) > limits.max_request_line:
                 raise refuse(414, "the start line is too long", "RFC 9112 §3")
@@ -109,7 +114,7 @@ class HeadScanner:
             check_field_line(line)
             self._section += len(line) + 2
         self._fields += 1
-        if self._fields > self._limits.max_fields:
+        if self._fields > self.limits.max_fields:
             raise refuse(431, "too many fields", "RFC 6585 §5")
 
     def _check_start_line(self, line: bytes) -> None:
@@ -144,14 +149,14 @@ def read_request(head: bytes) -> RequestHead:
     """Take the head of a request apart whose lines were judged. Nothing is tidied up: what an engine would
     make one out of two is still there.
     """
-    line, headers = _take_apart(head)
+    line, headers = _split(head)
     method, target, version = line.split(b" ")
-    return RequestHead(method=method, target=target, headers=headers, http_version=version[5:])
+    return request_head(method, target, headers, version[5:])
 
 
 def read_response(head: bytes) -> ResponseHead:
     """Take the head of a response apart whose lines were judged."""
-    line, headers = _take_apart(head)
+    line, headers = _split(head)
     version, status_code, *phrase = line.split(b" ", maxsplit=2)
     return ResponseHead(
         status_code=int(status_code),
@@ -161,7 +166,7 @@ def read_response(head: bytes) -> ResponseHead:
     )
 
 
-_USUAL: Final = {
+KNOWN: Final = {
     name: name
     for name in (
         *(b"host", b"connection", b"upgrade", b"origin", b"user-agent", b"cookie", b"authorization"),
@@ -171,18 +176,32 @@ _USUAL: Final = {
         *(b"sec-websocket-extensions", b"sec-websocket-accept"),
     )
 }
+"""Usual names of fields: of each, all heads have the same object."""
+
+NOTABLE: Final = frozenset(
+    (
+        *(b"host", b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"expect"),
+        *(
+            b"sec-websocket-key",
+            b"sec-websocket-version",
+            b"sec-websocket-protocol",
+            b"sec-websocket-extensions",
+        ),
+    )
+)
+"""The names of the fields of a request that decide about something here; no other field is looked at."""
 
 
-def _take_apart(head: bytes) -> tuple[bytes, RawFields]:
+def _split(head: bytes) -> tuple[bytes, RawFields]:
     line, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    fields = (each.partition(b":") for each in lines)
-    return line, tuple((_lowered(name), value.strip(b" \t")) for name, _, value in fields)
+    return line, tuple([take_apart(each) for each in lines])
 
 
-def _lowered(name: bytes) -> bytes:
-    """Return a field name in lower case; of the usual ones all heads have the same object."""
-    lowered = name.lower()
-    return _USUAL.get(lowered, lowered)
+def take_apart(line: bytes) -> tuple[bytes, bytes]:
+    """Return the name in lower case and the value of a field line that was judged (RFC 9112 §5)."""
+    name, _, value = line.partition(b":")
+    name = name.lower()
+    return KNOWN.get(name, name), value.strip(b" \t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +222,9 @@ class UntilClose:
 
 
 Framing: TypeAlias = Length | Chunked | UntilClose
+
+EMPTY: Final = Length(0)
+"""No content."""
 
 
 def lowered(headers: RawFields) -> RawFields:
@@ -245,10 +267,14 @@ def check_request(head: RequestHead) -> Framing:
         raise refuse(400, "no Host field", "RFC 9112 §3.2")
     if hosts and not _is_host(hosts[0]):
         raise refuse(400, "malformed Host field", "RFC 9112 §3.2")
+    _check_target(head)
+    return _explicit_framing(head) or EMPTY
+
+
+def _check_target(head: RequestHead) -> None:
     # Nearly every target has the origin form, so it is looked for first and here.
     if (head.target[:1] != b"/" or head.method == b"CONNECT") and not _is_other_form(head):
         raise refuse(400, "malformed request target", "RFC 9112 §3.2")
-    return _explicit_framing(head) or Length(0)
 
 
 def _is_other_form(head: RequestHead) -> bool:
@@ -275,11 +301,57 @@ def _is_host(value: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the fields of a request settle together."""
+
+    framing: Framing
+    """How long its content is."""
+
+    persists: bool
+    """True if the client lets the connection go on behind it (`may_persist`)."""
+
+    expects_continue: bool
+    """True if the client waits for a 100 (`expects_continue`)."""
+
+    upgrades: bool
+    """True if it may be an opening handshake: it asks for WebSocket in its Upgrade field."""
+
+
+# The terms of requests that were found to be in order, by the fields that settled them: a client sends the same ones with
+# nearly every request, and most clients send the same.
+_SETTLED: Final[dict[RawFields, Terms]] = {}
+_LONGEST_SETTLED: Final = 128
+_MOST_SETTLED: Final = 256
+
+
+def settle(head: RequestHead, noted: RawFields) -> Terms:
+    """Judge a request as `check_request` does; `noted` are those of its fields that are `NOTABLE`, in order."""
+    is_usual = head.http_version == b"1.1"
+    if is_usual and (terms := _SETTLED.get(noted)) is not None:
+        _check_target(head)
+        return terms
+    picked = RequestHead(
+        method=head.method, target=head.target, headers=noted, http_version=head.http_version
+    )
+    terms = Terms(
+        framing=check_request(picked),
+        persists=may_persist(picked),
+        expects_continue=expects_continue(picked),
+        upgrades=b"websocket" in tokens(noted, b"upgrade"),
+    )
+    if is_usual and not terms.upgrades and sum([len(value) for _, value in noted]) <= _LONGEST_SETTLED:
+        if len(_SETTLED) >= _MOST_SETTLED:
+            _SETTLED.clear()
+        _SETTLED[noted] = terms
+    return terms
+
+
 def check_response(head: ResponseHead, method: bytes) -> Framing:
     """Return the framing of a response to a request of that method (RFC 9112 §6.3)."""
     explicit = _explicit_framing(head)
     if not may_have_content(head.status_code, method):
-        return Length(0)
+        return EMPTY
     return explicit or UntilClose()
 
 
@@ -304,7 +376,7 @@ def _explicit_framing(head: RequestHead | ResponseHead) -> Framing | None:
     length = parse_length(lengths)
     if length is None:
         raise refuse(400, "malformed Content-Length", "RFC 9112 §6.3")
-    return length
+    return length if length.size else EMPTY
 
 
 def parse_length(lengths: list[bytes]) -> Length | None:

@@ -13,11 +13,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import ClassVar, Final, assert_never
+from typing import ClassVar, Final
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol.deadlines import Deadline
-from spry_core.protocol.engines import EngineName, HttpEvent, Role, http_engine
+from spry_core.protocol.engines import EngineName, Role, http_engine
 from spry_core.protocol.events import (
     Accept,
     BodyData,
@@ -28,12 +28,15 @@ from spry_core.protocol.events import (
     SentEvent,
 )
 from spry_core.protocol.exchange import State, Step, advance, step_of
-from spry_core.protocol.head import Framing, HeadScanner, Length, refuse
-from spry_core.protocol.incoming import IncomingContent, joined
+from spry_core.protocol.head import HeadScanner, refuse
+from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.outgoing import OutgoingContent
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.turn import HEAD_STEPS
 from spry_core.protocol.writer import MessageWriter
+
+END: Final = BodyEnd()
+"""The end of nearly every content."""
 
 _WAITS: Final = (Deadline.HEAD, Deadline.BODY, Deadline.KEEP_ALIVE, Deadline.OPENING)
 
@@ -43,7 +46,6 @@ class Http1(ABC):
 
     __slots__ = (
         "_engine",
-        "_framing",
         "_held",
         "_incoming",
         "_keep_alive",
@@ -72,7 +74,6 @@ class Http1(ABC):
         self._state = State.IDLE
         self._held = bytearray()
         self._request: RequestHead | None = None
-        self._framing: Framing = Length(0)
         self._incoming: IncomingContent | None = None
         self._outgoing: OutgoingContent | None = None
         self._keep_alive = True
@@ -105,9 +106,20 @@ class Http1(ABC):
         """Take bytes from the peer."""
         if self.is_over:
             self._linger(len(data))
-            return
-        self._held += data
-        self._parse(now)
+        elif self._held or not self._take_at_once(data, now):
+            self._held += data
+            self._parse(now)
+
+    def _take_at_once(self, data: bytes, now: float) -> bool:
+        """Take a read that is nothing but content, and so need not be held; tell whether it was one."""
+        incoming = self._incoming
+        if incoming is None or incoming.is_done or not incoming.take_whole(len(data)):
+            return False
+        try:
+            self._deliver_content(data, now)
+        except RemoteProtocolError as error:
+            self._fail(error, now)
+        return True
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more; requests that are already here are still answered."""
@@ -135,8 +147,8 @@ class Http1(ABC):
             self._fail(refuse(400, "the stream ended inside the content", "RFC 9112 §8"), now)
             return
         self._incoming.finish()
-        for event in self._engine.receive_eof():
-            self._deliver(event, now)
+        self._engine.end_content()
+        self._deliver_end(END, now)
         self._finish(now)
 
     def _end_if_drained(self, now: float) -> None:
@@ -194,41 +206,33 @@ class Http1(ABC):
         if head is None:
             return False
         self._stream.turn.spend(HEAD_STEPS)
-        judged = self._judge(head)
-        for event in self._engine.receive_data(head):
-            # Of an engine's heads only their place counts: what it has tidied up stands there as it came.
-            self._deliver(judged if isinstance(event, RequestHead | ResponseHead) else event, now)
+        self._receive_head(head, now)
         return True
 
     @abstractmethod
-    def _judge(self, head: bytes) -> RequestHead | ResponseHead:
-        """Find the framing, on the bytes as they came: an engine may have made one Content-Length of two."""
+    def _receive_head(self, head: bytes, now: float) -> None:
+        """Judge what a head says, on the bytes as they came: an engine may have made one Content-Length of two. Then begin
+        what it begins, and tell the owner of it.
+        """
         ...
 
     def _parse_content(self, now: float) -> bool:
         assert self._incoming is not None
+        before = len(self._held)
         data = self._incoming.take(self._held)
-        if not data:
+        if len(self._held) == before:
             return False
-        for event in joined(self._engine.receive_data(data)):
-            self._deliver(event, now)
+        self._deliver_content(data, now)
         return True
 
-    def _deliver(self, event: HttpEvent, now: float) -> None:
-        match event:
-            case RequestHead() | ResponseHead():
-                self._deliver_head(event, now)
-            case BodyData():
-                self._deliver_data(event, now)
-            case BodyEnd():
-                self._deliver_end(event, now)
-            case _:
-                assert_never(event)
-
-    @abstractmethod
-    def _deliver_head(self, head: RequestHead | ResponseHead, now: float) -> None:
-        """Begin what this head begins, and tell the owner of it."""
-        ...
+    def _deliver_content(self, data: bytes, now: float) -> None:
+        incoming = self._incoming
+        assert incoming is not None
+        data = self._engine.receive_content(data)
+        if data:
+            self._deliver_data(BodyData(data=data), now)
+        if incoming.is_done:
+            self._deliver_end(BodyEnd(trailers=incoming.trailers) if incoming.trailers else END, now)
 
     def _deliver_data(self, event: BodyData, now: float) -> None:
         assert self._incoming is not None
@@ -255,11 +259,11 @@ class Http1(ABC):
             case BodyData():
                 assert self._outgoing is not None
                 self._outgoing.check_data(event.data)
-                self._writer.write(event, now)
+                self._writer.write(self._engine.write_data(event.data, self._outgoing.is_chunked), now)
             case BodyEnd():
                 assert self._outgoing is not None
                 self._outgoing.check_end(event)
-                self._writer.write(event, now)
+                self._writer.write(self._engine.write_end(event.trailers, self._outgoing.is_chunked), now)
             case _:
                 self._send_head(event, now)
         self._state = following

@@ -13,8 +13,16 @@ from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import Role
 from spry_core.protocol.events import Offer, RequestHead, ResponseHead, SentEvent
 from spry_core.protocol.exchange import State, Step, advance, step_of
-from spry_core.protocol.head import UntilClose, check_response, may_persist, read_response, refuse
-from spry_core.protocol.http1 import Http1
+from spry_core.protocol.head import (
+    EMPTY,
+    Framing,
+    UntilClose,
+    check_response,
+    may_persist,
+    read_response,
+    refuse,
+)
+from spry_core.protocol.http1 import END, Http1
 from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.outgoing import content_of
 
@@ -41,27 +49,32 @@ class Http1Client(Http1):
             raise refuse(400, "a response that nobody asked for", "RFC 9112 §9.2")
         return False
 
-    def _judge(self, head: bytes) -> ResponseHead:
+    def _receive_head(self, head: bytes, now: float) -> None:
         assert self._request is not None
         response = read_response(head)
         may_switch = isinstance(self._request.websocket, Offer) and self._state is State.WAITING
         if response.status_code == 101 and not may_switch:
             raise refuse(400, "a 101 that nobody asked for", "RFC 9110 §15.2.2")
-        self._framing = check_response(response, self._request.method)
-        return response
+        framing = check_response(response, self._request.method)
+        self._engine.receive_head(head)
+        if response.status_code == 101:
+            self._deliver_switch(response)
+        else:
+            self._deliver_head(response, framing, now)
 
-    def _deliver_head(self, head: RequestHead | ResponseHead, now: float) -> None:
-        assert isinstance(head, ResponseHead)
-        if head.status_code == 101:
-            self._deliver_switch(head)
-            return
-        if head.status_code >= 200:
-            self._incoming = IncomingContent(self._framing, self._stream, now, is_judged=False)
-            if isinstance(self._framing, UntilClose) or not may_persist(head):
+    def _deliver_head(self, head: ResponseHead, framing: Framing, now: float) -> None:
+        is_final = head.status_code >= 200
+        if is_final:
+            self._incoming = IncomingContent(
+                framing, self._stream, now, is_judged=False, decodes=not self._engine.decodes_chunks
+            )
+            if isinstance(framing, UntilClose) or not may_persist(head):
                 self._keep_alive = False
             self._stream.deadlines.clear(Deadline.OPENING)
         self._state = advance(self._state, step_of(head, is_request_side=False))
         self._stream.events.append(head)
+        if is_final and framing is EMPTY:
+            self._deliver_end(END, now)
 
     def _deliver_switch(self, head: ResponseHead) -> None:
         assert self._request is not None
@@ -86,7 +99,7 @@ class Http1Client(Http1):
         self._keep_alive = may_persist(event)
         if isinstance(event.websocket, Offer):
             self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)
-        self._writer.write(event, now)
+        self._writer.write(self._engine.write_request(event), now)
 
     # Ends
 

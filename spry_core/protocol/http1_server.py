@@ -7,28 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import handshake
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, Role
-from spry_core.protocol.events import Accept, BodyData, BodyEnd, Offer, RequestHead, ResponseHead, SentEvent
+from spry_core.protocol.events import (
+    Accept,
+    BodyData,
+    Offer,
+    RawFields,
+    RequestHead,
+    ResponseHead,
+    SentEvent,
+    request_head,
+)
 from spry_core.protocol.exchange import State, Step, advance, step_of
 from spry_core.protocol.head import (
-    Length,
-    check_request,
-    expects_continue,
+    EMPTY,
+    KNOWN,
+    NOTABLE,
+    Framing,
+    Terms,
     may_persist,
     read_request,
     refuse,
+    settle,
 )
-from spry_core.protocol.http1 import Http1
+from spry_core.protocol.http1 import END, Http1
 from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.outgoing import check_interim_head, check_response_head, with_close
 from spry_core.protocol.stream import HALF_CLOSE, Stream
-
-_END: Final = BodyEnd()
+from spry_core.protocol.turn import HEAD_STEPS
 
 
 class Http1Server(Http1):
@@ -81,37 +92,67 @@ class Http1Server(Http1):
         deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
         if self._is_behind:
             return False
+        self._is_still_answering = False
+        if not self._scanner.has_begun and self._take_head(now):
+            return True
         if not deadlines.is_set(Deadline.HEAD):
             deadlines.set(Deadline.HEAD, now, self._stream.timeouts.head)
-        self._is_still_answering = False
         return self._parse_head(now)
 
-    def _judge(self, head: bytes) -> RequestHead:
-        self._request = read_request(head)
-        self._framing = check_request(self._request)
-        return self._request
+    def _take_head(self, now: float) -> bool:
+        """Take the next head at once, if the engine does so; tell whether it did."""
+        taken = self._engine.take_request(self._held, self._scanner.limits, KNOWN, NOTABLE)
+        if taken is None:
+            return False
+        method, target, version, fields, noted, end = taken
+        del self._held[:end]
+        self._stream.turn.spend(HEAD_STEPS)
+        head = self._request = request_head(method, target, fields, version)
+        self._deliver_head(head, noted, settle(head, noted), now)
+        return True
 
-    def _deliver_head(self, head: RequestHead | ResponseHead, now: float) -> None:
-        assert isinstance(head, RequestHead)
-        stream, framing = self._stream, self._framing
-        self._expects_continue = expects_continue(head)
-        self._incoming = IncomingContent(framing, stream, now, is_invited=not self._expects_continue)
-        websocket = handshake.examine(head, framing, self._stream.limits.max_fields)
-        if websocket is not None:
-            head = replace(head, websocket=websocket)
-            stream.deadlines.set(Deadline.OPENING, now, stream.timeouts.opening)
+    def _receive_head(self, head: bytes, now: float) -> None:
+        request = self._request = read_request(head)
+        noted = tuple([field for field in request.headers if field[0] in NOTABLE])
+        terms = settle(request, noted)
+        self._engine.receive_head(head)
+        self._deliver_head(request, noted, terms, now)
+
+    def _deliver_head(self, head: RequestHead, noted: RawFields, terms: Terms, now: float) -> None:
+        stream, framing = self._stream, terms.framing
         self._requests += 1
         allowed = stream.limits.max_requests
         self._keep_alive = (
-            self._keep_alive
-            and may_persist(head)
-            and (allowed is None or self._requests < allowed)
-            and (websocket is None or framing == Length(0))
+            self._keep_alive and terms.persists and (allowed is None or self._requests < allowed)
         )
+        self._expects_continue = terms.expects_continue
+        if framing is not EMPTY:
+            self._incoming = IncomingContent(
+                framing,
+                stream,
+                now,
+                is_invited=not terms.expects_continue,
+                decodes=not self._engine.decodes_chunks,
+            )
+        if terms.upgrades:
+            head = self._examine(head, noted, framing, now)
         stream.deadlines.clear(Deadline.HEAD)
         self._request = head
         self._state = advance(self._state, Step.REQUEST_HEAD)
         stream.events.append(head)
+        if framing is EMPTY:
+            self._deliver_end(END, now)
+
+    def _examine(self, head: RequestHead, noted: RawFields, framing: Framing, now: float) -> RequestHead:
+        """Look for the opening handshake in a request that may be one."""
+        picked = replace(head, headers=noted)
+        websocket = handshake.examine(picked, framing, self._stream.limits.max_fields)
+        if websocket is None:
+            return head
+        self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)
+        if framing is not EMPTY:
+            self._keep_alive = False
+        return replace(head, websocket=websocket)
 
     def _deliver_data(self, event: BodyData, now: float) -> None:
         self._expects_continue = False
@@ -135,8 +176,8 @@ class Http1Server(Http1):
         if self._request.method == b"HEAD":
             content = b""
         outgoing.check_data(content)
-        outgoing.check_end(_END)
-        return (head, BodyData(data=content), _END) if content else (head, _END)
+        outgoing.check_end(END)
+        return (head, BodyData(data=content), END) if content else (head, END)
 
     def _send_head(self, event: SentEvent, now: float) -> None:
         match event:
@@ -160,7 +201,7 @@ class Http1Server(Http1):
             self._keep_alive = False
             fields = with_close(fields)
         self._stream.deadlines.clear(Deadline.OPENING)
-        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now, self._request)
 
     def _must_close(self, head: ResponseHead) -> bool:
         """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
@@ -176,16 +217,17 @@ class Http1Server(Http1):
             raise LocalProtocolError("HTTP/1.0 knows no interim responses (RFC 9110 §15.2)")
         check_interim_head(head)
         if head.status_code == 100:
-            assert self._incoming is not None
             self._expects_continue = False
-            self._incoming.invite(now)
+            if self._incoming is not None:
+                self._incoming.invite(now)
         self._writer.write_response_head(head.status_code, head.reason_phrase, list(head.headers), now)
 
     def _send_accept(self, accept: Accept, now: float) -> None:
         assert self._request is not None
         if not isinstance(self._request.websocket, Offer):
             raise LocalProtocolError("this request offers no WebSocket (RFC 6455 §4.2.1)")
-        self._writer.write(handshake.response(self._request.websocket, accept), now)
+        head = handshake.response(self._request.websocket, accept)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, head.headers, now)
         self._switch(accept)
 
     def _after_send(self, step: Step, now: float) -> None:
@@ -238,7 +280,8 @@ class Http1Server(Http1):
 
     def _end_failing(self, error: RemoteProtocolError, now: float) -> None:
         if self._state in (State.IDLE, State.REQUEST, State.WAITING):
-            self._writer.write_failure(error.status_code or 400, self._request, now)
+            asker = None if self._state is State.IDLE else self._request
+            self._writer.write_failure(error.status_code or 400, self._request, now, asker)
             self._finish(now)
         elif self._state is State.LATE:
             self._finish(now)

@@ -4,12 +4,9 @@ enough.
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from spry_core.protocol.chunked import ChunkScanner
 from spry_core.protocol.deadlines import Deadline
-from spry_core.protocol.engines import HttpEvent
-from spry_core.protocol.events import BodyData
+from spry_core.protocol.events import RawFields
 from spry_core.protocol.head import Chunked, Framing, Length, UntilClose
 from spry_core.protocol.stream import Stream
 
@@ -38,14 +35,16 @@ class IncomingContent:
         *,
         is_judged: bool = True,
         is_invited: bool = True,
+        decodes: bool = False,
     ) -> None:
         """Begin with the end of the head at `now`.
 
+        With `decodes` chunks are decoded here, and else left to the engine.
         Without `is_judged` the peer may be as slow as it likes; without `is_invited` its time begins with `invite`,
         or with the first content that comes all the same.
         """
         self._left = framing.size if isinstance(framing, Length) else None
-        self._chunks = ChunkScanner(stream.limits) if isinstance(framing, Chunked) else None
+        self._chunks = ChunkScanner(stream.limits, decodes=decodes) if isinstance(framing, Chunked) else None
         self._stream = stream
         self._is_judged = is_judged and stream.timeouts.body is not None
         self._start = now
@@ -62,6 +61,22 @@ class IncomingContent:
         if not is_invited:
             self._pause(now)
 
+    @property
+    def trailers(self) -> RawFields:
+        """The trailer section, as far as it has come."""
+        return () if self._chunks is None else self._chunks.trailers
+
+    def take_whole(self, n: int) -> bool:
+        """Take the `n` bytes that come next if all of them are content as it is, with no frame around it."""
+        if self._chunks is not None:
+            return False
+        if self._left is not None:
+            if n > self._left:
+                return False
+            self._left -= n
+            self.is_done = not self._left
+        return True
+
     def take(self, held: bytearray) -> bytes:
         """Take out of `held` what belongs to this content, in the form that the engine wants."""
         if self._chunks is not None:
@@ -69,11 +84,10 @@ class IncomingContent:
             self.is_done = self._chunks.is_done
             return data
         n = len(held) if self._left is None else min(self._left, len(held))
-        data = bytes(held[:n])
+        self.take_whole(n)
+        with memoryview(held) as view, view[:n] as part:  # a slice of a bytearray would be one copy more
+            data = bytes(part)
         del held[:n]
-        if self._left is not None:
-            self._left -= n
-            self.is_done = not self._left
         return data
 
     def finish(self) -> None:
@@ -130,18 +144,3 @@ class IncomingContent:
         if self._paused_at is None:
             self._paused_at = now
         self._stream.deadlines.hold(Deadline.BODY, now)
-
-
-def joined(events: list[HttpEvent]) -> list[HttpEvent]:
-    """Make one piece of neighbouring ones: of tiny chunks each would else cost many times its size."""
-    if len(events) < 2:
-        return events
-    pieces: list[HttpEvent] = []
-    for is_data, run in groupby(events, lambda event: isinstance(event, BodyData)):
-        if is_data:
-            pieces.append(
-                BodyData(data=b"".join([event.data for event in run if isinstance(event, BodyData)]))
-            )
-        else:
-            pieces.extend(run)
-    return pieces

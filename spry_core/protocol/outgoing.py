@@ -6,6 +6,7 @@ Everything is checked before a byte is written, so a mistake of the caller chang
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -20,6 +21,7 @@ from spry_core.protocol.head import (
     UntilClose,
     lowered,
     may_have_content,
+    may_persist,
     parse_length,
     tokens,
     values,
@@ -59,6 +61,11 @@ class OutgoingContent:
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._left = framing.size if isinstance(framing, Length) else None
+
+    @property
+    def is_chunked(self) -> bool:
+        """True if it goes out in chunks (RFC 9112 §7.1)."""
+        return isinstance(self._framing, Chunked)
 
     def check_data(self, data: bytes) -> None:
         """Count `data`, or raise `LocalProtocolError` if it is more than the head announced (RFC 9112 §6.2)."""
@@ -133,9 +140,9 @@ def check_response_head(
         unwanted = (
             (b"transfer-encoding", b"content-length") if head.status_code == 204 else (b"transfer-encoding",)
         )
-        return _without(head, *unwanted), OutgoingContent(Length(0))
+        return _without(head.headers, *unwanted), OutgoingContent(Length(0))
     if request.http_version == b"1.0" and not isinstance(framing, Length):
-        return _without(head, b"transfer-encoding"), OutgoingContent(UntilClose())
+        return _without(head.headers, b"transfer-encoding"), OutgoingContent(UntilClose())
     if framing is None:
         return [*head.headers, (b"Transfer-Encoding", b"chunked")], OutgoingContent(Chunked())
     return list(head.headers), OutgoingContent(framing)
@@ -147,8 +154,28 @@ def with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """
     options = tokens(lowered(tuple(fields)), b"connection")
     kept = [option for option in options if option not in (b"close", b"keep-alive")]
-    others = [(name, value) for name, value in fields if name.lower() != b"connection"]
-    return [*others, (b"Connection", b", ".join((*kept, b"close")))]
+    return [*_without(fields, b"connection"), (b"Connection", b", ".join((*kept, b"close")))]
+
+
+def in_order(
+    fields: Sequence[tuple[bytes, bytes]], status_code: int, request: RequestHead
+) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a final response with Transfer-Encoding behind all others, and behind that Connection if the
+    client asked for the end: one line for each option.
+
+    An answer to HEAD says what one to GET would say (RFC 9110 §9.3.2), so it is chunked in words if that would be in deed.
+    """
+    section = lowered(tuple(fields))
+    ordered = list(fields)
+    if status_code not in (204, 304) and not values(section, b"content-length"):
+        ordered = _without(ordered, b"transfer-encoding")
+        if request.http_version == b"1.1":
+            ordered.append((b"Transfer-Encoding", b"chunked"))
+    if not may_persist(request):
+        options = {*tokens(section, b"connection"), b"close"} - {b"keep-alive"}
+        ordered = _without(ordered, b"connection")
+        ordered += [(b"Connection", option) for option in sorted(options)]
+    return ordered
 
 
 def failure_answer(status_code: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
@@ -162,8 +189,8 @@ def failure_answer(status_code: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
     return fields, content
 
 
-def _without(head: ResponseHead, *names: bytes) -> list[tuple[bytes, bytes]]:
-    return [each for each in head.headers if each[0].lower() not in names]
+def _without(fields: Iterable[tuple[bytes, bytes]], *names: bytes) -> list[tuple[bytes, bytes]]:
+    return [each for each in fields if each[0].lower() not in names]
 
 
 def _framing(head: RequestHead | ResponseHead) -> Framing | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spry_core.protocol.date import DateCache
-from spry_core.protocol.engines import HttpEngine, HttpEvent
-from spry_core.protocol.events import BodyData, RequestHead, ResponseHead
-from spry_core.protocol.outgoing import failure_answer, reason_phrase
+from spry_core.protocol.engines import HttpEngine
+from spry_core.protocol.events import RequestHead
+from spry_core.protocol.outgoing import failure_answer, in_order, reason_phrase
 from spry_core.protocol.stream import Stream
 
 
@@ -21,23 +21,40 @@ class MessageWriter:
         self._engine = engine
         self._date = DateCache(wall_clock)
 
-    def write(self, event: HttpEvent, now: float) -> None:
-        """Write one event as it is."""
-        self._stream.write(self._engine.send(event), now)
+    def write(self, data: bytes, now: float) -> None:
+        """Write what the engine has encoded."""
+        self._stream.write(data, now)
 
     def write_response_head(
-        self, status_code: int, phrase: bytes, fields: list[tuple[bytes, bytes]], now: float
+        self,
+        status_code: int,
+        phrase: bytes,
+        fields: Sequence[tuple[bytes, bytes]],
+        now: float,
+        asker: RequestHead | None = None,
     ) -> None:
-        """Write the head of a response, with the usual reason phrase for an empty one, and Date (RFC 9110 §6.6.1)."""
-        names = {name.lower() for name, _ in fields}
-        if status_code >= 200 and b"date" not in names and (date := self._date.value()) is not None:
-            fields = [*fields, (b"Date", date)]
-        phrase = phrase or reason_phrase(status_code)
-        self.write(ResponseHead(status_code=status_code, headers=tuple(fields), reason_phrase=phrase), now)
+        """Write the head of a response, with the usual reason phrase for an empty one, and Date (RFC 9110 §6.6.1).
 
-    def write_failure(self, status_code: int, request: RequestHead | None, now: float) -> None:
+        `asker` is the request that it answers, if the head of that was in order.
+        """
+        if status_code >= 200:
+            fields = self._dated(fields)
+            if asker is not None:
+                fields = in_order(fields, status_code, asker)
+        phrase = phrase or reason_phrase(status_code)
+        self._stream.write(self._engine.write_response(status_code, phrase, fields), now)
+
+    def _dated(self, fields: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+        date = self._date.value()
+        if date is None or any(name.lower() == b"date" for name, _ in fields):
+            return fields
+        return *fields, (b"Date", date)
+
+    def write_failure(
+        self, status_code: int, request: RequestHead | None, now: float, asker: RequestHead | None = None
+    ) -> None:
         """Answer a broken request, as far as it is known, with a short text; it is the last answer."""
         fields, content = failure_answer(status_code)
-        self.write_response_head(status_code, b"", fields, now)
+        self.write_response_head(status_code, b"", fields, now, asker)
         if request is None or request.method != b"HEAD":
-            self.write(BodyData(data=content), now)
+            self._stream.write(content, now)

@@ -7,12 +7,13 @@ that an engine finds all the same are `RemoteProtocolError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, Protocol, TypeAlias
 
 from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
+from spry_core.protocol.limits import Limits
 
 Role: TypeAlias = Literal["server", "client"]
 """Which side of a connection we are."""
@@ -26,19 +27,58 @@ HttpEvent: TypeAlias = RequestHead | ResponseHead | BodyData | BodyEnd
 """The events of an HTTP message."""
 
 
+TakenHead: TypeAlias = tuple[bytes, bytes, bytes, RawFields, RawFields, int]
+"""The head of a request taken apart: method, target, version, fields, those of them that decide about something, and where it
+ends.
+"""
+
+
 class HttpEngine(Protocol):
-    """HTTP/1.1 for one connection: heads and content, one message after the other in each direction."""
+    """HTTP/1.1 for one connection: heads and content, one message after the other in each direction.
 
-    def receive_data(self, data: bytes) -> list[HttpEvent]:
-        """Decode bytes of one message; return what they complete."""
+    What comes in was judged before, and what goes out was checked; an engine may find a fault in what the peer sent all the
+    same, and raises `RemoteProtocolError`.
+    """
+
+    @property
+    def decodes_chunks(self) -> bool:
+        """True if a chunked content is to come as on the wire; False if only the data of its chunks is."""
         ...
 
-    def receive_eof(self) -> list[HttpEvent]:
-        """Take note of the end of the stream; a content without a length ends here."""
+    def take_request(
+        self, data: bytes | bytearray, limits: Limits, known: dict[bytes, bytes], notable: frozenset[bytes]
+    ) -> TakenHead | None:
+        """Take the head of a request apart with which `data` begins, if it is complete and everything in it is in order;
+        `Primitives.parse_head` has the rest. What is anything else is left, so an engine may take none at all.
+        """
         ...
 
-    def send(self, event: HttpEvent) -> bytes:
-        """Encode one event; the protocol has checked that it fits."""
+    def receive_head(self, head: bytes) -> None:
+        """Take note of a head that was not taken by `take_request`."""
+        ...
+
+    def receive_content(self, data: bytes) -> bytes:
+        """Return the content in bytes of it."""
+        ...
+
+    def end_content(self) -> None:
+        """Take note that the stream has ended, and with it a content without a length."""
+        ...
+
+    def write_request(self, head: RequestHead) -> bytes:
+        """Encode the head of a request."""
+        ...
+
+    def write_response(self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """Encode the head of a response, an interim one too."""
+        ...
+
+    def write_data(self, data: bytes, is_chunked: bool) -> bytes:
+        """Encode some content."""
+        ...
+
+    def write_end(self, trailers: RawFields, is_chunked: bool) -> bytes:
+        """Encode the end of a content."""
         ...
 
     def next_cycle(self) -> None:
@@ -125,10 +165,10 @@ class Primitives(Protocol):
         max_field_line: int,
         max_section: int,
         max_fields: int,
-        known: Mapping[bytes, bytes],
+        known: dict[bytes, bytes],
         notable: frozenset[bytes],
         /,
-    ) -> tuple[bytes, bytes, bytes, RawFields, RawFields, int] | None:
+    ) -> TakenHead | None:
         """Take the head of a request apart that lies complete in `data` from `start` on; return its method, its target, its
         version (``b"1.0"`` or ``b"1.1"``), its fields, those of them whose names are `notable`, in order, and where it ends.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from spry_core.headers import FIELD_TEXT, TOKEN
-from spry_core.protocol.events import RawFields
+from spry_core.protocol.engines.interface import TakenHead
 
 _TEXT: Final = 0x81  # FIN and the opcode, as they stand in the first byte of a message of one frame
 _BINARY: Final = 0x82
@@ -95,7 +95,7 @@ def parse_head(
     known: Mapping[bytes, bytes],
     notable: frozenset[bytes],
     /,
-) -> tuple[bytes, bytes, bytes, RawFields, RawFields, int] | None:
+) -> TakenHead | None:
     """Take the head of a request apart that lies complete and in order in `data` from `start` on; return method, target,
     version, fields, those of them whose names are `notable`, and where the head ends. None for every other (RFC 9112 §3, §5).
     """

@@ -8,7 +8,7 @@ shortens close reasons and draws masks from the operating system. Here its decod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, assert_never
 
 import h11
@@ -17,8 +17,9 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Par
 from wsproto.frame_protocol import Opcode as WsprotoOpcode
 
 from spry_core.errors import RemoteProtocolError
-from spry_core.protocol.engines.interface import Admit, FramePart, HttpEvent, Opcode, Role
+from spry_core.protocol.engines.interface import Admit, FramePart, HttpEvent, Opcode, Role, TakenHead
 from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
+from spry_core.protocol.limits import Limits
 
 
 class H11Engine:
@@ -31,10 +32,37 @@ class H11Engine:
         h11_role = h11.SERVER if role == "server" else h11.CLIENT
         self._h11 = h11.Connection(h11_role, max_incomplete_event_size=max_incomplete)
 
+    @property
+    def decodes_chunks(self) -> bool:
+        """True: h11 reads the frame of the chunks by itself."""
+        return True
+
+    def take_request(
+        self,
+        data: bytes | bytearray,
+        limits: Limits,
+        known: dict[bytes, bytes],
+        notable: frozenset[bytes],
+    ) -> TakenHead | None:
+        """Take none: every head is scanned, and then read by h11."""
+        return None
+
+    def receive_head(self, head: bytes) -> None:
+        """Let h11 read a head. What it tidies up in it counts for nothing: the head was taken apart as it came."""
+        self.receive_data(head)
+
+    def receive_content(self, data: bytes) -> bytes:
+        """Return the content in bytes of it, in one piece: of tiny chunks each would cost many times its size."""
+        return b"".join([event.data for event in self.receive_data(data) if isinstance(event, BodyData)])
+
     def receive_data(self, data: bytes) -> list[HttpEvent]:
         """Decode bytes of one message; return what they complete."""
         self._h11.receive_data(data)
         return self._events()
+
+    def end_content(self) -> None:
+        """Let h11 see the end of the stream, which is that of a content without a length."""
+        self.receive_eof()
 
     def receive_eof(self) -> list[HttpEvent]:
         """Take note of the end of the stream."""
@@ -55,6 +83,22 @@ class H11Engine:
                 str(error)[:100], status_code=error.error_status_hint, section="RFC 9112"
             ) from error
         return events
+
+    def write_request(self, head: RequestHead) -> bytes:
+        """Encode the head of a request."""
+        return self.send(head)
+
+    def write_response(self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """Encode the head of a response, an interim one too."""
+        return self.send(ResponseHead(status_code=status_code, headers=tuple(fields), reason_phrase=phrase))
+
+    def write_data(self, data: bytes, is_chunked: bool) -> bytes:
+        """Encode some content."""
+        return self.send(BodyData(data=data))
+
+    def write_end(self, trailers: RawFields, is_chunked: bool) -> bytes:
+        """Encode the end of a content."""
+        return self.send(BodyEnd(trailers=trailers))
 
     def send(self, event: HttpEvent) -> bytes:
         """Encode one event."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 import pytest
 
 from spry_core.protocol.deadlines import Deadline
-from spry_core.protocol.events import BodyData, BodyEnd
 from spry_core.protocol.head import Chunked, Framing, Length, UntilClose
-from spry_core.protocol.incoming import IncomingContent, joined
+from spry_core.protocol.incoming import IncomingContent
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import Stream
 from traces import counted
@@ -237,11 +236,3 @@ def test_bytes_that_were_on_their_way_when_we_paused_are_taken_and_the_clock_sta
     assert due(of) is None
     made.release(13_000, 110.0)
     assert due(of) == pytest.approx(126.0)
-
-
-def test_neighbouring_pieces_are_joined_and_what_ends_them_stays_behind() -> None:
-    end = BodyEnd(trailers=((b"a", b"b"),))
-    assert joined([BodyData(data=b"a"), BodyData(data=b"bc"), end]) == [BodyData(data=b"abc"), end]
-    assert joined([BodyData(data=b"a"), BodyData(data=b"b")]) == [BodyData(data=b"ab")]
-    assert joined([end]) == [end]
-    assert joined([]) == []

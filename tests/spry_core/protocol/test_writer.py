@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from spry_core.protocol.engines import http_engine
-from spry_core.protocol.events import BodyEnd, RequestHead
+from spry_core.protocol.events import RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.writer import MessageWriter
@@ -19,14 +19,14 @@ SHORT_TEXT = b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\n
 def writer(wall_clock: Callable[[], float] | None = None) -> tuple[MessageWriter, Stream]:
     stream = Stream(limits=Limits(), timeouts=Timeouts(), random=bytes, can_half_close=True)
     engine = http_engine("reference", "server", 1000)
-    engine.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    engine.receive_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     return MessageWriter(stream, engine, wall_clock), stream
 
 
 def test_an_event_goes_out_as_it_is() -> None:
     messages, stream = writer()
     messages.write_response_head(200, b"Fine", [(b"Transfer-Encoding", b"chunked")], 0.0)
-    messages.write(BodyEnd(), 0.0)
+    messages.write(b"0\r\n\r\n", 0.0)
     assert stream.data_to_send() == [b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"]
 
 

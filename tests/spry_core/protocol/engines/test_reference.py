@@ -55,6 +55,15 @@ def test_a_request_becomes_events() -> None:
     ]
 
 
+def test_the_content_of_tiny_chunks_comes_in_one_piece() -> None:
+    """Of its frame nothing is left; a read without data is none."""
+    engine = server()
+    assert engine.decodes_chunks
+    engine.receive_head(POST)
+    assert engine.receive_content(b"1\r\na\r\n2\r\nbc\r\n") == b"abc"
+    assert engine.receive_content(b"0\r\n\r\n") == b""
+
+
 def test_a_request_without_content_ends_with_its_head() -> None:
     head = RequestHead(method=b"GET", target=b"/", http_version=b"1.0")
     assert server().receive_data(b"GET / HTTP/1.0\r\n\r\n") == [head, BodyEnd()]

@@ -1,0 +1,38 @@
+"""Field lines of ours: each is checked and encoded once, and then remembered, since most answers have most of them in common.
+
+Short ones alone are remembered, so many at most, and none that would tell a secret to whoever finds it in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from spry_core.headers import check_raw_fields
+
+FieldLine: TypeAlias = tuple[bytes, bytes]
+"""A line with its CRLF, and the name in lower case if it is one of `DECIDING`; else that is empty."""
+
+DECIDING: Final = frozenset((b"connection", b"content-length", b"date", b"host", b"transfer-encoding"))
+"""The names of fields that decide about something when they are sent."""
+
+_LINES: Final[dict[tuple[bytes, bytes], FieldLine]] = {}
+_LONGEST: Final = 160
+_MOST: Final = 1024
+_SECRET: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
+
+
+def field_line(field: tuple[bytes, bytes]) -> FieldLine:
+    """Encode one field (RFC 9112 §5); raise `ValueError` unless it may be sent (`spry_core.headers.check_raw_fields`)."""
+    return _LINES.get(field) or _encode(field)
+
+
+def _encode(field: tuple[bytes, bytes]) -> FieldLine:
+    check_raw_fields((field,))
+    name, value = field
+    lowered = name.lower()
+    line = b"%b: %b\r\n" % (name, value), lowered if lowered in DECIDING else b""
+    if len(line[0]) <= _LONGEST and lowered not in _SECRET:
+        if len(_LINES) >= _MOST:
+            _LINES.clear()
+        _LINES[field] = line
+    return line
