@@ -9,6 +9,7 @@ from typing import Final
 from spry_core.protocol.engines import pure
 from spry_core.protocol.engines.interface import Admit, EngineName, FrameEngine, HttpEngine, Primitives, Role
 from spry_core.protocol.engines.native_frames import NativeFrameEngine
+from spry_core.protocol.engines.native_http import NativeHttpEngine
 from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 
 DEFAULT_ENGINE: Final[EngineName] = "reference"
@@ -27,8 +28,9 @@ class Engine:
 
 
 def _native(primitives: Primitives) -> Engine:
+    http = NativeHttpEngine(primitives)
     return Engine(
-        http=H11Engine,
+        http=lambda _role, _max_incomplete: http,
         frames=lambda role, admit, random: NativeFrameEngine(role, admit, random, primitives),
     )
 
