@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance`, `fuzz` or `soak`.
+"""Work on a clone: `python3 dev.py demo`, `test`, `check`, `conformance`, `fuzz`, `soak` or `bench`.
 
 Needs nothing but Python 3.11. It makes a virtual environment of its own in `.venv`, installs what the command
 asks for, and does so again only when `pyproject.toml`, what the module in C is built from, the Python version or the place of the
@@ -50,6 +50,7 @@ EXTRAS = {
     "conformance": frozenset({"trio", "fast", "conformance"}),
     "fuzz": frozenset({"test", "fuzz", "hypothesis"}),  # it begins with the corpora of the tests
     "soak": frozenset({"trio", "fast", "test"}),
+    "bench": frozenset({"trio", "fast"}),  # what it measures Spry beside is in an environment of its own
 }
 """The extras of pyproject.toml that a command needs."""
 
@@ -359,7 +360,8 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     commands.add_parser(
         "soak", help="run chaos and signals for a long time", add_help=False, allow_abbrev=False
     )
-    if arguments[:1] in (["test"], ["conformance"], ["fuzz"], ["soak"]):
+    commands.add_parser("bench", help="measure how fast it is", add_help=False, allow_abbrev=False)
+    if arguments[:1] in (["test"], ["conformance"], ["fuzz"], ["soak"], ["bench"]):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     return parser.parse_args(arguments), []
 
@@ -381,6 +383,8 @@ def main(arguments: Sequence[str]) -> int:
         test(behind)
     if options.command in ("conformance", "fuzz", "soak"):
         become(["-m", options.command, *behind])
+    if options.command == "bench":
+        become(["-m", "benchmarks.environment", *behind])
     return check()
 
 

@@ -130,7 +130,7 @@ def loop_modules(loop: str) -> tuple[str, ...]:
 def peers() -> Iterator[Subject]:
     """Give every other server."""
     for loop in ("asyncio", "uvloop"):
-        yield own(f"picows-{loop}", "picows", loop, WEBSOCKET)
+        yield own(f"picows-{loop}", "picows", loop, PLAIN_WEBSOCKET)
         yield own(f"aiohttp-{loop}", "aiohttp", loop, WEBSOCKET | HTTP)
         yield own(f"websockets-{loop}", "websockets", loop, WEBSOCKET)
         for http in ("h11", "httptools", "zttp"):

@@ -65,6 +65,7 @@ WORKS: Final = (
     Work("echo-64k", "echo of 64 KiB, 8 connections, 2 in flight on each", Kind.ECHO, 8, 2, 65_536),
     Work("echo-1m", "echo of 1 MiB, 4 connections", Kind.ECHO, 4, 1, 1 << 20),
     Work("fan-64", "fan-out of 64 B to 64 connections, each delivery", Kind.FAN, 64, 1, 64),
+    Work("fan-64-pipelined", "the same, 16 messages in flight", Kind.FAN, 64, 16, 64),
     Work(
         "deflate-256",
         "permessage-deflate, text of 256 B, 8 connections, 16 in flight on each",

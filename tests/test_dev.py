@@ -78,6 +78,12 @@ def test_arguments_for_the_soak_pass_through_untouched() -> None:
     assert dev.wanted_extras("soak", has_node=False) == {"trio", "fast", "test"}
 
 
+def test_arguments_for_the_benchmarks_pass_through_untouched() -> None:
+    options, for_bench = dev.parse(["bench", "echo-*", "--rounds", "3", "--help"])
+    assert (options.command, for_bench) == ("bench", ["echo-*", "--rounds", "3", "--help"])
+    assert dev.wanted_extras("bench", has_node=False) == {"trio", "fast"}
+
+
 def test_arguments_for_the_fuzzer_pass_through_untouched() -> None:
     options, for_fuzzer = dev.parse(["fuzz", "deflate", "--runs", "5", "--help"])
     assert (options.command, for_fuzzer) == ("fuzz", ["deflate", "--runs", "5", "--help"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -43,7 +44,8 @@ async def fan(request: web.Request) -> web.WebSocketResponse:
     everybody.add(ws)
     async for message in ws:
         for each in tuple(everybody):
-            await each.send_bytes(message.data)
+            with suppress(ConnectionError):  # one that is about to go
+                await each.send_bytes(message.data)
     everybody.discard(ws)
     return ws
 

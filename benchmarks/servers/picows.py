@@ -1,9 +1,9 @@
-"""picows: its own callbacks; where there is something to inflate, which only its other face can, that one."""
+"""picows, by its own callbacks. Its other face compresses too, at a level that nobody can choose."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib import import_module
 from typing import Final, Protocol, cast
 
@@ -68,8 +68,6 @@ def disconnected(listener: object, transport: Transport) -> None:
 
 async def main(port: int, kind: Kind) -> None:
     """Serve until the process is ended."""
-    if kind is Kind.DEFLATE:
-        await deflate(port)
     picows = cast("Picows", import_module("picows"))
     told = {
         "on_ws_frame": fan if kind is Kind.FAN else echo,
@@ -78,20 +76,6 @@ async def main(port: int, kind: Kind) -> None:
     }
     listener = type("Listener", (picows.WSListener,), told)
     server = await picows.ws_create_server(lambda request: listener(), "127.0.0.1", port, backlog=1024)
-    await server.serve_forever()
-
-
-async def deflate(port: int) -> None:
-    """Serve as the package `websockets` does, with the extension of that package."""
-    from benchmarks.servers import websockets  # noqa: PLC0415 - needed for nothing else
-
-    serve = cast(
-        "Callable[..., Awaitable[asyncio.Server]]", import_module("picows.websockets.asyncio.server").serve
-    )
-    extensions = [websockets.COMPRESSION]
-    server = await serve(
-        websockets.echo, "127.0.0.1", port, extensions=extensions, compression=None, ping_interval=None
-    )
     await server.serve_forever()
 
 

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from benchmarks.exchanges import CONTENT, LEVEL, WINDOW_BITS
 from benchmarks.servers import arguments
-from spry_core import Application, Deflate, Limits, Request, Response, WebSocket
+from spry_core import Application, Deflate, Limits, ReadyState, Request, Response, WebSocket
 from spry_core.protocol import EngineName
 
 app = Application()
@@ -56,7 +56,8 @@ async def fan(ws: WebSocket, request: Request) -> None:
     try:
         async for message in ws:
             for each in everybody:
-                each.add(message)
+                if each.ready_state is ReadyState.OPEN:
+                    each.add(message)
     finally:
         everybody.discard(ws)
 

@@ -66,7 +66,8 @@ async def fan(request: Request) -> None:
         while True:
             message = await ws.get_message()
             for each in tuple(everybody):
-                await each.send_message(message)
+                with suppress(package.ConnectionClosed):  # one that is about to go
+                    await each.send_message(message)
     everybody.discard(ws)
 
 
