@@ -35,10 +35,24 @@ def _native(primitives: Primitives) -> Engine:
     )
 
 
-_PURE: Final = _native(pure)
+def _primitives() -> Primitives:
+    """Return those in C where they are built, and else those in Python."""
+    try:
+        from spry_core import speedups  # noqa: PLC0415 - it may not be there
+    except ImportError:
+        return pure
+    return speedups
+
+
+PRIMITIVES: Final = _primitives()
+"""What the native engine works with."""
+
+HAS_SPEEDUPS: Final = PRIMITIVES is not pure
+"""True if the native engine has its primitives in C."""
+
 ENGINES: Final[Mapping[EngineName, Engine]] = {
-    "native": _PURE,
-    "pure": _PURE,
+    "native": _native(PRIMITIVES),
+    "pure": _native(pure),
     "reference": Engine(http=H11Engine, frames=WsprotoEngine),
 }
 """All of them."""

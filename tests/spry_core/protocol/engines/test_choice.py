@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 from typing import cast
 
 import pytest
 
+import spry_core
+from spry_core.protocol.engines import choice, pure
 from spry_core.protocol.engines.choice import check_engine, frame_engine, http_engine
 from spry_core.protocol.engines.interface import EngineName, Opcode, Role
 from spry_core.protocol.engines.native_frames import NativeFrameEngine
@@ -55,3 +60,45 @@ def test_another_name_is_refused_and_the_names_are_told(name: str) -> None:
     ):
         with pytest.raises(ValueError, match=rf"^no engine '{name}'; there is: native, pure, reference$"):
             call()
+
+
+def chosen(monkeypatch: pytest.MonkeyPatch, speedups: ModuleType | None) -> ModuleType:
+    """Run the module anew where this is what `spry_core.speedups` is; None if it is not built."""
+    monkeypatch.setitem(sys.modules, "spry_core.speedups", speedups)
+    monkeypatch.delattr(spry_core, "speedups", raising=False)
+    spec = spec_from_file_location("another_choice", choice.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_native_engine_takes_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = ModuleType("spry_core.speedups")
+    module = chosen(monkeypatch, built)
+    assert module.PRIMITIVES is built
+    assert module.HAS_SPEEDUPS is True
+
+
+def test_where_nothing_is_built_it_takes_those_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = chosen(monkeypatch, None)
+    assert module.PRIMITIVES is pure
+    assert module.HAS_SPEEDUPS is False
+
+
+@pytest.mark.engines_by_name
+def test_the_pure_engine_never_takes_those_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scan(*arguments: object) -> object:
+        raise AssertionError("asked")
+
+    built = ModuleType("spry_core.speedups")
+    monkeypatch.setattr(built, "scan", scan, raising=False)
+    module = chosen(monkeypatch, built)
+    engine = module.frame_engine("pure", "server", admit, counted)
+    engine.receive_data(b"\x82\x81\0\0\0\0a")
+    assert engine.take_messages(1, 1, 1) == ([b"a"], [1])
+    engine = module.frame_engine("native", "server", admit, counted)
+    with pytest.raises(AssertionError, match=r"^asked$"):
+        engine.take_messages(1, 1, 1)
