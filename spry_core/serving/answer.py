@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from spry_core.closing import ConnectionClosed
-from spry_core.errors import LocalProtocolError
 from spry_core.protocol.events import BodyData, BodyEnd, ResponseHead
 from spry_core.serving.exchange import HttpExchange
 from spry_core.wakeup import Checkpoints
@@ -11,8 +12,8 @@ from spry_core.web.iteration import Items
 from spry_core.web.response import Response, encode_piece
 
 
-async def answer(exchange: HttpExchange, response: Response) -> None:
-    """Send `response` as the answer of this exchange.
+async def answer_stream(exchange: HttpExchange, response: Response) -> None:
+    """Send `response`, whose content comes in pieces, as the answer of this exchange.
 
     If the peer has left, the rest is dropped; a stream is closed in any case. A stream that fails, or that
     gives more or less than its Content-Length, aborts the connection: a truncated content never looks
@@ -21,10 +22,7 @@ async def answer(exchange: HttpExchange, response: Response) -> None:
     Raises whatever the stream raised, and what `Connection.send` raises for a head that cannot be sent. If it
     was the head or the first piece that failed, nothing was sent, and another answer may be.
     """
-    if isinstance(response.content, bytes):
-        if not exchange.is_over:
-            answer_whole(exchange, response)
-        return
+    assert not isinstance(response.content, bytes)
     items = Items(response.content)
     try:
         with exchange.interrupted_by_end():
@@ -39,6 +37,9 @@ async def answer(exchange: HttpExchange, response: Response) -> None:
 
 
 def _head(response: Response) -> ResponseHead:
+    usual = response.usual_fields()
+    if usual is not None and not response.reason_phrase:
+        return _usual_head(response.status_code, *usual)
     return ResponseHead(
         status_code=response.status_code,
         headers=response.headers.raw(),
@@ -46,18 +47,24 @@ def _head(response: Response) -> ResponseHead:
     )
 
 
+@lru_cache(maxsize=1024)
+def _usual_head(status_code: int, kind: str, length: int | None) -> ResponseHead:
+    """Make a head of nothing but type and length, once for all answers that have it: the same object, so that who writes it
+    can know it again.
+    """
+    fields: list[tuple[bytes, bytes]] = []
+    if kind:
+        fields.append((b"Content-Type", kind.encode("latin-1")))
+    if length is not None:
+        fields.append((b"Content-Length", b"%d" % length))
+    return ResponseHead(status_code=status_code, headers=tuple(fields))
+
+
 def answer_whole(exchange: HttpExchange, response: Response) -> None:
     """Send a response whose content is bytes, at once."""
     content = response.content
     assert isinstance(content, bytes)
-    events: list[ResponseHead | BodyData | BodyEnd] = [_head(response)]
-    if content and not exchange.is_head:
-        events.append(BodyData(data=content))
-    try:
-        exchange.send(*events, BodyEnd())
-    except LocalProtocolError:  # a Content-Length of the application's own that does not fit
-        _give_up(exchange)
-        raise
+    exchange.answer(_head(response), content)
 
 
 async def _send_stream(exchange: HttpExchange, response: Response, items: Items[str | bytes]) -> None:

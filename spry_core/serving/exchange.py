@@ -8,6 +8,7 @@ from typing import Protocol, assert_never
 
 from spry_core.closing import ConnectionClosed, ConnectionLost
 from spry_core.driver import Driver, Scope
+from spry_core.errors import LocalProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead
@@ -40,6 +41,10 @@ class Owner(Host, Protocol):
         """The request has become this WebSocket."""
         ...
 
+    def answered(self, exchange: HttpExchange) -> None:
+        """The whole answer of `exchange` is said: take what follows, and let the pump look at everything."""
+        ...
+
     def report_error(self, text: str, error: BaseException | None) -> None:
         """Hand one record of an application's fault to the log."""
         ...
@@ -50,17 +55,16 @@ class HttpExchange:
 
     __slots__ = (
         "_connection",
+        "_given",
         "_is_complete",
         "_is_over",
-        "_limits",
         "_owner",
+        "_room",
         "_scopes",
-        "_timeouts",
         "content_received",
         "content_sent",
         "extensions",
         "head",
-        "room",
         "started",
         "status_code",
         "subprotocol",
@@ -79,15 +83,15 @@ class HttpExchange:
         """Bytes of the request's content that have come."""
         self.content_sent: int = 0
         """Bytes of the answer's content that are on their way."""
-        self.room: WakeUp = WakeUp(owner.driver)
-        """Awaited by a stream of content: there is room again, or the end has come."""
         self._owner = owner
         self._connection = owner.connection
-        self._limits = owner.connection.limits
-        self._timeouts = owner.connection.timeouts
+        # The server's limits and timeouts, from when the connection obeys others.
+        self._given: tuple[Limits, Timeouts] | None = None
         self._is_over = False
         self._is_complete = False
-        self._scopes: list[Scope] = []
+        # Few need these two: who streams waits for room, and ends early with the connection.
+        self._room: WakeUp | None = None
+        self._scopes: list[Scope] | None = None
 
     # What `spry_core.web` asks
 
@@ -104,12 +108,12 @@ class HttpExchange:
     @property
     def limits(self) -> Limits:
         """The limits given to the server."""
-        return self._limits
+        return self._connection.limits if self._given is None else self._given[0]
 
     @property
     def timeouts(self) -> Timeouts:
         """The timeouts given to the server."""
-        return self._timeouts
+        return self._connection.timeouts if self._given is None else self._given[1]
 
     def invite_content(self) -> None:
         """Send 100 Continue if the client waits for it (RFC 9110 §10.1.1)."""
@@ -132,11 +136,12 @@ class HttpExchange:
             raise ConnectionLost(None, "the peer has left during the opening handshake")
         if self._owner.is_draining:
             raise Abort(503, headers={"connection": "close"})
+        self._given = self.limits, self.timeouts
         self._connection.configure(limits=limits, timeouts=timeouts, deflate=deflate)
         try:
             self._connection.send(accept, self.driver.now())
         except Exception:  # a field that the 101 cannot have: this stays HTTP
-            self._connection.configure(limits=self._limits, timeouts=self._timeouts)
+            self._connection.configure(limits=self.limits, timeouts=self.timeouts)
             raise
         self.status_code = 101
         self.subprotocol, self.extensions = accept.subprotocol, accept.extensions
@@ -192,14 +197,42 @@ class HttpExchange:
                     assert_never(event)
         self._owner.touch()
 
+    def answer(self, head: ResponseHead, content: bytes) -> None:
+        """Say a whole answer, which goes out without its content if the request is HEAD; raises `ConnectionLost` if the peer
+        has left, and what `Connection.send_response` raises.
+
+        A length that `head` announces and `content` has not ends the connection, so that the answer never looks complete.
+        """
+        if self.is_over:
+            raise ConnectionLost(None, "the peer has left")
+        now = self.driver.now()
+        try:
+            self._connection.send_response(head, content, now)
+        except LocalProtocolError:
+            self.status_code = head.status_code
+            self.abort()
+            raise
+        self.status_code = head.status_code
+        if self.head.method != b"HEAD":
+            self.content_sent = len(content)
+        self._is_over = self._is_complete = True
+        self._owner.answered(self)
+
     async def wait_for_room(self) -> None:
         """Wait until the unsent bytes are under the high-water mark; raises `ConnectionLost` if the peer
         leaves meanwhile.
         """
-        while not self.is_over and self._connection.buffered_amount > self._limits.high_water:
-            await self.room.wait()
+        while not self.is_over and self._connection.buffered_amount > self.limits.high_water:
+            if self._room is None:
+                self._room = WakeUp(self.driver)
+            await self._room.wait()
         if self.is_over:
             raise ConnectionLost(None, "the peer has left")
+
+    def wake(self) -> None:
+        """Let a stream of content look again: there is room, or the end has come."""
+        if self._room is not None:
+            self._room.wake()
 
     def abort(self) -> None:
         """Cut the connection, unless the answer is complete."""
@@ -211,12 +244,13 @@ class HttpExchange:
     @contextmanager
     def interrupted_by_end(self) -> Generator[None]:
         """Give a block that ends early when the connection does."""
+        scopes = self._scopes = self._scopes or []
         with self.driver.scope() as scope:
-            self._scopes.append(scope)
+            scopes.append(scope)
             try:
                 yield
             finally:
-                self._scopes.remove(scope)
+                scopes.remove(scope)
 
     def end(self, status_code: int | None = None) -> ConnectionClosed:
         """The answer cannot be completed any more, or the connection has given one itself, with `status_code`.
@@ -226,7 +260,7 @@ class HttpExchange:
         if status_code is not None and self.status_code is None:
             self.status_code, self._is_complete = status_code, True
         self._is_over = True
-        self.room.wake()
-        for scope in tuple(self._scopes):
+        self.wake()
+        for scope in tuple(self._scopes or ()):
             scope.cancel()
         return ConnectionLost(None, "the peer has left")

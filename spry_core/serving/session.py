@@ -4,16 +4,17 @@ A session has the pump's half of a `Connection`'s face and is itself the owner o
 events, starts a task for each request, feeds contents and inboxes, and ends what must end. So the pump that
 drives a bare `Connection` drives a session too.
 
-It never runs a handler inside a call of the pump (a sync callback of `ws.listen` excepted), and `notify` is
-always the last thing it does, since the driver may write at once and so come back in.
+What is to be begun inside a call of the pump is begun at the end of that call, when all that came is taken: the driver may
+take the first step of a task at once. `notify` is always the last thing that a session does, since the driver may write at
+once and so come back in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from spry_core.closing import Close
 from spry_core.driver import Driver, Task
@@ -37,7 +38,7 @@ from spry_core.protocol.events import (
     Writable,
 )
 from spry_core.protocol.stream import StreamEnd
-from spry_core.serving.answer import answer, answer_whole
+from spry_core.serving.answer import answer_stream, answer_whole
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.journal import (
     record_application_fault,
@@ -49,13 +50,13 @@ from spry_core.serving.journal import (
     record_websocket,
 )
 from spry_core.serving.record import LogRecord
-from spry_core.tasks import Timers, enter, part
+from spry_core.tasks import Timers, become_host, enter, part
 from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.failure import fail_handler, without_ends
 from spry_core.web.link import Link
-from spry_core.web.middleware import Chain
+from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request
 from spry_core.web.response import Response
 
@@ -82,6 +83,26 @@ class Owner(Protocol):
         ...
 
 
+class _NotBegun:
+    """Stands for a task that the driver has not given back yet. Nothing is lost: who is cancelling then cancels it then."""
+
+    __slots__ = ()
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+_NOT_BEGUN: Final = _NotBegun()
+_ENDED: Final = Context()
+
+_Start: TypeAlias = tuple[Context, object, Callable[[], Awaitable[None]]]
+"""What a task begins in, what it is known by, and what it does."""
+
+
+def _nothing() -> None:
+    """Be what is done where only what follows from it matters."""
+
+
 class Session:
     """Serves one connection."""
 
@@ -94,6 +115,7 @@ class Session:
         "_link",
         "_owner",
         "_request",
+        "_starts",
         "_tasks",
         "connection",
         "driver",
@@ -121,13 +143,24 @@ class Session:
         self._is_inside = False
         self._is_forgotten = False
         self._has_complained = False
+        # What every request begins in, so that none sees the context variables of another; whose session it is stands there.
         self._context = copy_context()
+        self._context.run(become_host, self)
+        self._starts: list[_Start] | None = None  # to be begun when the events are taken
 
     # The pump's half: as of `Connection`
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the peer (see `Connection.receive_data`)."""
-        self._inside(lambda: self.connection.receive_data(data, now))
+        was_inside, self._is_inside = self._is_inside, True  # `_inside`, for the call that comes most often
+        try:
+            self.connection.receive_data(data, now)
+            if not was_inside:
+                self._take_events()
+        except MemoryError as error:
+            self._run_out(error)
+        finally:
+            self._is_inside = was_inside
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more."""
@@ -141,7 +174,15 @@ class Session:
 
     def bytes_written(self, n: int, now: float) -> None:
         """Take note that the transport took `n` bytes."""
-        self._inside(lambda: self.connection.bytes_written(n, now))
+        was_inside, self._is_inside = self._is_inside, True
+        try:
+            self.connection.bytes_written(n, now)
+            if not was_inside:
+                self._take_events()
+        except MemoryError as error:
+            self._run_out(error)
+        finally:
+            self._is_inside = was_inside
 
     def data_to_send(self) -> list[bytes | StreamEnd]:
         """Hand over what to write now (see `Connection.data_to_send`)."""
@@ -154,8 +195,8 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
-        moments = (self.connection.next_deadline(), self.timers.next_deadline())
-        return min((moment for moment in moments if moment is not None), default=None)
+        moment, other = self.connection.next_deadline(), self.timers.next_deadline()
+        return other if moment is None or (other is not None and other < moment) else moment
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`."""
@@ -186,11 +227,14 @@ class Session:
             if not was_inside:
                 self._take_events()
         except MemoryError as error:
-            self._owner.report(record_want_of_memory(self.stream.peer, self._head))
-            forget_frames(error)
-            self.connection.abort(self.driver.now(), error)
+            self._run_out(error)
         finally:
             self._is_inside = was_inside
+
+    def _run_out(self, error: MemoryError) -> None:
+        self._owner.report(record_want_of_memory(self.stream.peer, self._head))
+        forget_frames(error)
+        self.connection.abort(self.driver.now(), error)
 
     # Ending from outside
 
@@ -245,21 +289,42 @@ class Session:
 
     def touch(self, soon: bool = False) -> None:
         """A task has changed something: take what follows, and let the pump look at everything."""
-        if self._is_inside:
-            return
-        self._inside(lambda: None)
-        self._notify(soon)
+        if not self._is_inside:
+            self._inside(_nothing)
+            self.driver.notify(soon)
 
     def _notify(self, soon: bool = False) -> None:
         if not self._is_inside:
             self.driver.notify(soon)
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Run this as a task of the connection."""
+        """Run this as a task of the connection. It never begins inside this call: inside a call of the pump, where the driver
+        might begin it at once, it waits until the events are taken and those that asked for it have returned.
+        """
         key = object()
-        self._tasks[key] = task = self.driver.start(enter, self, self._run, key, function)
+        begin = partial(enter, self, partial(self._run, key, function))
+        self._tasks[key] = _NOT_BEGUN
+        if self._is_inside:
+            self._start_later(copy_context(), key, begin)
+        else:
+            self._start(key, begin)
+
+    def _start_later(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
+        if self._starts is None:
+            self._starts = []
+        self._starts.append((context, key, begin))
+
+    def _start(self, key: object, begin: Callable[[], Awaitable[None]]) -> None:
+        task = self.driver.start(begin)
+        if key in self._tasks:  # else it is over already
+            self._tasks[key] = task
         if self.is_cancelling:
             task.cancel()
+
+    def _begin_tasks(self, starts: list[_Start]) -> None:
+        self._starts = None
+        for context, key, begin in starts:
+            context.run(self._start, key, begin)
 
     @property
     def _head(self) -> RequestHead | None:
@@ -268,6 +333,15 @@ class Session:
     def connect(self, link: Link) -> None:
         """The request has become this WebSocket."""
         self._link = link
+
+    def answered(self, exchange: HttpExchange) -> None:
+        """The whole answer of `exchange` is said: take what follows, and let the pump look at everything.
+
+        When the next request has been waiting behind it, its answer may come along: before the loop sleeps is early enough.
+        """
+        if not self._is_inside:
+            self._inside(_nothing)
+            self.driver.notify(self._exchange is not exchange)
 
     def report_error(self, text: str, error: BaseException | None) -> None:
         """Log what an application did: with `error` a fault, without it something strange."""
@@ -293,36 +367,50 @@ class Session:
         try:
             await function()
         except BaseException as raised:
-            error, rest = part(raised, is_cancelling=self.is_cancelling)
-            if error is not None:
-                self.report_error("internal error", error)
-                self._cut()
-            if rest is not None:
-                if not self.is_cancelling:
-                    self._cut()  # nobody will answer any more, whether the process ends by this or not
-                raise rest from None
+            self._contain(raised)
         finally:
-            del self._tasks[key]
+            self._end_task(key)
+
+    def _contain(self, raised: BaseException) -> None:
+        error, rest = part(raised, is_cancelling=self.is_cancelling)
+        if error is not None:
+            self.report_error("internal error", error)
+            self._cut()
+        if rest is not None:
+            if not self.is_cancelling:
+                self._cut()  # nobody will answer any more, whether the process ends by this or not
+            raise rest from None
+
+    def _end_task(self, key: object) -> None:
+        del self._tasks[key]
+        if not self._tasks:
             self._finish_if_over()
 
+    # One coroutine for the barrier, the chain and the answer: each costs time in every request, and memory as long as a
+    # WebSocket lives.
     async def _serve(self, exchange: HttpExchange, request: Request, chain: Chain) -> None:
-        """Run the chain of one request, and send its answer."""
+        """Run the chain of one request and send its answer, behind the same barrier as `_run`."""
         try:
             try:
                 outcome = await chain(request)
             except BaseException as raised:
                 outcome = self._take_raised(raised, exchange)
-            finally:
-                self._leave(exchange)
-            if isinstance(outcome, Response) and not exchange.is_upgraded:
-                await self._answer(exchange, outcome)
+            stream = self._conclude(exchange, outcome)
+            if stream is not None:
+                await self._answer(exchange, stream)
+        except BaseException as raised:
+            self._contain(raised)
         finally:
-            if not exchange.is_upgraded and self._owner.logs_access:
-                seconds = self.driver.now() - exchange.started
-                self._owner.report(record_request(self.stream.peer, exchange, seconds))
-            # An idle connection need not hold what its last request sent.
-            if exchange.is_complete and self._exchange is exchange:
-                self._exchange = self._request = None
+            self._end_request(exchange)
+
+    def _end_request(self, exchange: HttpExchange) -> None:
+        if self._owner.logs_access and not exchange.is_upgraded:
+            seconds = self.driver.now() - exchange.started
+            self._owner.report(record_request(self.stream.peer, exchange, seconds))
+        # An idle connection need not hold what its last request sent.
+        if exchange.is_complete and self._exchange is exchange:
+            self._exchange = self._request = None
+        self._end_task(exchange)
 
     def _take_raised(self, raised: BaseException, exchange: HttpExchange) -> Response:
         """Return the answer to what has left the chain; what is no error of the application is raised again."""
@@ -332,6 +420,7 @@ class Session:
         if rest is not None:
             if not exchange.is_over:
                 self._answer_instead(exchange, 503)
+            self._leave(exchange)
             raise rest from None
         return Abort(500).response()
 
@@ -344,6 +433,20 @@ class Session:
         if remaining is not None:
             self._report_error_of(exchange, remaining)
 
+    def _conclude(self, exchange: HttpExchange, outcome: Outcome) -> Response | None:
+        """The chain is left: answer, unless that has to wait. Return a response that is a stream."""
+        if exchange.is_upgraded:
+            self._leave(exchange)
+        elif isinstance(outcome, Response):
+            if outcome.is_streamed:
+                return outcome
+            try:
+                if not exchange.is_over:
+                    answer_whole(exchange, outcome)
+            except BaseException as raised:
+                self._fail_answer(exchange, raised)
+        return None
+
     def _leave(self, exchange: HttpExchange) -> None:
         """The chain is left: a WebSocket that is still open has lost its handler."""
         if exchange.is_upgraded and self.connection.is_open:
@@ -352,15 +455,18 @@ class Session:
 
     async def _answer(self, exchange: HttpExchange, response: Response) -> None:
         try:
-            await answer(exchange, response)
+            await answer_stream(exchange, response)
         except BaseException as raised:
-            error, rest = part(raised, is_cancelling=self.is_cancelling)
-            if error is not None:
-                self._report_error_of(exchange, error)
-            if exchange.status_code is None and not exchange.is_over:
-                self._answer_instead(exchange, 500 if rest is None else 503)
-            if rest is not None:
-                raise rest from None
+            self._fail_answer(exchange, raised)
+
+    def _fail_answer(self, exchange: HttpExchange, raised: BaseException) -> None:
+        error, rest = part(raised, is_cancelling=self.is_cancelling)
+        if error is not None:
+            self._report_error_of(exchange, error)
+        if exchange.status_code is None and not exchange.is_over:
+            self._answer_instead(exchange, 500 if rest is None else 503)
+        if rest is not None:
+            raise rest from None
 
     def _answer_instead(self, exchange: HttpExchange, status_code: int) -> None:
         """Answer with a status alone; 503 only if it is we who cancel."""
@@ -371,10 +477,16 @@ class Session:
 
     def _take_events(self) -> None:
         while True:
-            while (event := self.connection.next_event()) is not None:
-                self._take(event)
-            # What that wakes, callbacks of `listen` too, may lead to more events.
-            if self._link is None or not self._link.notice_settling():
+            while (event := self.connection.take_event()) is not None:
+                if isinstance(event, list):
+                    assert self._link is not None
+                    self._link.inbox.deliver_run(event)
+                else:
+                    self._take(event)
+            # What that begins and wakes, callbacks of `listen` too, may lead to more events.
+            if self._starts is not None:
+                self._begin_tasks(self._starts)
+            elif self._link is None or not self._link.notice_settling():
                 return
 
     def _take(self, event: Event) -> None:
@@ -394,7 +506,7 @@ class Session:
                 self._request.body.deliver(event.data)
             case BodyEnd():
                 assert self._request is not None
-                self._request.body.finish(event.trailers)
+                self._request.finish_body(event.trailers)
             case Writable():
                 self._wake_senders()
             case Failure():
@@ -415,16 +527,18 @@ class Session:
         exchange = HttpExchange(self, head, self.driver.now())
         request, chain = self._owner.dispatcher.resolve(head, exchange)
         self._exchange, self._request = exchange, request
-        if not request.is_upgrade:
+        if head.websocket is not None and not request.is_upgrade:
             self.connection.ignore_offer()
-        # A pipelined request begins in the task of the one before it, whose context variables are none of its business.
-        self._context.run(self.start, partial(self._serve, exchange, request, chain))
+        # Its handler may run at once, and finds what has come with the head. A pipelined request begins in the task of the one
+        # before it, whose context variables are none of its business.
+        self._tasks[exchange] = _NOT_BEGUN
+        self._start_later(self._context, exchange, partial(self._serve, exchange, request, chain))
 
     def _wake_senders(self) -> None:
         if self._link is not None:
             self._link.look()
         elif self._exchange is not None:
-            self._exchange.room.wake()
+            self._exchange.wake()
 
     def _take_failure(self, event: Failure) -> None:
         exchange = self._exchange
@@ -441,7 +555,7 @@ class Session:
 
     def _end_exchange(self, status_code: int | None = None) -> None:
         if self._exchange is not None and self._request is not None:
-            self._request.body.fail(self._exchange.end(status_code))
+            self._request.fail_body(self._exchange.end(status_code))
 
     def _end(self) -> None:
         if self._link is None:
@@ -461,6 +575,7 @@ class Session:
         if not self.closed or self._is_forgotten:
             return
         self._is_forgotten = True
+        self._context = _ENDED  # it knows this session, as this knows it
         self._owner.forget(self)
         self._notify()
 

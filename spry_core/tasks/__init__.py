@@ -7,7 +7,7 @@ context variable that `enter` sets.
 
 from __future__ import annotations
 
-from spry_core.tasks.host import Host, current_host, enter, event, now
+from spry_core.tasks.host import Host, become_host, current_host, enter, event, now
 from spry_core.tasks.raised import part, unwrap
 from spry_core.tasks.scopes import Starter, TaskScope, scope
 from spry_core.tasks.timers import Timer, Timers
@@ -20,6 +20,7 @@ __all__ = [
     "Timeout",
     "Timer",
     "Timers",
+    "become_host",
     "current_host",
     "enter",
     "event",

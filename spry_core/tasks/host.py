@@ -42,11 +42,16 @@ _HOST: ContextVar[Host] = ContextVar("spry_core.tasks.host")
 def enter(host: Host, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> Awaitable[None]:
     """Give what runs `function(*args)` with `host` as the one whose clock and timers it uses.
 
-    Hosts start every task with it: `driver.start(enter, self, function, *args)`. The variable lives in the task's own context,
+    Hosts start tasks with it: `driver.start(enter, self, function, *args)`. The variable lives in the task's own context,
     where the driver makes this call, and everything that the task starts in turn inherits it.
     """
-    _HOST.set(host)
+    become_host(host)
     return function(*args)
+
+
+def become_host(host: Host) -> None:
+    """Make `host` the one of all that runs in the present context, or in copies of it, from here on."""
+    _HOST.set(host)
 
 
 def current_host() -> Host:

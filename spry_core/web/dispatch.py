@@ -29,7 +29,7 @@ from spry_core.web.filters import ExceptionFilters
 from spry_core.web.middleware import Chain, ChainKind, Middleware, compose
 from spry_core.web.options import WebSocketOptions, WebSocketSettings, resolve
 from spry_core.web.origin import SAME, Origins, is_allowed
-from spry_core.web.request import HttpHandler, Params, Request
+from spry_core.web.request import HttpHandler, Request
 from spry_core.web.response import Response
 from spry_core.web.target import Target, parse_target
 from spry_core.web.upgrade import WebSocketHandler, websocket_endpoint
@@ -85,29 +85,32 @@ class Dispatcher:
 
     def resolve(self, head: RequestHead, exchange: Exchange) -> tuple[Request, Chain]:
         """Return a request and the chain that answers it. It never fails: what is wrong is said by the chain."""
-        method = head.method.decode("latin-1")
-        target = parse_target(head.target.decode("latin-1"), method)
+        method, target = head.method.decode("latin-1"), head.target
+        if target.startswith(b"/"):  # the only form that is taken apart by whoever asks for its parts
+            parts, path = None, target.partition(b"?")[0].decode("latin-1")
+        else:
+            parts = parse_target(target.decode("latin-1"), method)
+            path = parts.raw_path
         # An offer counts on a path that has a WebSocket; anywhere else it is ignored (RFC 9110 §7.8).
-        if method == "GET" and head.websocket is not None:
-            found = self._router.match(WEBSOCKET, target.raw_path)
+        if head.websocket is not None and method == "GET":
+            found = self._router.match(WEBSOCKET, path)
             if isinstance(found, Match):
-                return self._open(head, exchange, target, found)
-        found = self._router.match(method, target.raw_path)
+                return self._open(head, exchange, parts, found)
+        found = self._router.match(method, path)
         if isinstance(found, Match):
-            return Request(head, exchange, _params(found), target=target), found.route.handler.chain
-        verdict = _verdict(found, method, target)
-        return Request(head, exchange, target=target, verdict=verdict), self._http_verdict
+            return Request(head, exchange, found, parts), found.route.handler.chain
+        return Request(head, exchange, None, parts, False, _verdict(found, method, path)), self._http_verdict
 
     def _open(
-        self, head: RequestHead, exchange: Exchange, target: Target, found: Match[_Served]
+        self, head: RequestHead, exchange: Exchange, target: Target | None, found: Match[_Served]
     ) -> tuple[Request, Chain]:
         """Take an opening handshake to its route, or refuse it before any middleware of a group sees it."""
         served, verdict = found.route.handler, None
         if isinstance(head.websocket, Refusal):
             verdict = Abort(head.websocket.status_code, head.websocket.reason)
-        elif not is_allowed(served.origins, head, target.authority):
+        elif not is_allowed(served.origins, head, None if target is None else target.authority):
             verdict = Abort(403, "this origin may not connect")
-        request = Request(head, exchange, _params(found), target=target, is_upgrade=True, verdict=verdict)
+        request = Request(head, exchange, found, target, is_upgrade=True, verdict=verdict)
         return request, served.chain if verdict is None else self._ws_verdict
 
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
@@ -145,14 +148,10 @@ async def _give_verdict(request: Request) -> Response:
     raise request.verdict
 
 
-def _params(found: Match[_Served]) -> Params | None:
-    return Params(found.params, found.catchall) if found.params or found.catchall else None
-
-
-def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str, target: Target) -> Abort | Response:
+def _verdict(found: NotFound | MethodNotAllowed | BadPath, method: str, path: str) -> Abort | Response:
     """Say what a request deserves that no route answers."""
     match found:
-        case BadPath() if method == "OPTIONS" and target.raw_path == "*":
+        case BadPath() if method == "OPTIONS" and path == "*":
             return Response(status_code=204)  # the whole server was asked, and it is there (RFC 9110 §9.3.7)
         case BadPath():
             return Abort(400, found.reason)

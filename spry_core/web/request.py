@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
+from spry_core.closing import ConnectionClosed
 from spry_core.headers import Headers, MultiMapping, MutableHeaders, Pairs
 from spry_core.protocol.events import RawFields, RequestHead
 from spry_core.web.body import RequestBody, too_large
@@ -24,6 +25,20 @@ _CHARSETS: Final = {
     "iso-8859-1": "latin-1",
 }
 """What `Request.text` decodes; among Python's other codecs are some that a peer could make slow."""
+
+
+class Taken(Protocol):
+    """What a route has taken from a path, before anybody has asked for it; `routing.Match` is one."""
+
+    @property
+    def params(self) -> Sequence[tuple[str, str]]:
+        """Pairs of name and value, decoded."""
+        ...
+
+    @property
+    def catchall(self) -> tuple[str, ...]:
+        """The segments without a name, decoded."""
+        ...
 
 
 class Params(MultiMapping):
@@ -49,14 +64,15 @@ class Request:
     __slots__ = (
         "_body",
         "_headers",
+        "_is_complete",
         "_is_upgraded",
+        "_locals",
+        "_params",
         "_parts",
         "_upgrade_headers",
         "exchange",
         "head",
         "is_upgrade",
-        "locals",
-        "params",
         "verdict",
     )
 
@@ -64,8 +80,7 @@ class Request:
         self,
         head: RequestHead,
         exchange: Exchange,
-        params: Params | None = None,
-        *,
+        params: Params | Taken | None = None,
         target: Target | None = None,
         is_upgrade: bool = False,
         verdict: Abort | Response | None = None,
@@ -74,21 +89,36 @@ class Request:
         """The event of the protocol, as on the wire."""
         self.exchange: Final = exchange
         """The connection, as far as this request may use it. For those who build on the core; handlers need it for nothing."""
-        self.params: Final = _NO_PARAMS if params is None else params
-        """What the route's pattern took from the path: ``params["name"]``, ``params.catchall``."""
-        # Any: what is put in here is the application's own business, as are its types.
-        self.locals: Final[dict[str, Any]] = {}
-        """What the application wants to remember for this request, or this WebSocket (``ws.locals`` is the same object)."""
         self.is_upgrade: Final = is_upgrade
         """True if this is the opening handshake of a WebSocket for which there is a route. ``next()`` then gives a `CloseInfo`
         when the connection has ended, or the `Response` of who denied it."""
         self.verdict: Final = verdict
         """What will be answered if no middleware does, where no handler can: 404, 405 and their like; else None."""
+        self._params = params
         self._parts = target
+        # Any: as for `locals`.
+        self._locals: dict[str, Any] | None = None
         self._body: RequestBody | None = None
+        self._is_complete = False
         self._is_upgraded = False
         self._headers: Headers | None = None
         self._upgrade_headers: MutableHeaders | None = None
+
+    @property
+    def params(self) -> Params:
+        """What the route's pattern took from the path: ``params["name"]``, ``params.catchall``."""
+        params = self._params
+        if not isinstance(params, Params):
+            params = self._params = _NO_PARAMS if params is None else Params(params.params, params.catchall)
+        return params
+
+    # Any: what is put in here is the application's own business, as are its types.
+    @property
+    def locals(self) -> dict[str, Any]:
+        """What the application wants to remember for this request, or this WebSocket (``ws.locals`` is the same object)."""
+        if self._locals is None:
+            self._locals = {}
+        return self._locals
 
     # The head
 
@@ -190,8 +220,19 @@ class Request:
     def body(self) -> RequestBody:
         """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
         if self._body is None:
-            self._body = RequestBody(self.exchange, is_complete=self._is_upgraded)
+            self._body = RequestBody(self.exchange, is_complete=self._is_complete or self._is_upgraded)
         return self._body
+
+    def finish_body(self, trailers: RawFields = ()) -> None:
+        """Take the end of the content. For the session; of a request without content no body is made for it."""
+        self._is_complete = True
+        if self._body is not None or trailers:
+            self.body.finish(trailers)
+
+    def fail_body(self, error: ConnectionClosed) -> None:
+        """Say that no more of the content will come, unless it is complete. For the session."""
+        if self._body is not None or not (self._is_complete or self._is_upgraded):
+            self.body.fail(error)
 
     async def read(self, max_size: int | None = None) -> bytes:
         """Return the whole content; called again, the same.
