@@ -13,11 +13,19 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fuzz.misuse import try_anything
 from fuzz.owner import Owner, consumed
-from spry_core.protocol import Connection, ConnectionEnded, Event, Failure, StreamEnd, Writable
-from traces import comparable, fetched
+from spry_core.protocol import Connection, ConnectionEnded, Event, Failure, Message, StreamEnd, Writable
+from traces import comparable, fetched, look
 
 Make: TypeAlias = Callable[[], Connection]
 """Makes a connection with nothing left to fetch; its clock stands at 0.0."""
+
+Note: TypeAlias = Callable[[object], None]
+"""Takes down what can be seen of a connection at some moment: a `Look`, events, bytes."""
+
+
+def forget(seen: object) -> None:
+    """Take down nothing."""
+
 
 TURNS: Final = 20_000
 """More turns than any input is worth: a deadline that comes back for ever is a bug."""
@@ -33,20 +41,25 @@ class Outcome(NamedTuple):
     """Of each failure; None for one of HTTP."""
 
 
-def steadily(conn: Connection, pieces: Iterable[bytes]) -> Outcome:
+def steadily(
+    conn: Connection, pieces: Iterable[bytes], note: Note = forget, *, takes_runs: bool = False
+) -> Outcome:
     """Give it the pieces and the end of the stream, while time stands still, everything is consumed and written at
     once, and others never need a turn.
     """
-    owner, sent, end = Owner(conn), b"", None
+    owner, sent, end = Owner(conn, takes_runs=takes_runs), b"", None
 
     def settle() -> None:
         nonlocal sent, end
         for _ in range(TURNS):
             taken = owner.take(0.0)
+            note(look(conn))
+            note(taken)
             for event in taken:
                 if (size := consumed(event)) is not None:
                     conn.release(size, 0.0)
             data, ended = fetched(conn)
+            note(data)
             sent, end = sent + data, ended or end
             moment = conn.next_deadline()
             is_due = moment is not None and moment <= 0.0
@@ -85,13 +98,15 @@ def check_end(conn: Connection, heard: list[Event]) -> None:
 class Storm:
     """A pump, an owner and a clock of which each does something now and then, in any order."""
 
-    def __init__(self, conn: Connection, random: Random) -> None:
+    def __init__(self, conn: Connection, random: Random, note: Note = forget) -> None:
         self.conn = conn
         self.now = 0.0
-        self.owner = Owner(conn, may_be_late=True)
+        self._takes_runs = random.random() < 0.5
+        self.owner = Owner(conn, may_be_late=True, takes_runs=self._takes_runs)
         self._random = random
+        self._note = note
         self._pending = 0  # bytes fetched and not yet written
-        self._unreleased: deque[int] = deque()
+        self._unreleased: deque[tuple[int, bool]] = deque()  # bytes, and whether that is a whole message
         self._is_ended = False
         self._haste = random.choice(
             (0.0, 0.05, 0.5)
@@ -107,7 +122,7 @@ class Storm:
         self._let_time_pass()
         self._fetch()
         self.conn.connection_lost(OSError("reset") if self._random.random() < 0.5 else None, self.now)
-        self.owner.take(self.now)
+        self._take()
         check_end(self.conn, self.owner.heard)
         self._touch_the_dead()
 
@@ -127,6 +142,7 @@ class Storm:
             try_anything(self.conn, self._random, self.now)
         elif self._random.random() < 0.2:
             self._end()
+        self._note(look(self.conn))
 
     def _hear(self, waiting: deque[bytes]) -> None:
         if waiting and not self._is_ended and (self.conn.wants_read or self._random.random() < 0.1):
@@ -148,6 +164,7 @@ class Storm:
 
     def _fetch(self) -> None:
         items = self.conn.data_to_send()
+        self._note(items)
         assert all(isinstance(item, bytes) and item for item in items[:-1])
         self._pending += sum(len(item) for item in items if isinstance(item, bytes))
         assert self._pending <= self.conn.buffered_amount or self.conn.closed or self.conn.is_ending
@@ -158,11 +175,23 @@ class Storm:
         self._pending -= n
 
     def _own(self) -> None:
-        for event in self.owner.take(self.now):
+        for event in self._take():
             if (size := consumed(event)) is not None:
-                self._unreleased.append(size)
+                self._unreleased.append((size, isinstance(event, Message)))
         for _ in range(self._random.randint(0, len(self._unreleased))):
-            self.conn.release(self._unreleased.popleft(), self.now)
+            self._release()
+
+    def _release(self) -> None:
+        size, is_whole = self._unreleased.popleft()
+        if self._takes_runs and is_whole:
+            self.conn.release_messages(1, self.now)
+        else:
+            self.conn.release(size, self.now)
+
+    def _take(self) -> list[Event]:
+        taken = self.owner.take(self.now)
+        self._note(taken)
+        return taken
 
     def _end(self) -> None:
         self._is_ended = True
@@ -179,7 +208,8 @@ class Storm:
                 return
             self.now = max(self.now, moment)
             self.conn.handle_deadline(self.now)
-            self.owner.take(self.now)
+            self._note(look(self.conn))
+            self._take()
 
     def _touch_the_dead(self) -> None:
         """What a pump or an owner still does, not knowing yet, changes nothing."""
@@ -197,9 +227,9 @@ class Storm:
         assert conn.next_deadline() is None
 
 
-def storm(conn: Connection, pieces: Iterable[bytes], random: Random) -> None:
+def storm(conn: Connection, pieces: Iterable[bytes], random: Random, note: Note = forget) -> None:
     """Drive it as `Storm` says."""
-    Storm(conn, random).run(pieces)
+    Storm(conn, random, note).run(pieces)
 
 
 def flood(conn: Connection, data: bytes, size: int) -> int:

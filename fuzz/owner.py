@@ -41,9 +41,12 @@ class Owner:
     messages.
     """
 
-    def __init__(self, conn: Connection, *, may_be_late: bool = False) -> None:
-        """With `may_be_late` an answer may be refused, because it comes when the connection has ended or said others."""
+    def __init__(self, conn: Connection, *, may_be_late: bool = False, takes_runs: bool = False) -> None:
+        """With `may_be_late` an answer may be refused, because it comes when the connection has ended or said others; with
+        `takes_runs` messages are taken many at once, where they come so.
+        """
         self.conn = conn
+        self._takes_runs = takes_runs
         self._may_be_late = may_be_late
         self.heard: list[Event] = []
         """Every event so far."""
@@ -53,11 +56,21 @@ class Owner:
     def take(self, now: float) -> list[Event]:
         """Take every event there is, and answer; return them. Nothing is released."""
         taken: list[Event] = []
-        while (event := self.conn.next_event()) is not None:
-            taken.append(event)
-            self._answer(event, now)
+        while events := self._next():
+            taken += events
+            for event in events:
+                self._answer(event, now)
         self.heard += taken
         return taken
+
+    def _next(self) -> list[Event]:
+        if not self._takes_runs:
+            event = self.conn.next_event()
+            return [] if event is None else [event]
+        taken = self.conn.take_event()
+        if isinstance(taken, list):
+            return [Message(data=data) for data in taken]
+        return [] if taken is None else [taken]
 
     def _answer(self, event: Event, now: float) -> None:
         match event:
