@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -23,18 +24,17 @@ def imf_fixdate(seconds: float) -> str:
 class DateCache:
     """The value of the Date field, made anew once a second."""
 
-    __slots__ = ("_second", "_value", "_wall_clock")
+    __slots__ = ("_wall_clock",)
 
     def __init__(self, wall_clock: Callable[[], float] | None) -> None:
         self._wall_clock = wall_clock
-        self._second = -1
-        self._value = b""
 
     def value(self) -> bytes | None:
         """Return the value for now, or None where there is no wall clock."""
-        if self._wall_clock is None:
-            return None
-        second = int(self._wall_clock())
-        if second != self._second:
-            self._second, self._value = second, imf_fixdate(second).encode("ascii")
-        return self._value
+        return None if self._wall_clock is None else _value(int(self._wall_clock()))
+
+
+@lru_cache(maxsize=4)
+def _value(second: int) -> bytes:
+    """Make the value; connections of one server, and servers of one process, have the same seconds."""
+    return imf_fixdate(second).encode("ascii")

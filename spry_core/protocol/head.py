@@ -21,7 +21,7 @@ from spry_core.protocol.limits import Limits
 _REQUEST_LINE: Final = re.compile(TOKEN + rb" [!-~]+ HTTP/[0-9]\.[0-9]")
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9]\.[0-9] [1-9][0-9][0-9](?: " + FIELD_TEXT + rb")?")
 _FIELD_LINE: Final = re.compile(TOKEN + rb":" + FIELD_TEXT)
-_DIGITS: Final = re.compile(rb"[0-9]{1,18}")
+_MOST_DIGITS: Final = 18
 _REG_NAME: Final = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 _HOST: Final = re.compile(
     rb"(?:"
@@ -381,6 +381,10 @@ def _explicit_framing(head: RequestHead | ResponseHead) -> Framing | None:
 
 def parse_length(lengths: list[bytes]) -> Length | None:
     """Return what the values of Content-Length say; None unless it is one plain number (RFC 9110 §8.6)."""
-    if len(lengths) != 1 or not _DIGITS.fullmatch(lengths[0]):
-        return None
-    return Length(int(lengths[0]))
+    size = parse_size(lengths[0]) if len(lengths) == 1 else None
+    return None if size is None else Length(size)
+
+
+def parse_size(value: bytes) -> int | None:
+    """Return the number that a value of Content-Length is; None unless it is a plain one (RFC 9110 §8.6)."""
+    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else None

@@ -205,7 +205,7 @@ class Http1(ABC):
         head = self._scanner.feed(self._held)
         if head is None:
             return False
-        self._stream.turn.spend(HEAD_STEPS)
+        self._stream.turn.left -= HEAD_STEPS
         self._receive_head(head, now)
         return True
 
@@ -243,7 +243,10 @@ class Http1(ABC):
         self._stream.deadlines.clear(Deadline.BODY)
         late = self._state is State.LATE
         self._state = advance(self._state, step_of(event, is_request_side=self.role == "server"))
-        if not late:
+        if late:
+            self._stream.deadlines.clear(Deadline.LINGER)
+            self._lingered = 0
+        else:
             self._stream.events.append(event)
         if self._state is State.DONE:
             self._next(now)
@@ -305,7 +308,13 @@ class Http1(ABC):
     def _after_send(self, step: Step, now: float) -> None:
         if self._state is State.DONE:
             self._next(now)
+            self._look_further(now)
+
+    def _look_further(self, now: float) -> None:
+        """The peer may have sent the next message already, or its end."""
+        if self._held:
             self._parse(now)
+        if self._stream.received_end:
             self._end_if_drained(now)
 
     def _next(self, now: float) -> None:
@@ -313,8 +322,6 @@ class Http1(ABC):
         if not self._keep_alive:
             self._finish(now)
             return
-        self._stream.deadlines.clear(Deadline.LINGER)
-        self._lingered = 0
         self._engine.next_cycle()
         self._state = advance(self._state, Step.NEXT)
         self._request = self._incoming = self._outgoing = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import handshake
@@ -37,9 +37,13 @@ from spry_core.protocol.head import (
 )
 from spry_core.protocol.http1 import END, Http1
 from spry_core.protocol.incoming import IncomingContent
-from spry_core.protocol.outgoing import check_interim_head, check_response_head, with_close
+from spry_core.protocol.outgoing import check_interim_head, check_response_head, plain_length, with_close
 from spry_core.protocol.stream import HALF_CLOSE, Stream
 from spry_core.protocol.turn import HEAD_STEPS
+
+# Where two steps at once lead to: a request without content has come, and a whole response has gone out.
+_COMPLETE: Final = advance(advance(State.IDLE, Step.REQUEST_HEAD), Step.REQUEST_END)
+_ANSWERED: Final = advance(advance(State.WAITING, Step.RESPONSE_HEAD), Step.RESPONSE_END)
 
 
 class Http1Server(Http1):
@@ -85,31 +89,51 @@ class Http1Server(Http1):
     def _take_end_within(self, now: float) -> None:
         """The request is complete: it is answered all the same."""
 
+    def _take_at_once(self, data: bytes, now: float) -> bool:
+        """Take a read that begins with a whole head, or is nothing but content; tell whether it was one."""
+        if self._state is not State.IDLE:
+            return super()._take_at_once(data, now)
+        try:
+            end = 0 if self._is_behind else self._take_head(data, now)
+        except RemoteProtocolError as error:
+            self._fail(error, now)
+            return True
+        if 0 < end < len(data):
+            self._held += memoryview(data)[end:]
+            self._parse(now)
+        return end > 0
+
     def _parse_next(self, now: float) -> bool:
         if self._state is not State.IDLE:
             return False
         deadlines = self._stream.deadlines
-        deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
         if self._is_behind:
+            deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
             return False
-        self._is_still_answering = False
-        if not self._scanner.has_begun and self._take_head(now):
+        end = self._take_head(self._held, now)
+        if end:
+            del self._held[:end]
             return True
+        self._is_still_answering = False
+        deadlines.clear(Deadline.KEEP_ALIVE)
         if not deadlines.is_set(Deadline.HEAD):
             deadlines.set(Deadline.HEAD, now, self._stream.timeouts.head)
         return self._parse_head(now)
 
-    def _take_head(self, now: float) -> bool:
-        """Take the next head at once, if the engine does so; tell whether it did."""
-        taken = self._engine.take_request(self._held, self._scanner.limits, KNOWN, NOTABLE)
+    def _take_head(self, data: bytes | bytearray, now: float) -> int:
+        """Take the head with which `data` begins, if the engine takes it whole; return where it ends, or 0."""
+        scanner = self._scanner
+        if scanner.has_begun:
+            return 0
+        taken = self._engine.take_request(data, scanner.limits, KNOWN, NOTABLE)
         if taken is None:
-            return False
+            return 0
         method, target, version, fields, noted, end = taken
-        del self._held[:end]
-        self._stream.turn.spend(HEAD_STEPS)
+        self._stream.turn.left -= HEAD_STEPS
         head = self._request = request_head(method, target, fields, version)
+        self._is_still_answering = False
         self._deliver_head(head, noted, settle(head, noted), now)
-        return True
+        return end
 
     def _receive_head(self, head: bytes, now: float) -> None:
         request = self._request = read_request(head)
@@ -126,7 +150,16 @@ class Http1Server(Http1):
             self._keep_alive and terms.persists and (allowed is None or self._requests < allowed)
         )
         self._expects_continue = terms.expects_continue
-        if framing is not EMPTY:
+        if terms.upgrades:
+            head = self._examine(head, noted, framing, now)
+        self._request = head
+        stream.deadlines.clear(Deadline.KEEP_ALIVE, Deadline.HEAD)
+        stream.events.append(head)
+        if framing is EMPTY:
+            self._state = _COMPLETE
+            stream.events.append(END)
+        else:
+            self._state = advance(self._state, Step.REQUEST_HEAD)
             self._incoming = IncomingContent(
                 framing,
                 stream,
@@ -134,14 +167,6 @@ class Http1Server(Http1):
                 is_invited=not terms.expects_continue,
                 decodes=not self._engine.decodes_chunks,
             )
-        if terms.upgrades:
-            head = self._examine(head, noted, framing, now)
-        stream.deadlines.clear(Deadline.HEAD)
-        self._request = head
-        self._state = advance(self._state, Step.REQUEST_HEAD)
-        stream.events.append(head)
-        if framing is EMPTY:
-            self._deliver_end(END, now)
 
     def _examine(self, head: RequestHead, noted: RawFields, framing: Framing, now: float) -> RequestHead:
         """Look for the opening handshake in a request that may be one."""
@@ -164,6 +189,24 @@ class Http1Server(Http1):
             self._finish(now)
 
     # Sending
+
+    def send_response(self, head: ResponseHead, content: bytes, now: float) -> None:
+        """Say a whole response. Nearly all of them are plain: a length that fits, and a connection that goes on."""
+        request = self._request
+        if (
+            self._state is State.WAITING
+            and self._keep_alive
+            and not self.is_over
+            and request is not None
+            and request.websocket is None
+            and plain_length(head, request.method) == len(content)
+        ):
+            self._writer.write_plain_response(head, content, now)
+            self._state = _ANSWERED
+            self._next(now)
+            self._look_further(now)
+        else:
+            super().send_response(head, content, now)
 
     def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
         """Check a whole response; return what there is to `send` for it. An answer to HEAD goes without the content."""
@@ -256,15 +299,11 @@ class Http1Server(Http1):
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: the next request may have its turn."""
         if self._state is State.IDLE:
-            self._begin_idle(now)
-            self._parse(now)
-            self._end_if_drained(now)
-
-    def _begin_idle(self, now: float) -> None:
-        """Give the peer its time to ask again, if it had passed while our answer was still on its way."""
-        if self._is_still_answering and not self._stream.unsent and not self.is_over:
-            self._is_still_answering = False
-            self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
+            if self._is_still_answering and not self._stream.unsent and not self.is_over:
+                # It had passed while our answer was still on its way: give the peer its time to ask again.
+                self._is_still_answering = False
+                self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
+            self._look_further(now)
 
     def shutdown(self, now: float) -> None:
         """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -23,9 +24,11 @@ from spry_core.protocol.head import (
     may_have_content,
     may_persist,
     parse_length,
+    parse_size,
     tokens,
     values,
 )
+from spry_core.protocol.lines import field_line
 
 _PHRASE: Final = re.compile(FIELD_TEXT)
 _METHOD: Final = re.compile(TOKEN)
@@ -43,6 +46,7 @@ _NO_TRAILERS: Final = FRAMING_FIELDS | {
 }
 
 
+@lru_cache(maxsize=512)
 def reason_phrase(status_code: int) -> bytes:
     """Return the usual reason phrase (RFC 9110 §15), empty for an unknown code."""
     if status_code in _RENAMED:
@@ -146,6 +150,26 @@ def check_response_head(
     if framing is None:
         return [*head.headers, (b"Transfer-Encoding", b"chunked")], OutgoingContent(Chunked())
     return list(head.headers), OutgoingContent(framing)
+
+
+def plain_length(head: ResponseHead, method: bytes) -> int | None:
+    """Return the length of the content of a final response, if it says that and nothing else that decides about anything;
+    else None. Raises `ValueError` for a field that may not be sent.
+    """
+    if head.reason_phrase or head.http_version != b"1.1" or not 200 <= head.status_code <= 599:
+        return None
+    if method == b"CONNECT" or not may_have_content(head.status_code, method):
+        return None
+    length = None
+    for field in head.headers:
+        name = field_line(field)[1]
+        if name:
+            if length is not None or name != b"content-length":
+                return None
+            length = parse_size(field[1])
+            if length is None:
+                return None
+    return length
 
 
 def with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

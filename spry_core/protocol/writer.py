@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from spry_core.protocol.date import DateCache
 from spry_core.protocol.engines import HttpEngine
-from spry_core.protocol.events import RequestHead
+from spry_core.protocol.events import RequestHead, ResponseHead
 from spry_core.protocol.outgoing import failure_answer, in_order, reason_phrase
 from spry_core.protocol.stream import Stream
+
+_LONGEST_JOINED: Final = 16 * 1024
+"""Content that costs less to copy than a piece of its own costs to write."""
 
 
 class MessageWriter:
@@ -43,6 +47,20 @@ class MessageWriter:
                 fields = in_order(fields, status_code, asker)
         phrase = phrase or reason_phrase(status_code)
         self._stream.write(self._engine.write_response(status_code, phrase, fields), now)
+
+    def write_plain_response(self, head: ResponseHead, content: bytes, now: float) -> None:
+        """Write a whole response that is framed by its length, has no Date yet, and says nothing about the connection."""
+        fields, date = head.headers, self._date.value()
+        if date is not None:
+            fields += ((b"Date", date),)
+        status_code = head.status_code
+        phrase = reason_phrase(status_code)
+        if len(content) <= _LONGEST_JOINED:
+            self._stream.write(self._engine.write_whole_response(status_code, phrase, fields, content), now)
+        else:
+            self._stream.write(self._engine.write_response(status_code, phrase, fields), now)
+            self._stream.write(self._engine.write_data(content, False), now)
+            self._stream.write(self._engine.write_end((), False), now)
 
     def _dated(self, fields: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
         date = self._date.value()

@@ -73,6 +73,12 @@ class HttpEngine(Protocol):
         """Encode the head of a response, an interim one too."""
         ...
 
+    def write_whole_response(
+        self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]], content: bytes
+    ) -> bytes:
+        """Encode a response with its content, which is framed by its length."""
+        ...
+
     def write_data(self, data: bytes, is_chunked: bool) -> bytes:
         """Encode some content."""
         ...

@@ -55,11 +55,17 @@ class NativeHttpEngine:
 
     def write_request(self, head: RequestHead) -> bytes:
         """Encode the head of a request."""
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (head.method, head.target, _section(head.headers))
+        return _written(b"%b %b HTTP/1.1\r\n" % (head.method, head.target), head.headers)
 
     def write_response(self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
         """Encode the head of a response, an interim one too."""
-        return b"%b%b\r\n" % (_status_line(status_code, phrase), _section(fields))
+        return _written(_status_line(status_code, phrase), fields)
+
+    def write_whole_response(
+        self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]], content: bytes
+    ) -> bytes:
+        """Encode a response with its content, which is framed by its length."""
+        return _written(_status_line(status_code, phrase), fields, content)
 
     def write_data(self, data: bytes, is_chunked: bool) -> bytes:
         """Encode some content; no data is no chunk, which would be the last one (RFC 9112 §7.1)."""
@@ -67,7 +73,7 @@ class NativeHttpEngine:
 
     def write_end(self, trailers: RawFields, is_chunked: bool) -> bytes:
         """Encode the end of a content."""
-        return b"%b%b\r\n" % (_LAST_CHUNK, _section(trailers)) if is_chunked else b""
+        return _written(_LAST_CHUNK, trailers) if is_chunked else b""
 
     def next_cycle(self) -> None:
         """Do nothing: nothing is kept."""
@@ -78,10 +84,17 @@ def _status_line(status_code: int, phrase: bytes) -> bytes:
     return b"HTTP/1.1 %d %b\r\n" % (status_code, phrase)
 
 
-def _section(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Encode field lines; Host comes first, since it decides about all the others (RFC 9110 §7.2)."""
-    hosts, lines = list[bytes](), list[bytes]()
+def _written(start: bytes, fields: Iterable[tuple[bytes, bytes]], content: bytes = b"") -> bytes:
+    """Encode a section behind its first line, and with what follows it; Host comes first, since it decides about all others
+    (RFC 9110 §7.2).
+    """
+    parts, hosts = [start], 0
     for field in fields:
         line, name = field_line(field)
-        (hosts if name == b"host" else lines).append(line)
-    return b"".join(hosts + lines)
+        if name == b"host":
+            hosts += 1
+            parts.insert(hosts, line)
+        else:
+            parts.append(line)
+    parts += b"\r\n", content
+    return b"".join(parts)

@@ -92,6 +92,13 @@ class H11Engine:
         """Encode the head of a response, an interim one too."""
         return self.send(ResponseHead(status_code=status_code, headers=tuple(fields), reason_phrase=phrase))
 
+    def write_whole_response(
+        self, status_code: int, phrase: bytes, fields: Sequence[tuple[bytes, bytes]], content: bytes
+    ) -> bytes:
+        """Encode a response with its content, which is framed by its length."""
+        head = self.write_response(status_code, phrase, fields)
+        return head + self.send(BodyData(data=content)) + self.send(BodyEnd())
+
     def write_data(self, data: bytes, is_chunked: bool) -> bytes:
         """Encode some content."""
         return self.send(BodyData(data=data))
