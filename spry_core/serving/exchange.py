@@ -198,16 +198,13 @@ class HttpExchange:
         self._owner.touch()
 
     def answer(self, head: ResponseHead, content: bytes) -> None:
-        """Say a whole answer, which goes out without its content if the request is HEAD; raises `ConnectionLost` if the peer
-        has left, and what `Connection.send_response` raises.
+        """Say a whole answer, unless `is_over`; it goes out without its content if the request is HEAD. Raises what
+        `Connection.send_response` raises.
 
         A length that `head` announces and `content` has not ends the connection, so that the answer never looks complete.
         """
-        if self.is_over:
-            raise ConnectionLost(None, "the peer has left")
-        now = self.driver.now()
         try:
-            self._connection.send_response(head, content, now)
+            self._connection.send_response(head, content, self._owner.driver.now())
         except LocalProtocolError:
             self.status_code = head.status_code
             self.abort()

@@ -307,15 +307,14 @@ class Session:
         if self._is_inside:
             self._start_later(copy_context(), key, begin)
         else:
-            self._start(key, begin)
+            self._keep(key, self.driver.start(begin))
 
     def _start_later(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
         if self._starts is None:
             self._starts = []
         self._starts.append((context, key, begin))
 
-    def _start(self, key: object, begin: Callable[[], Awaitable[None]]) -> None:
-        task = self.driver.start(begin)
+    def _keep(self, key: object, task: Task) -> None:
         if key in self._tasks:  # else it is over already
             self._tasks[key] = task
         if self.is_cancelling:
@@ -324,7 +323,7 @@ class Session:
     def _begin_tasks(self, starts: list[_Start]) -> None:
         self._starts = None
         for context, key, begin in starts:
-            context.run(self._start, key, begin)
+            self._keep(key, context.run(self.driver.start, begin))
 
     @property
     def _head(self) -> RequestHead | None:
@@ -383,7 +382,7 @@ class Session:
 
     def _end_task(self, key: object) -> None:
         del self._tasks[key]
-        if not self._tasks:
+        if not self._tasks and self.connection.closed:
             self._finish_if_over()
 
     # One coroutine for the barrier, the chain and the answer: each costs time in every request, and memory as long as a
@@ -491,22 +490,22 @@ class Session:
 
     def _take(self, event: Event) -> None:
         match event:
+            case RequestHead():
+                self._begin(event)
+            case BodyEnd():
+                assert self._request is not None
+                self._request.finish_body(event.trailers)
+            case BodyData():
+                assert self._exchange is not None
+                assert self._request is not None
+                self._exchange.content_received += len(event.data)
+                self._request.body.deliver(event.data)
             case Message():
                 assert self._link is not None
                 self._link.inbox.deliver(event.data)
             case MessageStart() | MessageData() | MessageEnd():
                 assert self._link is not None
                 self._link.inbox.deliver_piece(event)
-            case RequestHead():
-                self._begin(event)
-            case BodyData():
-                assert self._exchange is not None
-                assert self._request is not None
-                self._exchange.content_received += len(event.data)
-                self._request.body.deliver(event.data)
-            case BodyEnd():
-                assert self._request is not None
-                self._request.finish_body(event.trailers)
             case Writable():
                 self._wake_senders()
             case Failure():

@@ -24,6 +24,7 @@ Content: TypeAlias = str | BytesLike | Stream
 """What the content of a response can be made of."""
 
 _PHRASE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+_TEXT: Final = "text/plain; charset=utf-8"
 _WITHOUT_LENGTH: Final = (204, 304)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -252,7 +253,7 @@ def _checked_phrase(reason_phrase: str) -> str:
 def _encode(content: object) -> tuple[bytes | Stream, str]:
     """Return the content as it is kept, and the type that it has by itself, if any."""
     if isinstance(content, str):
-        return content.encode(), "text/plain; charset=utf-8" if content else ""
+        return content.encode(), _TEXT if content else ""
     if isinstance(content, (bytes, bytearray, memoryview)):
         encoded = bytes(cast("BytesLike", content))
         return encoded, "application/octet-stream" if encoded else ""
