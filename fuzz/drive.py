@@ -108,6 +108,7 @@ class Storm:
         self._pending = 0  # bytes fetched and not yet written
         self._unreleased: deque[tuple[int, bool]] = deque()  # bytes, and whether that is a whole message
         self._is_ended = False
+        self._is_in_order = True  # the owner has released what it was given, and nothing else
         self._haste = random.choice(
             (0.0, 0.05, 0.5)
         )  # or most connections would be too slow for their timeouts
@@ -139,6 +140,7 @@ class Storm:
         elif choice < 14:
             self._own()
         elif choice < 15:
+            self._is_in_order = False
             try_anything(self.conn, self._random, self.now)
         elif self._random.random() < 0.2:
             self._end()
@@ -183,7 +185,7 @@ class Storm:
 
     def _release(self) -> None:
         size, is_whole = self._unreleased.popleft()
-        if self._takes_runs and is_whole:
+        if self._takes_runs and is_whole and self._is_in_order:
             self.conn.release_messages(1, self.now)
         else:
             self.conn.release(size, self.now)

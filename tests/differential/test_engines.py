@@ -24,7 +24,7 @@ from frames import BINARY, CLOSE_FRAME, CONTINUATION, MASK, PING, PONG, TEXT, fr
 from fuzz import subjects
 from fuzz.checks import cut
 from fuzz.drive import Make
-from fuzz.engines import KINDS, check_engines, check_same, seeds, seen
+from fuzz.engines import check_engines, check_same, seeds, seen
 from fuzz.mutation import mutate
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol import Agreement, Connection, Message, Role
@@ -71,16 +71,8 @@ def test_the_abuses_of_frames_are_the_same_to_each_engine(name: str) -> None:
             check_same(make, cuts[number % 3], number)
 
 
-@pytest.mark.parametrize("number", range(len(KINDS)))
-def test_the_seeds_of_the_fuzzing_are_the_same_to_each_engine(number: int) -> None:
-    own = [each for each in seeds() if each[0] == number]
-    assert len(own) >= 10
-    for data in own:
-        check_engines(data)
-
-
 def test_a_sample_of_changed_seeds_is_the_same_to_each_engine() -> None:
-    """`python3 dev.py fuzz engines --runs 100000` does this for as long as one likes."""
+    """The seeds themselves are in tests/test_fuzz.py; `python3 dev.py fuzz engines` goes on for as long as one likes."""
     random, known = Random(6), seeds()
     for _ in range(1000):
         check_engines(mutate(known, random))
