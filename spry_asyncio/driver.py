@@ -8,15 +8,34 @@ future, and a scope takes back what it asked for.
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Protocol, TypeVarTuple
+from typing import Final, Protocol, TypeVarTuple
 
 from spry_core import driver
 
 Args = TypeVarTuple("Args")
+
+_NAME: Final = "spry"
+
+if sys.version_info >= (3, 12):
+
+    def _begin_at_once(
+        coroutine: Coroutine[object, object, None], loop: AbstractEventLoop
+    ) -> asyncio.Task[None]:
+        """Make a task of it and let it take its first step now."""
+        return asyncio.Task(coroutine, loop=loop, name=_NAME, eager_start=True)
+
+else:
+
+    def _begin_at_once(
+        coroutine: Coroutine[object, object, None], loop: AbstractEventLoop
+    ) -> asyncio.Task[None]:
+        """Make a task of it; its first step can be made by the loop alone."""
+        return asyncio.Task(coroutine, loop=loop, name=_NAME)
 
 
 class Owner(Protocol):
@@ -26,21 +45,23 @@ class Owner(Protocol):
         """Look at the session again; with `soon`, before the loop sleeps is early enough."""
         ...
 
-    def task_ended(self, error: BaseException | None) -> None:
-        """Learn that a task is over, with what it raised if nobody caught that."""
+    def task_ended(self, error: Exception | None) -> None:
+        """Learn that a task is at its end, with what it raised if nobody caught that."""
         ...
 
 
 class Driver:
     """What asyncio lends to one connection (`spry_core.driver.Driver`)."""
 
-    __slots__ = ("_leaving", "_loop", "_owner", "_tasks")
+    __slots__ = ("_leaving", "_loop", "_owner", "_tasks", "is_pumping")
 
     def __init__(self, owner: Owner) -> None:
+        self.is_pumping: bool = False
+        """True while the pump is in a call of the session's; a task may take its first step in it."""
         self._loop = asyncio.get_running_loop()
         self._owner = owner
         # The loop itself holds tasks weakly: without this set a waiting handler could be collected.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[Task] = set()
         # Asked to end by the very task that is in them, and not yet cancelled by the loop.
         self._leaving: list[Scope] = []
 
@@ -54,13 +75,16 @@ class Driver:
         return self._loop.time()
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
-        """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
-        task = Task()
-        # Not `create_task`: an eager task factory on this loop would run the function inside this call.
-        running = asyncio.Task(task.run(function, *args), loop=self._loop)
-        task.running = running
-        self._tasks.add(running)
-        running.add_done_callback(self._forget)
+        """Run `function(*args)` as a task, in a copy of the caller's context. It begins after this call, or, since Python 3.12,
+        inside it, if the pump is in a call of the session's: what need not wait then never meets the loop.
+        """
+        task = Task(self)
+        self._tasks.add(task)
+        if self.is_pumping:
+            task.running = _begin_at_once(task.run(function, *args), self._loop)
+        else:
+            # Not `create_task`: an eager task factory on this loop would run the function inside this call.
+            task.running = asyncio.Task(task.run(function, *args), loop=self._loop, name=_NAME)
         return task
 
     def scope(self) -> AbstractContextManager[driver.Scope]:
@@ -93,27 +117,47 @@ class Driver:
         for task in self._tasks:
             task.cancel()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def forget(self, task: Task, error: Exception | None) -> None:
+        """A task is at its end, with what it raised if nobody caught that."""
         self._tasks.discard(task)
-        self._owner.task_ended(None if task.cancelled() else task.exception())
+        self._owner.task_ended(error)
 
 
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
 
-    __slots__ = ("_has_begun", "_is_cancelled", "running")
+    __slots__ = ("_driver", "_has_begun", "_is_cancelled", "running")
 
-    def __init__(self) -> None:
+    def __init__(self, driver: Driver) -> None:
         self.running: asyncio.Task[None] | None = None
+        self._driver = driver
         self._has_begun = False
         self._is_cancelled = False
 
     async def run(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
-        """Be the task: deliver a cancellation that came before the first step, then call the function."""
+        """Be the task: deliver a cancellation that came before the first step, then call the function.
+
+        It says itself that it has ended: a callback of asyncio's would cost another turn of the loop.
+        """
         self._has_begun = True
         if self._is_cancelled:
             self._deliver()
-        await function(*args)
+        try:
+            await function(*args)
+        except Exception as error:
+            self._driver.forget(self, error)
+        except GeneratorExit:
+            raise  # the loop is closed and the task collected: nobody is left to be told
+        except asyncio.CancelledError:
+            self._driver.forget(self, None)
+            raise
+        except BaseException:
+            # It ends the process, and asyncio would complain that nobody has asked the task for it.
+            self._current().add_done_callback(_ask)
+            self._driver.forget(self, None)
+            raise
+        else:
+            self._driver.forget(self, None)
 
     def cancel(self) -> None:
         """Cancel it, once: a second `CancelledError` would tear the cleanup that answers the first.
@@ -128,8 +172,17 @@ class Task:
             self._deliver()
 
     def _deliver(self) -> None:
-        assert self.running is not None  # it is set before the loop can step the task
-        self.running.cancel()
+        self._current().cancel()
+
+    def _current(self) -> asyncio.Task[None]:
+        """Return the task, also in a first step that it takes while it is being made."""
+        running = self.running or asyncio.current_task()
+        assert running is not None
+        return running
+
+
+def _ask(task: asyncio.Task[None]) -> None:
+    task.exception()
 
 
 class Event:

@@ -120,11 +120,12 @@ class Pump:
         elif self._soon is None:
             self._soon = self._loop.call_soon(self._look_later)
 
-    def task_ended(self, error: BaseException | None) -> None:
+    def task_ended(self, error: Exception | None) -> None:
         """Look whether that was the last thing; what a task raises is the session's to handle, so an error here is ours."""
-        if isinstance(error, Exception):
+        if error is not None:
             self._fail(error)
-        self._look()
+        if self._is_lost:
+            self._look()
 
     # -------------------------------------------------------------------------------------------- what the loop calls
 
@@ -145,10 +146,14 @@ class Pump:
             self._stop_watching()
             self._tell(self._session.receive_eof)
             return
+        driver = self._driver
         try:  # as `_tell`, without its price
+            driver.is_pumping = True
             self._session.receive_data(data, self._loop.time())
         except Exception as error:
             self._fail(error)
+        finally:
+            driver.is_pumping = False
         self._look()
 
     def _go_on_writing(self) -> None:
@@ -170,9 +175,12 @@ class Pump:
     def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
         """Call the session, with the time, and look at what came of it."""
         try:
+            self._driver.is_pumping = True
             call(*args, self._loop.time())
         except Exception as error:
             self._fail(error)
+        finally:
+            self._driver.is_pumping = False
         self._look()
 
     def _look(self) -> None:

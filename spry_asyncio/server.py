@@ -136,9 +136,9 @@ class RunningServer:
         """Look at the lifespan again: its driver says that something has changed."""
         self._look()
 
-    def task_ended(self, error: BaseException | None) -> None:
+    def task_ended(self, error: Exception | None) -> None:
         """Look again; what the lifespan raises is the core's to handle, so an error here is ours."""
-        if isinstance(error, Exception):
+        if error is not None:
             self._report(record_internal_fault("lifespan ended", error))
         self._look()
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 
 import pytest
 
 from spry_asyncio.driver import Driver
+from spry_core.driver import Task
+
+NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+
+eager = pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
 
 
 class Notes:
@@ -19,7 +27,7 @@ class Notes:
     def notify(self, soon: bool = False) -> None:
         raise AssertionError("nobody asks for it here")
 
-    def task_ended(self, error: BaseException | None) -> None:
+    def task_ended(self, error: Exception | None) -> None:
         self.ends.append(error)
 
 
@@ -91,6 +99,143 @@ def test_a_task_is_not_begun_early_by_an_eager_task_factory() -> None:
         while driver.has_tasks:
             await asyncio.sleep(0)
         assert log == ["begun"]
+
+    run(main)
+
+
+def test_what_ends_the_process_goes_through_a_task_and_is_not_complained_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notes = Notes()
+
+    async def main() -> None:
+        async def leave() -> None:
+            raise SystemExit(3)
+
+        Driver(notes).start(leave)
+        await asyncio.sleep(1)
+
+    with pytest.raises(SystemExit):
+        run(main)
+    gc.collect()
+    assert notes.ends == [None]
+    assert caplog.messages == []
+
+
+def test_a_task_that_is_collected_with_its_loop_tells_nobody() -> None:
+    notes, loop = Notes(), asyncio.new_event_loop()
+    cleaned: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cleaned.append("up")
+
+    async def main() -> None:
+        Driver(notes).start(wait)
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(main())
+    [task] = asyncio.all_tasks(loop)
+    setattr(task, "_log_destroy_pending", False)  # noqa: B010 - asyncio's own means, unknown to the checkers
+    del task
+    loop.close()
+    gc.collect()
+    assert (cleaned, notes.ends) == (["up"], [])
+
+
+def start_in_a_call_of_the_pump(driver: Driver, work: Callable[[], Coroutine[None, None, None]]) -> Task:
+    driver.is_pumping = True
+    try:
+        return driver.start(work)
+    finally:
+        driver.is_pumping = False
+
+
+@eager
+def test_a_task_begins_at_once_in_a_call_of_the_pump_and_is_a_task_of_its_own() -> None:
+    async def main() -> None:
+        notes = Notes()
+        driver, log = Driver(notes), list[str]()
+        outer = asyncio.current_task()
+
+        async def work() -> None:
+            inner = asyncio.current_task()
+            assert inner is not None
+            assert inner is not outer
+            log.append(f"{inner.get_name()} of {NAME.get()}")
+            NAME.set("inner")
+
+        NAME.set("outer")
+        start_in_a_call_of_the_pump(driver, work)
+        assert log == ["spry of outer"]
+        assert NAME.get() == "outer"
+        assert asyncio.current_task() is outer
+        assert notes.ends == [None]
+        assert not driver.has_tasks
+
+    run(main)
+
+
+@eager
+def test_a_task_that_began_at_once_and_waits_goes_on_as_any_other() -> None:
+    async def main() -> None:
+        notes = Notes()
+        driver, log = Driver(notes), list[str]()
+        event = driver.event()
+
+        async def work() -> None:
+            log.append("begun")
+            await event.wait()
+            log.append("woken")
+
+        start_in_a_call_of_the_pump(driver, work)
+        assert log == ["begun"]
+        assert driver.has_tasks
+        event.set()
+        while driver.has_tasks:
+            await asyncio.sleep(0)
+        assert log == ["begun", "woken"]
+        assert notes.ends == [None]
+
+    run(main)
+
+
+@eager
+def test_what_a_first_step_raises_belongs_to_the_task() -> None:
+    async def main() -> None:
+        notes = Notes()
+        driver, failure = Driver(notes), ZeroDivisionError()
+
+        async def fail() -> None:
+            raise failure
+
+        start_in_a_call_of_the_pump(driver, fail)
+        assert notes.ends == [failure]
+
+    run(main)
+
+
+@eager
+def test_a_task_can_be_cancelled_in_its_first_step() -> None:
+    async def main() -> None:
+        notes = Notes()
+        driver, log = Driver(notes), list[str]()
+
+        async def work() -> None:
+            driver.cancel()
+            log.append("on")
+            try:
+                await driver.event().wait()
+            finally:
+                log.append("ended")
+
+        start_in_a_call_of_the_pump(driver, work)
+        while driver.has_tasks:
+            await asyncio.sleep(0)
+        assert log == ["on", "ended"]
+        assert notes.ends == [None]
 
     run(main)
 
