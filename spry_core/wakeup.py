@@ -51,8 +51,8 @@ class Checkpoints:
         self._driver = driver
         self._count = 0
 
-    async def pass_one(self, size: int = 0) -> None:
-        """Raise here if the running task is cancelled; now and then let others run.
+    def pass_one(self, size: int = 0) -> Awaitable[None]:
+        """Give what is to be awaited: raise here if the running task is cancelled; now and then let others run.
 
         `size` are the bytes that the operation moves: of many fast streams each would else hold the others up for long.
         """
@@ -60,7 +60,7 @@ class Checkpoints:
         switch = self._count >= _SWITCH_EVERY
         if switch:
             self._count = 0
-        await self._driver.checkpoint(switch)
+        return self._driver.checkpoint(switch)
 
     def waited(self) -> None:
         """Take note that the operation had to wait after all, so that others have run."""

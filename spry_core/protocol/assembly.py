@@ -41,6 +41,7 @@ class Assembly:
         "_payload",
         "_size",
         "_wants_pieces",
+        "longest",
         "received",
     )
 
@@ -52,8 +53,12 @@ class Assembly:
         self._may_be_compressed = decompressor is not None
         self._wants_pieces = limits.max_message_size is None
         self._is_dropping = False
+        self.longest: int | None = None
+        """The most bytes of a message, where messages may come whole and past this now: between two of them, as long as
+        somebody wants them; else None.
+        """
         self.received: int = 0
-        """Bytes of messages that have come, ever, inflated and given out or not."""
+        """Bytes of messages that have come here, ever, inflated and given out or not."""
         self._begin()
 
     def _begin(self) -> None:
@@ -66,10 +71,17 @@ class Assembly:
         self._payload = bytearray()
         self._size = 0
         self._frames = 0
+        self._judge_runs()
+
+    def _judge_runs(self) -> None:
+        limits = self._limits
+        is_due = not (self._wants_pieces or self._is_dropping) and limits.max_fragments != 0
+        self.longest = limits.max_message_size if is_due and self._opcode is None else None
 
     def drop(self) -> None:
         """Only follow from now on what comes in, and keep nothing: nobody will read it any more."""
         self._is_dropping = True
+        self.longest = None
         self._decompressor = None
         self._payload.clear()
         if self._has_all:
@@ -83,6 +95,7 @@ class Assembly:
     def receive_in_pieces(self, wanted: bool) -> Iterator[Assembled]:
         """Give out messages in pieces, what has come of the present one at once, or whole from the next one on."""
         self._wants_pieces = wanted
+        self._judge_runs()
         if wanted and self._opcode is not None and not self._is_in_pieces and not self._is_dropping:
             self._is_in_pieces = True
             yield MessageStart(kind=self._kind)
@@ -141,6 +154,7 @@ class Assembly:
 
     def _start(self, part: FramePart) -> Iterator[Assembled]:
         self._opcode = part.opcode
+        self.longest = None
         self._decoder = getincrementaldecoder("utf-8")() if part.opcode is Opcode.TEXT else None
         self._is_compressed = part.rsv1
         self._is_in_pieces = self._wants_pieces and not self._is_dropping

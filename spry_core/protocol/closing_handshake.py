@@ -20,6 +20,8 @@ from spry_core.protocol.events import Event, Message, MessageData, MessageEnd, M
 class State(Enum):
     """Where one WebSocket connection is."""
 
+    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into the table
+
     OPEN = auto()  # messages flow both ways (RFC 6455 §4.1)
     CLOSE_SENT = auto()  # we began the closing handshake (RFC 6455 §7.1.3)
     CLOSE_RECEIVED = auto()  # the peer began it; our Close follows at once
@@ -28,6 +30,8 @@ class State(Enum):
 
 class Direction(Enum):
     """Which way an event went."""
+
+    __hash__ = object.__hash__
 
     SENT = "sent"
     RECEIVED = "received"

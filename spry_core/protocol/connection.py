@@ -23,7 +23,7 @@ from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.deflate import Deflate, parse_agreement
 from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role, check_engine
-from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
+from spry_core.protocol.events import ConnectionEnded, Event, Message, ResponseHead, SentEvent
 from spry_core.protocol.facts import Facts
 from spry_core.protocol.http1 import Http1
 from spry_core.protocol.http1_client import Http1Client
@@ -98,13 +98,15 @@ class Connection(Facts):
         """
         if not data:
             raise LocalProtocolError("no bytes: the end of the stream has a method of its own, receive_eof")
-        if self._stream.is_lost or self._stream.received_end:
+        stream = self._stream
+        if stream.is_lost or stream.received_end:
             raise LocalProtocolError("bytes after the end of the stream")
-        if self._stream.end in (CLOSE, ABORT):
+        if stream.end is CLOSE or stream.end is ABORT:
             return  # already on their way when we ended the stream
-        self._stream.turn.begin()
+        stream.turn.begin()
         self._spoken.receive_data(data, now)
-        self._switch_if_agreed(now)
+        if self._http is not None:
+            self._switch_if_agreed(now)
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more; a second time changes nothing."""
@@ -143,19 +145,21 @@ class Connection(Facts):
         Raises:
             LocalProtocolError: More than is unsent.
         """
-        if self._stream.is_lost:
+        stream = self._stream
+        if stream.is_lost:
             return
-        if not 0 <= n <= self._stream.unsent:
-            raise LocalProtocolError(f"{n} bytes written where {self._stream.unsent} were unsent")
-        self._stream.bytes_written(n, now)
+        if not 0 <= n <= stream.unsent:
+            raise LocalProtocolError(f"{n} bytes written where {stream.unsent} were unsent")
+        stream.bytes_written(n, now)
         self._spoken.bytes_written(now)
 
     @property
     def wants_read(self) -> bool:
         """False: do not read the stream now (backpressure, pipelining). One more read is still taken."""
-        if self._stream.is_lost or self._stream.received_end or self._stream.end in (CLOSE, ABORT):
+        stream = self._stream
+        if stream.is_lost or stream.received_end or stream.turn.is_awaited:
             return False
-        if self._stream.turn.is_awaited:
+        if stream.end is CLOSE or stream.end is ABORT:
             return False
         return self._spoken.wants_read
 
@@ -166,13 +170,14 @@ class Connection(Facts):
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
-        return self._stream.deadlines.next()
+        return self._stream.next_deadline()
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`, in the order of the deadlines; being late or early does
         no harm.
         """
         is_our_turn = False
+        self._stream.time_writing()
         while (deadline := self._stream.deadlines.pop_due(now)) is not None:
             if deadline is Deadline.TURN:
                 is_our_turn = (
@@ -197,7 +202,22 @@ class Connection(Facts):
 
     def next_event(self) -> Event | None:
         """Return what happened next, or None when there is no more yet."""
-        return self._stream.events.pop(0) if self._stream.events else None
+        events = self._stream.events
+        if not events:
+            return None
+        event = events[0]
+        if not isinstance(event, list):
+            del events[0]
+            return event
+        message = Message(data=event.pop(0))
+        if not event:
+            del events[0]
+        return message
+
+    def take_event(self) -> Event | list[str | bytes] | None:
+        """Do the same for an owner in a hurry: messages may come as a list of their bare data, a run of them at once."""
+        events = self._stream.events
+        return events.pop(0) if events else None
 
     def __iter__(self) -> Iterator[Event]:
         """Iterate over what has happened so far."""
@@ -218,6 +238,32 @@ class Connection(Facts):
         self._spoken.send(event, now)
         self._switch_if_agreed(now)
 
+    def send_response(self, head: ResponseHead, content: bytes, now: float) -> None:
+        """Say a whole response: ``send(head)``, ``send(BodyData(data=content))`` unless that is empty or the request is HEAD,
+        and ``send(BodyEnd())``, as one. Whatever is wrong with any of it is found before a byte of it goes out.
+
+        Raises:
+            LocalProtocolError: The state does not allow it, or the content is not as long as `head` says; nothing was changed.
+            ValueError: `head` cannot stand on the wire; nothing was changed.
+
+        RFC 9112 §4 (responses), §6 (content).
+        """
+        if self._http is None or self._stream.is_lost:
+            self.send(head, now)  # says why not
+        else:
+            self._http.send_response(head, content, now)
+
+    def _response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
+        """Return what there is to `send` for a whole response; raise as `send_response` does."""
+        return (head,) if self._http is None else self._http.response_events(head, content)
+
+    def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
+        """Say ``Message(data=data, compress=compress)``, which need not be made for it; raises as `send`."""
+        if self._websocket is None or self._stream.is_lost:
+            self.send(Message(data=data, compress=compress), now)  # says why not
+        else:
+            self._websocket.send_message(data, compress, now)
+
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.
 
@@ -232,6 +278,20 @@ class Connection(Facts):
         if self._stream.is_lost:
             return
         self._spoken.release(n, now)
+
+    def release_messages(self, n: int, now: float) -> None:
+        """Say that the `n` oldest messages, all of which came whole, were consumed: `release` for the bytes of each.
+
+        Raises:
+            LocalProtocolError: The stream is no WebSocket.
+        """
+        websocket = self._as_websocket()
+        if not self._stream.is_lost:
+            websocket.release_messages(n, now)
+
+    def _sizes(self, n: int) -> list[int]:
+        """Return the bytes of the `n` oldest messages that are not released, which must have come whole."""
+        return self._as_websocket().sizes(n)
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         """Get messages as `MessageStart`, `MessageData`, `MessageEnd` from now on, or whole again.

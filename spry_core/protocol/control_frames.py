@@ -19,7 +19,7 @@ from spry_core.protocol.stream import Stream
 class ControlFrameWriter:
     """Writes the control frames of one WebSocket, and knows the Pong that waits for room."""
 
-    __slots__ = ("_keepalive", "_late_pong", "_stream", "_write")
+    __slots__ = ("_keepalive", "_stream", "_write", "late_pong")
 
     def __init__(
         self, write: Callable[[Opcode, bytes, bool, bool, float], None], stream: Stream, keepalive: Keepalive
@@ -28,7 +28,8 @@ class ControlFrameWriter:
         self._write = write
         self._stream = stream
         self._keepalive = keepalive
-        self._late_pong: bytes | None = None
+        self.late_pong: bytes | None = None
+        """The payload of the Pong that waits for room, if one does."""
 
     def send(self, event: Ping | Pong, now: float) -> None:
         """Say this. Raises `ValueError` and changes nothing if its payload is too long."""
@@ -44,21 +45,21 @@ class ControlFrameWriter:
         if self._has_room:
             self._pong(payload, now)
         else:
-            self._late_pong = payload
+            self.late_pong = payload
 
     def go_on(self, now: float) -> None:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
-        if self._late_pong is not None and self._has_room:
-            payload, self._late_pong = self._late_pong, None
+        if self.late_pong is not None and self._has_room:
+            payload, self.late_pong = self.late_pong, None
             self._pong(payload, now)
 
     def drop(self) -> None:
         """Nothing is answered any more."""
-        self._late_pong = None
+        self.late_pong = None
 
     def close(self, close: Close, now: float) -> None:
         """Say Close; it is the last frame."""
-        self._late_pong = None
+        self.late_pong = None
         self._write(Opcode.CLOSE, encode_close(close), True, False, now)
 
     def keep_alive(self, now: float) -> None:

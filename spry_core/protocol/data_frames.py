@@ -36,11 +36,10 @@ class DataFrameWriter:
         said.
         """
         if isinstance(event, (Message, MessageStart)) == (self._kind is not None):
-            what = "is not under way" if self._kind is None else "is under way"
-            raise LocalProtocolError(f"a message in pieces {what} (RFC 6455 §5.4)")
+            raise self._misplaced()
         match event:
             case Message():
-                self._send_message(event, now)
+                self.send_message(event.data, event.compress, now)
             case MessageStart():
                 self._start(event)
             case MessageData():
@@ -51,16 +50,24 @@ class DataFrameWriter:
                 self._kind = None
                 self.messages += 1
 
-    def _send_message(self, message: Message, now: float) -> None:
-        kind: Kind = "text" if isinstance(message.data, str) else "binary"
-        payload = encode(message.data, kind)
+    def _misplaced(self) -> LocalProtocolError:
+        what = "is not under way" if self._kind is None else "is under way"
+        return LocalProtocolError(f"a message in pieces {what} (RFC 6455 §5.4)")
+
+    def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
+        """Say a whole message; as `send`."""
+        if self._kind is not None:
+            raise self._misplaced()
+        if isinstance(data, str):
+            opcode, payload = Opcode.TEXT, data.encode()
+        else:
+            opcode, payload = Opcode.BINARY, encode(data, "binary")
         self.messages += 1
         self.size += len(payload)
-        compressor = self._compressor
-        rsv1 = compressor is not None and compressor.wants(len(payload), message.compress)
-        if compressor is not None and rsv1:
-            payload = compressor.compress(payload, ends_message=True)
-        self._write(_opcode(kind), payload, True, rsv1, now)
+        compressor, rsv1 = self._compressor, False
+        if compressor is not None and compressor.wants(len(payload), compress):
+            payload, rsv1 = compressor.compress(payload, ends_message=True), True
+        self._write(opcode, payload, True, rsv1, now)
 
     def _start(self, start: MessageStart) -> None:
         self._kind, self._is_continuing = start.kind, False
@@ -90,7 +97,7 @@ def encode(data: str | bytes, kind: Kind) -> bytes:
     if kind == "text" and isinstance(data, str):
         return data.encode()
     if kind == "binary" and isinstance(data, (bytes, bytearray, memoryview)):
-        return bytes(data)
+        return bytes(data)  # the very same where it is bytes
     raise TypeError(
         f"a {kind} message is made of {'str' if kind == 'text' else 'bytes'}, not {type(data).__name__}"
     )

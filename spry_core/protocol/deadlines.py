@@ -12,6 +12,8 @@ from enum import Enum, auto
 class Deadline(Enum):
     """What time alone can bring about."""
 
+    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into a dict
+
     TURN = auto()  # more of what came is to be parsed: at once, but behind what else is ready
     HEAD = auto()  # a head is not complete: 408
     BODY = auto()  # the content stalls or trickles: 408
@@ -38,15 +40,21 @@ class Deadlines:
         """Let `name` fall due `seconds` after `now`; with None it never does. A deadline set before is
         forgotten.
         """
-        self.clear(name)
+        if self._held:
+            self._held.pop(name, None)
         if seconds is not None:
             self._running[name] = now + seconds
+        else:
+            self._running.pop(name, None)
 
     def clear(self, *names: Deadline) -> None:
         """Forget these deadlines, set or not."""
+        running, held = self._running, self._held
         for name in names:
-            self._running.pop(name, None)
-            self._held.pop(name, None)
+            if name in running:
+                del running[name]
+            elif held:
+                held.pop(name, None)
 
     def clear_all(self) -> None:
         """Forget everything."""
@@ -73,7 +81,8 @@ class Deadlines:
 
     def next(self) -> float | None:
         """Return the earliest moment, or None."""
-        return min(self._running.values(), default=None)
+        running = self._running
+        return min(running.values()) if running else None
 
     def pop_due(self, now: float) -> Deadline | None:
         """Take out the earliest deadline that has come at `now`, or return None.

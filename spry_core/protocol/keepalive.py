@@ -23,13 +23,15 @@ _REMEMBERED: Final = 16
 class Keepalive:
     """The deadlines PING and PONG of one WebSocket, and its Pings that are not answered yet."""
 
-    __slots__ = ("_is_over", "_sent", "_stream", "answered", "latency")
+    __slots__ = ("_is_over", "_sent", "_stream", "answered", "has_pinged", "latency")
 
     def __init__(self, stream: Stream, now: float) -> None:
         self.latency: float | None = None
         """Seconds from the last Ping that was answered to its Pong."""
         self.answered: float | None = None
         """When that Ping was sent."""
+        self.has_pinged: bool = False
+        """False if no keepalive Ping is on its way for sure, which costs less to ask than `is_waiting`."""
         self._stream = stream
         self._sent: list[tuple[bytes, float]] = []
         self._is_over = False
@@ -40,13 +42,17 @@ class Keepalive:
         stream = self._stream
         stream.timeouts = replace(stream.timeouts, ping_interval=seconds)
         if seconds is None:
-            stream.deadlines.clear(Deadline.PING, Deadline.PONG)
+            self._clear()
         elif not self._is_over and (not self.is_waiting or stream.deadlines.is_set(Deadline.PING)):
             stream.deadlines.set(Deadline.PING, now, seconds)
 
     def stop(self) -> None:
         """Neither ping nor judge ever again."""
         self._is_over = True
+        self._clear()
+
+    def _clear(self) -> None:
+        self.has_pinged = False
         self._stream.deadlines.clear(Deadline.PING, Deadline.PONG)
 
     def take_ping_sent(self, payload: bytes, now: float) -> None:
@@ -62,11 +68,13 @@ class Keepalive:
         if timeouts.ping_timeout is None:
             deadlines.set(Deadline.PING, now, timeouts.ping_interval)
         else:
+            self.has_pinged = True
             deadlines.set(Deadline.PONG, now, timeouts.ping_timeout)
 
     def take_sign_of_life(self, now: float) -> None:
         """Take note that bytes came: the next interval begins, if they were waited for."""
         if self.is_waiting:
+            self.has_pinged = False
             self._stream.deadlines.clear(Deadline.PONG)
             self.beat(now)
 

@@ -49,13 +49,15 @@ class Stream:
 
     __slots__ = (
         "_can_half_close",
-        "_end",
+        "_due",
         "_fetched_end",
+        "_is_timed",
         "_judged_from",
         "_queue",
         "_taken",
         "_was_full",
         "deadlines",
+        "end",
         "events",
         "is_lost",
         "limits",
@@ -76,36 +78,38 @@ class Stream:
         self.turn: Turn = Turn()
         """How much more is parsed before others have their turn."""
         # Lists, here and where messages wait: they are short, and an empty deque is ten times as big.
-        self.events: list[Event] = []
+        self.events: list[Event | list[str | bytes]] = []
+        """What happened and was not fetched yet, in order; a list is a run of messages that came whole."""
         self.unsent: int = 0
         """Bytes queued and not yet taken by the transport."""
         self.received_end: bool = False
         """True when the peer will send no more."""
         self.is_lost: bool = False
         """True when the stream is gone."""
+        self.end: Literal[StreamEnd.HALF_CLOSE, StreamEnd.CLOSE, StreamEnd.ABORT] | None = None
+        """How far we have ended the stream, fetched by the pump or not."""
         self._can_half_close = can_half_close
-        self._queue: list[bytes] = []
-        self._end: StreamEnd | None = None
+        self._queue: list[bytes | StreamEnd] = []
         self._fetched_end: StreamEnd | None = None
         self._was_full = False
+        self._is_timed = False  # WRITE is set, or never will be again
+        self._due: float | None = None  # then it is
         self._judged_from = 0.0  # when the present time to write began,
         self._taken = 0  # and what has gone since then
 
-    @property
-    def end(self) -> Literal[StreamEnd.HALF_CLOSE, StreamEnd.CLOSE, StreamEnd.ABORT] | None:
-        """How far we have ended the stream, fetched by the pump or not."""
-        return self._end
-
     def write(self, data: bytes, now: float) -> None:
         """Queue `data`. Nothing may follow our half-close; what comes too late for a lost stream is dropped."""
-        assert self._end is None
+        assert self.end is None
         if not data or self.is_lost:
             return
         if not self.unsent:
-            self._begin_to_judge(now)
+            self._judged_from, self._taken = now, 0
+            seconds = self.timeouts.write
+            self._due = None if seconds is None else now + seconds
         self._queue.append(data)
         self.unsent += len(data)
-        self._was_full = self._was_full or self.unsent > self.limits.high_water
+        if self.unsent > self.limits.high_water:
+            self._was_full = True
 
     def wait_for_turn(self, now: float) -> None:
         """Let the pump come back at once, but behind what else is ready, to parse the rest of what came."""
@@ -131,37 +135,57 @@ class Stream:
         """Drop what is queued and reset the stream; time changes nothing more."""
         self._queue.clear()
         self.deadlines.clear_all()
+        self._is_timed = True
         self._advance(ABORT)
 
-    def _advance(self, end: StreamEnd) -> None:
-        if not self.is_lost and _RANK[end] > _RANK[self._end]:
-            self._end = end
+    def _advance(self, end: Literal[StreamEnd.HALF_CLOSE, StreamEnd.CLOSE, StreamEnd.ABORT]) -> None:
+        if not self.is_lost and _RANK[end] > _RANK[self.end]:
+            self.end = end
 
     def data_to_send(self) -> list[bytes | StreamEnd]:
         """Hand over what is queued, in order, with at most one `StreamEnd` at its end."""
-        data: list[bytes | StreamEnd] = list(self._queue)
-        self._queue.clear()
-        if self._end is not None and self._end is not self._fetched_end:
-            self._fetched_end = self._end
-            data.append(self._end)
+        data = self._queue
+        if data:
+            self._queue = []
+        elif self.end is self._fetched_end:
+            return []  # nearly always, and not the queue: that is filled again
+        if self.end is not self._fetched_end:
+            assert self.end is not None
+            self._fetched_end = self.end
+            data = [*data, self.end]
         return data
 
     def bytes_written(self, n: int, now: float) -> None:
         """Take note that the transport took `n` bytes: moves the water mark and the write deadline."""
         assert 0 <= n <= self.unsent
         self.unsent -= n
-        if self._end is ABORT:
+        if self.end is ABORT:
             return
-        if not self.unsent:
+        if self.unsent:
+            if n:
+                self._judge(n, now)
+        elif self._is_timed:
+            self._is_timed = False
             self.deadlines.clear(Deadline.WRITE)
-        elif n:
-            self._judge(n, now)
         if self._was_full and self.unsent <= self.limits.high_water:
             self._was_full = False
             self.events.append(Writable())
 
+    def next_deadline(self) -> float | None:
+        """Return the earliest deadline, or None. That of what is unsent is set only now: most is gone before anybody asks."""
+        if self.unsent:
+            self.time_writing()
+        return self.deadlines.next()
+
+    def time_writing(self) -> None:
+        """Set the deadline of what is unsent, if it is not."""
+        if self.unsent and not self._is_timed:
+            self._is_timed = True
+            if self._due is not None:
+                self.deadlines.set(Deadline.WRITE, self._due, 0.0)
+
     def _begin_to_judge(self, now: float) -> None:
-        self._judged_from, self._taken = now, 0
+        self._judged_from, self._taken, self._is_timed = now, 0, True
         self.deadlines.set(Deadline.WRITE, now, self.timeouts.write)
 
     def _judge(self, n: int, now: float) -> None:
@@ -176,11 +200,12 @@ class Stream:
         if seconds <= passed < allowed:
             self._begin_to_judge(now)  # what it took early buys no time later
         else:
+            self._is_timed = True
             self.deadlines.set(Deadline.WRITE, now, min(seconds, allowed - passed))
 
     def lose(self) -> None:
         """Take note that the stream is gone."""
-        self.is_lost = True
+        self.is_lost = self._is_timed = True
         self._queue.clear()
-        self._fetched_end = self._end
+        self._fetched_end = self.end
         self.deadlines.clear_all()

@@ -111,7 +111,9 @@ class WebSocketProtocol:
     @property
     def wants_read(self) -> bool:
         """False while enough messages wait to be consumed; once we have sent Close, none is kept any more."""
-        return self.is_deaf or not (self._is_behind or self._is_full)
+        if self._is_behind or (self._account.is_full and self._state is State.OPEN):
+            return self.is_deaf
+        return True
 
     @property
     def _is_full(self) -> bool:
@@ -131,7 +133,8 @@ class WebSocketProtocol:
         """Take bytes from the peer."""
         if self.is_deaf:
             return
-        self._keepalive.take_sign_of_life(now)
+        if self._keepalive.has_pinged:
+            self._keepalive.take_sign_of_life(now)
         self._engine.receive_data(data)
         self.go_on(now)
 
@@ -150,18 +153,36 @@ class WebSocketProtocol:
     def _parse(self, now: float) -> None:
         if self._assembly.is_waiting:
             self._deliver(self._assembly.go_on())
-        turn, received = self._stream.turn, self._assembly.received
-        while turn.left > 0 and not (self.is_deaf or self._assembly.is_waiting or self._is_full):
-            part = self._engine.next_part()
+        turn, assembly, engine = self._stream.turn, self._assembly, self._engine
+        received = assembly.received
+        while turn.left > 0 and not (self.is_deaf or assembly.is_waiting or self._is_full):
+            if assembly.longest is not None and self._take_run(assembly.longest):
+                if not engine.has_data:
+                    break
+                continue
+            part = engine.next_part()
             if part is None:
                 self._is_behind = False
                 return
             self._take(part, now)
-            turn.spend(1, self._assembly.received - received)
-            received = self._assembly.received
-        self._is_behind = self._engine.has_data
-        if turn.left <= 0 and (self._is_behind or self._assembly.is_waiting):
+            turn.spend(1, assembly.received - received)
+            received = assembly.received
+        self._is_behind = engine.has_data
+        if turn.left <= 0 and (self._is_behind or assembly.is_waiting):
             self._stream.wait_for_turn(now)
+
+    def _take_run(self, longest: int) -> bool:
+        """Take the run of plain messages that comes next, as far as there is room for it; False if none does."""
+        account, turn = self._account, self._stream.turn
+        most = min(turn.left, account.places)
+        messages, sizes = self._engine.take_messages(most, account.left, longest)
+        if not messages:
+            return False
+        total = sizes[0] if len(sizes) == 1 else sum(sizes)
+        account.add_messages(sizes, total)
+        turn.spend(len(sizes), total)
+        self._stream.events.append(messages)
+        return True
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""
@@ -219,6 +240,13 @@ class WebSocketProtocol:
 
     # Sending
 
+    def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
+        """Say a whole message: `send` for the event that there is most of."""
+        if self.info is not None or self._state is not State.OPEN:
+            self.send(Message(data=data, compress=compress), now)  # says why not
+        else:
+            self._outgoing.send_message(data, compress, now)
+
     def send(self, event: SentEvent, now: float) -> None:
         """Say this. Raises `LocalProtocolError`, `TypeError` or `ValueError` and changes nothing if it may
         not be said.
@@ -256,7 +284,19 @@ class WebSocketProtocol:
     def release(self, n: int, now: float) -> None:
         """The owner has consumed `n` bytes of messages, oldest first; 0 stands for what has none."""
         self._account.release(n)
-        if self._is_waiting or self._failure is not None:
+        self._use_room(now)
+
+    def release_messages(self, n: int, now: float) -> None:
+        """The owner has consumed the `n` oldest messages, which came whole."""
+        self._account.release_messages(n)
+        self._use_room(now)
+
+    def sizes(self, n: int) -> list[int]:
+        """Return the bytes of the `n` oldest messages that are not released, which must have come whole."""
+        return self._account.sizes(n)
+
+    def _use_room(self, now: float) -> None:
+        if self._failure is not None or self._is_waiting:
             self.go_on(now)
         else:
             self._look(now)
@@ -272,7 +312,8 @@ class WebSocketProtocol:
         """Some of what was unsent is gone: a Pong that had no room may have it now."""
         if self.info is not None and self._sent is None and not self._stream.unsent:
             self._stream.deadlines.clear(Deadline.CLOSE)  # nothing is left to be read too slowly
-        self._control.go_on(now)
+        if self._control.late_pong is not None:
+            self._control.go_on(now)
 
     def set_ping_interval(self, seconds: float | None, now: float) -> None:
         """Send keepalive Pings at this interval from now on; None turns keepalive off."""
@@ -290,7 +331,8 @@ class WebSocketProtocol:
 
     def _look(self, now: float) -> None:
         """The peer's silence is not judged while it is we who do not read."""
-        self._keepalive.judge(self.wants_read, now)
+        if self._keepalive.has_pinged:
+            self._keepalive.judge(self.wants_read, now)
 
     # Ends
 

@@ -27,7 +27,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
-from spry_core.protocol.events import ConnectionEnded, Event, SentEvent
+from spry_core.protocol.events import ConnectionEnded, Event, Message, ResponseHead, SentEvent
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import StreamEnd
 from spry_core.recording.parts import Redactor
@@ -159,6 +159,19 @@ class RecordedConnection(Connection):
                 self._finish()
         return event
 
+    def take_event(self) -> Event | None:
+        """Give messages one by one, as `next_event` does."""
+        return self.next_event()
+
+    def send_response(self, head: ResponseHead, content: bytes, now: float) -> None:
+        """Record it as the `send` of each of its events."""
+        for event in self._response_events(head, content):
+            self.send(event, now)
+
+    def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
+        """Record it as a `send`."""
+        self.send(Message(data=data, compress=compress), now)
+
     def send(self, event: SentEvent, now: float) -> None:
         """See `Connection.send`."""
         with self._call("send", now=now, event=encode(self._redaction.event(event))):
@@ -168,6 +181,11 @@ class RecordedConnection(Connection):
         """See `Connection.release`."""
         with self._call("release", now=now, n=n):
             super().release(n, now)
+
+    def release_messages(self, n: int, now: float) -> None:
+        """Record it as one `release` for each."""
+        for size in self._sizes(n):
+            self.release(size, now)
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         """See `Connection.receive_in_pieces`."""

@@ -70,6 +70,8 @@ class Timers:
 
     def next_deadline(self) -> float | None:
         """Return the earliest moment, or None."""
+        if not self._heap:
+            return None
         self._drop_cancelled()
         return self._heap[0][0] if self._heap else None
 

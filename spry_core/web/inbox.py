@@ -122,6 +122,7 @@ class Inbox:
         "_is_discarding",
         "_is_taken_over",
         "_items",
+        "_taken",
         "_touch",
         "_unreleased",
         "is_boundless",
@@ -146,7 +147,8 @@ class Inbox:
         self._items: list[str | bytes | Arrival] = []
         self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
         self._current: Arrival | None = None  # the one that is being read piece by piece
-        self._unreleased: int | None = None  # what the consumer has in its hands
+        self._taken = 0  # messages that came whole and are in the consumer's hands,
+        self._unreleased: int | None = None  # or some bytes of another
         self._consumer: object | None = None
         self._called: Consumer | None = None
         self._in_pieces = self.is_boundless
@@ -172,9 +174,15 @@ class Inbox:
     ) -> AbstractContextManager[None]:
         """Be the only consumer until the block is left, or raise `WebSocketBusyError`; see `claim`."""
         consuming = _Consuming(self)
-        self.claim(consuming, what, arrival, pieces=pieces)
-        self._is_taken_over = self.is_orphaned
+        self.claim_for_a_wait(consuming, what, arrival, pieces=pieces)
         return consuming
+
+    def claim_for_a_wait(
+        self, consumer: object, what: str, arrival: Arrival | None = None, *, pieces: bool = False
+    ) -> None:
+        """Do as `claim` does, for a consumer who is one only while it waits."""
+        self.claim(consumer, what, arrival, pieces=pieces)
+        self._is_taken_over = self.is_orphaned
 
     def claim(
         self, consumer: object, what: str, arrival: Arrival | None = None, *, pieces: bool = False
@@ -190,7 +198,8 @@ class Inbox:
         self._is_discarding = self.is_closed
         if self._current is not arrival:
             self._leave_current()
-        self._switch(pieces)
+        if pieces is not self._in_pieces:
+            self._switch(pieces)
 
     def call(self, consumer: Consumer) -> None:
         """Call `consumer.look` for each change from now on."""
@@ -202,12 +211,12 @@ class Inbox:
             self._consumer = self._called = None
 
     def _leave_current(self) -> None:
-        held = self._held()
+        sizes = self._sizes_in_hand()
         current, self._current = self._current, None
-        self._release([*held, *_drop(current)])
+        self._release([*sizes, *_drop(current)])
 
     def _switch(self, pieces: bool) -> None:
-        if pieces is self._in_pieces or self.is_boundless or not self._connection.is_open:
+        if self.is_boundless or not self._connection.is_open:
             return
         self._in_pieces = pieces
         self._connection.receive_in_pieces(pieces, self._driver.now())
@@ -220,18 +229,36 @@ class Inbox:
 
         At the end of an arrival that came whole it still has that message.
         """
-        if arrival is None or arrival.pieces or not arrival.is_complete or arrival.has_end:
-            self._release(self._held())
+        if arrival is not None and not arrival.pieces and arrival.is_complete and not arrival.has_end:
+            return
+        if self._taken:
+            self._release_taken(0)
+        elif self._unreleased is not None:
+            self._release(self._sizes_in_hand())
+
+    def come_back_with_one(self) -> None:
+        """The consumer has taken several messages, and is done with all but the last."""
+        if self._taken > 1:
+            self._release_taken(1)
+
+    @property
+    def is_in_hand(self) -> bool:
+        """True if the consumer has something that it was not released of."""
+        return self._taken > 0 or self._unreleased is not None
 
     def take(self) -> str | bytes | None:
-        """Take the oldest message, if all of it is there."""
+        """Take the oldest message, if all of it is there. Of those that came whole, several may be taken before the consumer
+        comes back.
+        """
         if not self._items:
             return None
         first = self._items[0]
         if not isinstance(first, Arrival):
             del self._items[0]
-            self._unreleased = _size(first)
+            self._taken += 1
             return first
+        if self._taken:
+            self._release_taken(0)
         if not self.join(first):
             return None
         del self._items[0]
@@ -288,7 +315,7 @@ class Inbox:
     def drop(self) -> None:
         """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
         self._is_discarding = True
-        sizes = self._held()
+        sizes = self._sizes_in_hand()
         sizes += _drop(self._current)
         items = tuple(self._items)
         self._items.clear()  # before the release: what that leads to may call a consumer back
@@ -314,16 +341,28 @@ class Inbox:
             self._is_discarding = self.is_closed
             self.unclaim(token)
 
-    def _held(self) -> list[int]:
+    def _sizes_in_hand(self) -> list[int]:
+        """Return what is still to be released of what the consumer has; it has nothing any more."""
+        if self._taken:
+            self._release_taken(0)
         size, self._unreleased = self._unreleased, None
         return [] if size is None else [size]
 
-    def _release(self, sizes: Sequence[int]) -> None:
-        """Pay for entries of the connection's account, oldest first, and only then look at what has come of it."""
-        if not sizes:
+    def _release_taken(self, spare: int) -> None:
+        """Pay for the messages that were taken, but for `spare` of them."""
+        n, self._taken = self._taken - spare, spare
+        self._release([], n)
+
+    def _release(self, sizes: Sequence[int], messages: int = 0) -> None:
+        """Pay for entries of the connection's account, oldest first, whole `messages` or by their `sizes`, and only then
+        look at what has come of it.
+        """
+        if not (sizes or messages):
             return
         connection, now = self._connection, self._driver.now()
         wanted_read = connection.wants_read
+        if messages:
+            connection.release_messages(messages, now)
         for size in sizes:
             connection.release(size, now)
         if not wanted_read or connection.close_info is not None:
@@ -333,10 +372,14 @@ class Inbox:
 
     def deliver(self, message: str | bytes) -> None:
         """A message has come."""
+        self.deliver_run([message])
+
+    def deliver_run(self, messages: list[str | bytes]) -> None:
+        """Messages have come."""
         if self._is_discarding:
-            self._release([_size(message)])
+            self._release([_size(message) for message in messages])
             return
-        self._items.append(message)
+        self._items += messages
         self._tell()
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
@@ -367,7 +410,8 @@ class Inbox:
 
     def _tell(self) -> None:
         self.mail.wake()
-        self.look()
+        if self._called is not None:
+            self._called.look()
 
     def look(self) -> None:
         """Let the consumer that is called look: something has changed."""

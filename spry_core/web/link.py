@@ -181,7 +181,14 @@ class Link:
     def is_full(self) -> bool:
         """True while more than the high-water mark is unsent and the connection still takes more."""
         connection = self.connection
-        return connection.is_open and connection.buffered_amount > connection.limits.high_water
+        return connection.buffered_amount > connection.limits.high_water and connection.is_open
+
+    def send_message(self, data: str | bytes, compress: bool | None) -> None:
+        """Do as `send` does, with a message."""
+        if not self.connection.is_open:
+            raise self.closed_error()
+        self.connection.send_message(data, compress, self.driver.now())
+        self._host.touch(self.inbox.has_mail)
 
     def send(self, event: SentEvent) -> None:
         """Hand one event to the connection, whole, and let the pump look; raises `ConnectionClosed` unless

@@ -10,25 +10,28 @@ from spry_core.web.link import Link
 class Linked:
     """Has a link from the 101 on; before that every operation that needs one is refused."""
 
-    __slots__ = ("_connected",)
+    __slots__ = ("_connected", "_passed")
 
     def __init__(self) -> None:
-        self._connected: tuple[Link, Checkpoints] | None = None
+        self._connected: Link | None = None
+        self._passed: Checkpoints | None = None
 
     def _connect(self, link: Link) -> None:
         """The 101 is on its way."""
-        self._connected = (link, Checkpoints(link.driver))
+        self._connected, self._passed = link, Checkpoints(link.driver)
 
     @property
     def _link(self) -> Link:
-        return self._connection[0]
+        if self._connected is None:
+            raise _not_accepted()
+        return self._connected
 
     @property
     def _checkpoints(self) -> Checkpoints:
-        return self._connection[1]
+        if self._passed is None:
+            raise _not_accepted()
+        return self._passed
 
-    @property
-    def _connection(self) -> tuple[Link, Checkpoints]:
-        if self._connected is None:
-            raise WebSocketStateError("the WebSocket is not accepted yet: `await ws.accept()` comes first")
-        return self._connected
+
+def _not_accepted() -> WebSocketStateError:
+    return WebSocketStateError("the WebSocket is not accepted yet: `await ws.accept()` comes first")

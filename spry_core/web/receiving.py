@@ -48,7 +48,8 @@ class Receiving(Linked):
         """Return the next message; raise what says that none can come, or end a loop that need not hear of it."""
         link = self._bounded("receive")
         inbox = link.inbox
-        with inbox.consuming("receive"):
+        inbox.claim_for_a_wait(self, "receive")
+        try:
             inbox.come_back()
             await self._checkpoints.pass_one()
             while (message := inbox.take()) is None:
@@ -58,6 +59,8 @@ class Receiving(Linked):
                 await inbox.mail.wait()
                 self._checkpoints.waited()
             return message
+        finally:
+            inbox.unclaim(self)
 
     async def receive_text(self) -> str:
         """Return the next message, which must be text.

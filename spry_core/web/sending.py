@@ -10,8 +10,9 @@ from enum import Enum, auto
 from typing import Final, TypeAlias, cast
 
 from spry_core.errors import BufferFull, WebSocketBusyError
-from spry_core.protocol.events import Message, Ping, Pong
+from spry_core.protocol.events import Ping, Pong
 from spry_core.web.json_text import to_json
+from spry_core.web.link import Link
 from spry_core.web.linked import Linked
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
@@ -38,6 +39,10 @@ class SendResult(Enum):
     """More than `Limits.high_water` bytes are unsent: better wait (`drained`) before sending more."""
 
 
+_OK: Final = SendResult.OK
+_BACKPRESSURE: Final = SendResult.BACKPRESSURE
+
+
 class Sending(Linked):
     """The sending of whole messages, of `WebSocket`."""
 
@@ -60,11 +65,13 @@ class Sending(Linked):
             UnicodeEncodeError: It is text with half a surrogate pair; nothing was sent.
             WebSocketBusyError: A stream is being sent (`add_stream`, `send_fragments`).
         """
-        self._check_sending(data)
+        link = self._link_to_send(data)
         await self._checkpoints.pass_one(len(data))
-        self._check_sending(data)
-        self._link.send(_message(data, compress))
-        await self._room()
+        if link.has_exclusive_sender:
+            raise WebSocketBusyError(_STREAMING)
+        link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
+        if link.is_full:
+            await self._room()
 
     async def send_text(self, data: str | BytesLike, *, compress: bool | None = None) -> None:
         """Send one text message, as `send` does.
@@ -114,10 +121,11 @@ class Sending(Linked):
             BufferFull: `Limits.max_unsent` bytes or more are unsent already; nothing was queued.
             ConnectionClosed, TypeError, UnicodeEncodeError, WebSocketBusyError: As `send`.
         """
-        self._check_sending(data)
-        self._check_unsent()
-        self._link.send(_message(data, compress))
-        return SendResult.BACKPRESSURE if self._link.is_full else SendResult.OK
+        link = self._link_to_send(data)
+        if link.connection.buffered_amount:
+            self._check_unsent()
+        link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
+        return _BACKPRESSURE if link.is_full else _OK
 
     add = send_nowait
     """The original's name for `send_nowait`."""
@@ -157,10 +165,13 @@ class Sending(Linked):
         if not self._link.connection.is_open:
             raise self._link.closed_error()
 
-    def _check_sending(self, data: object) -> None:
+    def _link_to_send(self, data: object) -> Link:
+        """Return the link if this can be sent as a message, and now."""
         check_message(data)
-        if self._link.has_exclusive_sender:
+        link = self._link
+        if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
+        return link
 
 
 def check_message(data: object) -> None:
@@ -179,7 +190,3 @@ def _checked_bytes(data: object) -> BytesLike:
     if not isinstance(data, BYTES_LIKE):
         raise TypeError(f"a binary message is bytes, not {type(data).__name__}")
     return cast("BytesLike", data)
-
-
-def _message(data: Sendable, compress: bool | None) -> Message:
-    return Message(data=data if isinstance(data, (str, bytes)) else bytes(data), compress=compress)

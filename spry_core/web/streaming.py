@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, cast, overload
 
 from spry_core.closing import Close
 from spry_core.errors import WebSocketBusyError
-from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
+from spry_core.protocol.events import Kind, MessageData, MessageEnd, MessageStart
 from spry_core.web.iteration import Items
 from spry_core.web.link import Link
 from spry_core.web.sending import BYTES_LIKE, BytesLike, Sendable, Sending, check_message
@@ -70,7 +70,7 @@ class Streaming(Sending):
         await self._room()
         async for item in items:
             check_message(item)
-            self._link.send(Message(data=item if isinstance(item, (str, bytes)) else bytes(item)))
+            self._link.send_message(item if isinstance(item, (str, bytes)) else bytes(item), None)
             await self._room()
             await self._checkpoints.pass_one(len(item))
             count += 1

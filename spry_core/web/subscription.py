@@ -146,29 +146,44 @@ class Subscription:
         """Call back as often as there is something to call for; return what has to be awaited before the next
         call.
         """
-        while (call := self._next_call()) is not None:
-            result = self._call(*call)
+        waiting = self._pass_messages_on()
+        if waiting is not None:
+            return waiting
+        info = self._link.info
+        if info is not None and not (self._is_over or self._is_paused):
+            self._begin_end(info)
+        while self._last_calls:
+            result = self._call(*self._last_calls.popleft())
             if isawaitable(result):
                 return result
-        return None
-
-    def _next_call(self) -> tuple[Callable[..., object], object] | None:
-        link = self._link
-        if link.connection.closed and (self._is_paused or link.cancels_on_end):
-            self._is_paused = False
-            link.inbox.drop()
-        if not self._is_over and not self._is_paused:
-            link.inbox.come_back()
-            if link.inbox.has_mail and link.is_full:
-                return None
-            if (message := link.inbox.take()) is not None:
-                return self._on_message, message
-            if link.info is not None:
-                self._begin_end(link.info)
-        if self._last_calls:
-            return self._last_calls.popleft()
         if self._is_over:
             self._end()
+        return None
+
+    def _pass_messages_on(self) -> Awaitable[object] | None:
+        """Call back with the messages that are there; they are released when no more is, several at a time."""
+        link, inbox = self._link, self._link.inbox
+        while not self._is_over:
+            if link.connection.closed and (self._is_paused or link.cancels_on_end):
+                self._is_paused = False
+                inbox.drop()
+            if self._is_paused:
+                inbox.come_back_with_one()
+                return None
+            if link.is_full:
+                inbox.come_back()
+                if inbox.has_mail and link.is_full:
+                    return None
+            message = inbox.take()
+            if message is not None:
+                result = self._call(self._on_message, message)
+                if result is not None and isawaitable(result):
+                    inbox.come_back_with_one()
+                    return result
+            elif inbox.is_in_hand:
+                inbox.come_back()  # which may bring more
+            else:
+                return None
         return None
 
     def _begin_end(self, info: CloseInfo) -> None:

@@ -9,6 +9,7 @@ import pytest
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
     ABORT,
+    DEFAULT_ENGINE,
     Accept,
     BodyEnd,
     Close,
@@ -84,7 +85,7 @@ def test_it_begins_with_everything_that_a_replay_needs() -> None:
             "transcript": FORMAT,
             "spry": VERSION,
             "role": "server",
-            "engine": "reference",
+            "engine": DEFAULT_ENGINE,
             "now": 1.0,
             "can_half_close": True,
             "dated": True,

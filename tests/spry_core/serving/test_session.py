@@ -735,7 +735,7 @@ def test_an_error_of_our_own_costs_the_connection_and_nothing_else() -> None:
     assert client.get("/").text == "fine"
 
 
-@pytest.mark.parametrize("step", ["receive_data", "next_event"])
+@pytest.mark.parametrize("step", ["receive_data", "take_event"])
 def test_want_of_memory_costs_the_connection_and_one_line(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Its handler sees the end of the connection, which is no error of the application."""
     seen = list[ConnectionClosed]()

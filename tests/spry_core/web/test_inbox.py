@@ -24,11 +24,21 @@ class Account(Connection):
         assert self.next_event() is not None
         self.send(Accept(), 0.0)
         self.paid: list[int] = []
+        self.whole: list[int] = []
         self.modes: list[bool] = []
         self.is_reading = True
 
     def release(self, n: int, now: float) -> None:
         self.paid.append(n)
+        if n in self.whole[:1]:
+            del self.whole[0]
+
+    def release_messages(self, n: int, now: float) -> None:
+        """Note the bytes of each."""
+        sizes = self.whole[:n]
+        del self.whole[:n]
+        assert len(sizes) == n
+        self.paid += sizes
 
     def receive_in_pieces(self, wanted: bool, now: float) -> None:
         self.modes.append(wanted)
@@ -36,6 +46,18 @@ class Account(Connection):
     @property
     def wants_read(self) -> bool:
         return self.is_reading
+
+
+class NotedInbox(Inbox):
+    """An inbox that tells its account what came whole, as a connection knows it."""
+
+    def __init__(self, connection: Account, driver: MemoryDriver, touch: Callable[[bool], None]) -> None:
+        super().__init__(connection, driver, touch)
+        self.whole = connection.whole
+
+    def deliver_run(self, messages: list[str | bytes]) -> None:
+        self.whole += [len(each.encode() if isinstance(each, str) else each) for each in messages]
+        super().deliver_run(messages)
 
 
 class Kept:
@@ -46,7 +68,7 @@ class Kept:
         self.account = Account(limits)
         self.touches: list[bool] = []
         self.at_touch: list[Callable[[], None]] = []
-        self.inbox = Inbox(self.account, self.driver, self.touch)
+        self.inbox = NotedInbox(self.account, self.driver, self.touch)
 
     def touch(self, soon: bool) -> None:
         self.touches.append(soon)
@@ -378,7 +400,7 @@ def test_another_consumer_drops_the_rest_of_a_message_that_was_read_in_pieces() 
         assert (kept.paid(), arrival.is_dropped) == ([4, 6, 0], True)
         assert [kept.inbox.take() for _ in range(3)] == ["grün", "xy", None]
     kept.inbox.come_back()
-    assert kept.paid() == [2, 0]
+    assert kept.paid() == [5, 2, 0]
 
 
 def test_the_rest_of_a_dropped_message_is_paid_for_as_it_comes() -> None:

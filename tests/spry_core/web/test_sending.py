@@ -22,7 +22,7 @@ from spry_core import (
     WebSocket,
     WebSocketBusyError,
 )
-from spry_core.protocol import Connection, Message, SentEvent
+from spry_core.protocol import Connection
 from spry_core.testing import MemoryPeer, TestClient
 from spry_core.testing.task import MemoryTask
 from spry_core.web.sending import BytesLike, Sendable
@@ -493,12 +493,11 @@ def test_what_the_peer_reads_are_the_whole_messages_that_reached_the_connection_
     """Whoever is cancelled, and whenever: a message went out whole, or not at all."""
     opened = Opened(limits=Limits(high_water=1000))
     accepted, returned, tasks = list[str](), list[str](), list[MemoryTask]()
-    really_send = Connection.send
+    really_send = Connection.send_message
 
-    def note_and_send(connection: Connection, event: SentEvent, now: float) -> None:
-        really_send(connection, event, now)
-        assert isinstance(event, Message)
-        accepted.append(str(event.data))
+    def note_and_send(connection: Connection, data: str | bytes, compress: bool | None, now: float) -> None:
+        really_send(connection, data, compress, now)
+        accepted.append(str(data))
 
     async def send(name: int, count: int, size: int) -> None:
         for n in range(count):
@@ -507,7 +506,7 @@ def test_what_the_peer_reads_are_the_whole_messages_that_reached_the_connection_
             returned.append(text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "send", note_and_send)
+        patch.setattr(Connection, "send_message", note_and_send)
         for step in program:
             match step:
                 case Start():

@@ -55,13 +55,14 @@ def test_what_a_line_tells_of_is_called_with_the_same_arguments(entry: Entry) ->
 
 
 def test_every_call_that_is_recorded_can_be_made_again() -> None:
-    """Those of `Connection` that change something: methods that return nothing."""
+    """Those of `Connection` that change something: methods that return nothing, but for what is recorded as other calls."""
     changing = {
         name
         for name, method in inspect.getmembers(Connection, inspect.isfunction)
         if not name.startswith("_") and inspect.signature(method).return_annotation == "None"
     }
-    assert changing == {str(entry["call"]) for entry in CALLS}
+    shortcuts = {"release_messages", "send_message", "send_response"}
+    assert changing - shortcuts == {str(entry["call"]) for entry in CALLS}
 
 
 def test_settings_are_changed_from_what_they_are() -> None:
