@@ -5,41 +5,56 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
+from typing import Final, Protocol, cast
 
 from benchmarks import loopback, machine, subjects, table
+from benchmarks.inside import timing
+from benchmarks.inside.timing import Case
 from benchmarks.load import CannotLoad
-from benchmarks.results import Report
+from benchmarks.results import Report, Timing
 from benchmarks.subjects import Subject
 from benchmarks.work import WORKS
 from spry_core.protocol import DEFAULT_ENGINE
 from spry_core.protocol.engines.choice import ENGINES
 
+PARTS: Final = ("codec", "parser", "router", "middleware", "session")
+"""What is measured in memory: the modules of `benchmarks.inside`."""
+
+
+class Part(Protocol):
+    """A module of `benchmarks.inside`."""
+
+    def cases(self) -> Iterable[Case]:
+        """Give what is to be called."""
+        ...
+
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return what the command line says."""
-    parser = argparse.ArgumentParser(prog="dev.py bench", description="Measure Spry.", allow_abbrev=False)
-    names = ", ".join(work.name for work in WORKS)
-    parser.add_argument("works", nargs="*", metavar="WORK", help=f"patterns of: {names}")
-    parser.add_argument(
+    command = argparse.ArgumentParser(prog="dev.py bench", description="Measure Spry.", allow_abbrev=False)
+    names = ", ".join((*PARTS, *(work.name for work in WORKS)))
+    command.add_argument("works", nargs="*", metavar="WORK", help=f"patterns of: {names}")
+    command.add_argument(
         "--only", action="append", metavar="SERVER", help="patterns of servers, such as 'spry-*'"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each server (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn (%(default)s)")
-    parser.add_argument(
+    command.add_argument("--rounds", type=int, default=5, help="turns of each server (%(default)s)")
+    command.add_argument("--seconds", type=float, default=1.0, help="of each turn (%(default)s)")
+    command.add_argument(
         "--engine",
         action="append",
         choices=tuple(ENGINES),
         help=f"of Spry (repeatable; default: {DEFAULT_ENGINE})",
     )
-    parser.add_argument(
+    command.add_argument(
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="other servers too (the default)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--list", action="store_true", help="name the servers, and do nothing else")
-    return parser.parse_args(arguments)
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    command.add_argument("--list", action="store_true", help="name the servers, and do nothing else")
+    return command.parse_args(arguments)
 
 
 def chosen(options: argparse.Namespace) -> list[Subject]:
@@ -61,6 +76,11 @@ def measure(
 ) -> None:
     """Fill the report, and print each part of it as soon as it is there."""
     patterns: list[str] = options.works or ["*"]
+    for name in PARTS:
+        if any(fnmatchcase(name, one) for one in patterns):
+            timings = in_memory(name, options.rounds, options.seconds / 10, leave_out)
+            report.in_memory += timings
+            print("\n".join(table.in_memory_lines(timings)), flush=True)
     for work in WORKS:
         if any(fnmatchcase(work.name, one) for one in patterns):
             results = loopback.run(work, installed, options.rounds, options.seconds, leave_out)
@@ -70,6 +90,16 @@ def measure(
                     "\n".join(("", f"{work.name}: {work.title}", *table.work_lines(report, results))),
                     flush=True,
                 )
+
+
+def in_memory(name: str, rounds: int, seconds: float, leave_out: Callable[[str], None]) -> list[Timing]:
+    """Measure one of `PARTS`."""
+    try:
+        module = cast("Part", import_module(f"benchmarks.inside.{name}"))
+    except ModuleNotFoundError as problem:
+        leave_out(f"{name} is left out: {problem.name} not installed")
+        return []
+    return timing.measure(list(module.cases()), rounds, seconds)
 
 
 def main(arguments: Sequence[str]) -> int:

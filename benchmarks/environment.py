@@ -1,4 +1,4 @@
-"""`python -m benchmarks.environment`: make an environment with the other servers in it, and go on there as `python -m benchmarks`.
+"""`python -m benchmarks.environment`: make an environment for the other servers, and go on in it as `python -m benchmarks`.
 
 It is another one than that of dev.py, so that nothing of theirs is ever found where Spry is tested. Spry itself is not installed
 in it: it is found in the folder of the clone, with the C module that dev.py has built there.
