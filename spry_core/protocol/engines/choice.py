@@ -12,7 +12,7 @@ from spry_core.protocol.engines.native_frames import NativeFrameEngine
 from spry_core.protocol.engines.native_http import NativeHttpEngine
 from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 
-DEFAULT_ENGINE: Final[EngineName] = "reference"
+DEFAULT_ENGINE: Final[EngineName] = "native"
 """The engine of who does not choose."""
 
 
