@@ -11,6 +11,7 @@ from typing import Final, NoReturn, assert_never
 
 from spry_cli.errors import CommandError
 from spry_cli.options import OF_ROUTES, OF_RUN, Option
+from spry_core.protocol import HAS_SPEEDUPS
 from spry_core.version import VERSION
 
 PLACES: Final = (
@@ -33,7 +34,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="spry", description="Serve a Spry application, or show what it serves.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"spry {VERSION}")
+    parser.add_argument("--version", action="version", version=version_words())
     commands = parser.add_subparsers(dest="command", required=True, metavar="{run,routes}")
     for name, options, words in (
         ("run", OF_RUN, "serve an application"),
@@ -50,6 +51,11 @@ def make_parser() -> Parser:
         )
         add_options(command, options)
     return parser
+
+
+def version_words() -> str:
+    """Say which release this is, and whether the native engine has its C module."""
+    return f"spry {VERSION} (speedups: {'yes' if HAS_SPEEDUPS else 'no'})"
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option[object]]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from spry_core.closing import Close, CloseInfo
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Agreement, Deflate
-from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
+from spry_core.protocol.engines import DEFAULT_ENGINE, HAS_SPEEDUPS, EngineName, Role
 from spry_core.protocol.events import (
     Accept,
     BodyData,
@@ -38,6 +38,7 @@ __all__ = [
     "CLOSE",
     "DEFAULT_ENGINE",
     "HALF_CLOSE",
+    "HAS_SPEEDUPS",
     "Accept",
     "Agreement",
     "BodyData",

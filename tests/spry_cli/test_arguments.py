@@ -58,11 +58,16 @@ def test_a_complaint_is_raised_with_where_help_is(arguments: list[str], words: s
     assert str(caught.value) == words
 
 
-def test_version_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("is_built", "words"), [(True, "yes"), (False, "no")])
+def test_version_goes_to_standard_output(
+    is_built: bool, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whether there is a C module, which nothing else would show."""
+    monkeypatch.setattr("spry_cli.arguments.HAS_SPEEDUPS", is_built)
     with pytest.raises(SystemExit) as caught:
         parsed("--version")
     assert caught.value.code == 0
-    assert capsys.readouterr() == (f"spry {VERSION}\n", "")
+    assert capsys.readouterr() == (f"spry {VERSION} (speedups: {words})\n", "")
 
 
 def test_the_help_names_every_option_and_fits_into_80_columns(

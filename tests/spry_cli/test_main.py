@@ -16,6 +16,7 @@ from served import PATIENCE, ROOT, served
 from spry_cli.main import main
 from spry_cli.settings import RunSettings
 from spry_core import Application
+from spry_core.protocol import HAS_SPEEDUPS
 from spry_core.version import VERSION
 
 SHOP = """\
@@ -193,7 +194,8 @@ def test_a_fault_in_the_module_shows_its_traceback_and_that_line(
 
 
 def test_the_module_runs_as_a_command() -> None:
-    assert command("--version") == (0, f"spry {VERSION}\n", "")
+    built = "yes" if HAS_SPEEDUPS else "no"
+    assert command("--version") == (0, f"spry {VERSION} (speedups: {built})\n", "")
     assert command("routes", "nowhere_at_all:app") == (
         2,
         "",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from spry_core.protocol.engines.choice import DEFAULT_ENGINE, check_engine, frame_engine, http_engine
+from spry_core.protocol.engines.choice import (
+    DEFAULT_ENGINE,
+    HAS_SPEEDUPS,
+    check_engine,
+    frame_engine,
+    http_engine,
+)
 from spry_core.protocol.engines.interface import (
     Admit,
     EngineName,
@@ -16,6 +22,7 @@ from spry_core.protocol.engines.interface import (
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "HAS_SPEEDUPS",
     "Admit",
     "EngineName",
     "FrameEngine",
