@@ -135,20 +135,28 @@ fields_of_answers = st.sampled_from(
         (b"X", b"\r\n"),
     ]
 )
-answers = st.builds(
+plain_answers = st.builds(
+    ResponseHead,
+    status_code=st.sampled_from([200, 404, 599, 299, 304]),
+    headers=st.permutations([(b"Content-Length", b"3"), (b"X-A", b"b"), (b"ETag", b'"e"')]).map(tuple),
+)
+odd_answers = st.builds(
     ResponseHead,
     status_code=st.sampled_from([200, 200, 200, 204, 304, 404, 599, 299, 100, 103, 101, 600, 99]),
     headers=st.lists(fields_of_answers, max_size=4).map(tuple),
     reason_phrase=st.sampled_from([b"", b"", b"", b"Fine", b"\n"]),
     http_version=st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"]),
 )
-contents = st.sampled_from([b"", b"abc", b"abcd"])
+answers = plain_answers | odd_answers
+contents = st.sampled_from([b"abc", b"abc", b"", b"abcd"])
 ends = st.sampled_from([BodyEnd(), BodyEnd(trailers=((b"A", b"b"),)), BodyEnd(trailers=((b"Host", b"b"),))])
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
     """Make a request that is in order, most of the time."""
+    if draw(st.booleans()):
+        return HEAD
     method = draw(st.sampled_from([b"GET", b"GET", b"HEAD", b"POST", b"OPTIONS", b"CONNECT"]))
     target = draw(st.sampled_from([b"/", b"/", b"/a?b", b"*", b"http://a/", b"a:1", b"/#"]))
     lines = [b"%b %b HTTP/%b" % (method, target, draw(st.sampled_from([b"1.1", b"1.1", b"1.1", b"1.0"])))]
@@ -219,7 +227,7 @@ def said_by(engine: EngineName, pieces: list[bytes], answer: list[SentEvent], is
     ends,
     st.booleans(),
 )
-@settings(max_examples=1000)
+@settings(max_examples=400)
 def test_every_engine_says_the_same_bytes(
     data: bytes, places: list[int], head: ResponseHead, parts: list[bytes], end: BodyEnd, is_whole: bool
 ) -> None:
@@ -232,7 +240,7 @@ def test_every_engine_says_the_same_bytes(
 
 
 @given(requests(), answers, contents)
-@settings(max_examples=1000)
+@settings(max_examples=400)
 def test_a_whole_response_is_what_its_parts_say(data: bytes, head: ResponseHead, content: bytes) -> None:
     """Unless a part is refused: then nothing of it was said."""
     parts: list[SentEvent] = [head, BodyEnd()]
@@ -291,7 +299,7 @@ responses = st.sampled_from(
     st.lists(st.integers(0, 80), max_size=3),
     st.booleans(),
 )
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_every_engine_asks_and_hears_the_same(
     method: bytes,
     fields: RawFields,
