@@ -1,17 +1,14 @@
 /* The innermost loops of the native engine: what `spry_core/protocol/engines/pure.py` does in Python, in C.
 
-   A function here swallows what is plainly in order and leaves everything else where it is. It never decides: no
-   limit, no status code, no close code and no message of an error stands in this file, and what a peer has done wrong
-   is found by the rules in Python, which look at whatever was left. So this file can make Spry faster, and cannot make
-   it behave otherwise; `tests/spry_core/test_speedups.py` and the fuzz target `primitives` hold it to that.
+   A function here swallows what is plainly in order and leaves everything else where it is. It never decides: no rule
+   of what a peer may do, no status code and no close code stands in this file; the rules in Python look at whatever
+   was left, and find what is wrong with it. So this file can make Spry faster, and cannot make it behave otherwise;
+   `tests/spry_core/test_speedups.py` and the fuzz target `primitives` hold it to that.
 
    For the reader: only the stable ABI is used (`Py_LIMITED_API`), so one build serves every Python from 3.11 on. There
    is no state, neither static nor in the module. A position or a length is a `Py_ssize_t` within an object that
    exists; anything larger is compared before it is added. */
 
-#ifndef PY_SSIZE_T_CLEAN
-#define PY_SSIZE_T_CLEAN
-#endif
 #include <Python.h>
 #include <stdint.h>
 #include <string.h>
@@ -77,28 +74,34 @@ read_key(PyObject *object, const unsigned char **key)
 
 /* -------------------------------------------------------------------------------------- masking (RFC 6455 5.3) */
 
-/* XOR `source` with the key in turn into `target`, which may be `source` itself. 32 bytes at a time, for which
-   compilers use the widest registers there are. */
+/* XOR `source` with the key in turn into `target`, which is another object. All that is loaded at a time is loaded before
+   any of it is stored, so that compilers use their widest registers without having to know that. */
 static void
 mask(unsigned char *target, const unsigned char *source, Py_ssize_t length, const unsigned char *key)
 {
-    uint64_t block[4], pattern;
+    uint64_t pattern, first, second, third, fourth;
     Py_ssize_t done = 0;
 
     memcpy(&pattern, key, 4);
     memcpy((unsigned char *)&pattern + 4, key, 4);
     for (; length - done >= 32; done += 32) {
-        memcpy(block, source + done, 32);
-        block[0] ^= pattern;
-        block[1] ^= pattern;
-        block[2] ^= pattern;
-        block[3] ^= pattern;
-        memcpy(target + done, block, 32);
+        memcpy(&first, source + done, 8);
+        memcpy(&second, source + done + 8, 8);
+        memcpy(&third, source + done + 16, 8);
+        memcpy(&fourth, source + done + 24, 8);
+        first ^= pattern;
+        second ^= pattern;
+        third ^= pattern;
+        fourth ^= pattern;
+        memcpy(target + done, &first, 8);
+        memcpy(target + done + 8, &second, 8);
+        memcpy(target + done + 16, &third, 8);
+        memcpy(target + done + 24, &fourth, 8);
     }
     for (; length - done >= 8; done += 8) {
-        memcpy(block, source + done, 8);
-        block[0] ^= pattern;
-        memcpy(target + done, block, 8);
+        memcpy(&first, source + done, 8);
+        first ^= pattern;
+        memcpy(target + done, &first, 8);
     }
     for (; done < length; done++) {
         target[done] = source[done] ^ key[done & 3];
@@ -520,7 +523,7 @@ make_name(struct part name, PyObject *known)
         unsigned char letter = name.from[place];
         target[place] = (char)(letter >= 'A' && letter <= 'Z' ? letter | 0x20 : letter);
     }
-    found = PyDict_GetItemWithError(known, lowered);
+    found = PyDict_GetItemWithError(known, lowered); /* borrowed, of a dict that nobody changes */
     if (found == NULL && !PyErr_Occurred()) {
         return lowered;
     }
