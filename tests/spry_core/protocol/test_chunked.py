@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.chunked import ChunkScanner
+from spry_core.protocol.engines.reference import H11Engine
+from spry_core.protocol.events import BodyData, BodyEnd, RawFields
 from spry_core.protocol.limits import Limits
 from spry_core.protocol.turn import STEPS, Turn
 from spry_core.testing.strategies.cuts import cut_at
@@ -225,6 +227,36 @@ def test_any_change_of_a_byte_gives_the_same_in_any_pieces(
 ) -> None:
     changed = data[:place] + change + data[place + 1 :]
     assert scan(cut_at(changed, places)) == scan([changed])
+
+
+@pytest.mark.parametrize("data", [*GOOD, *BAD])
+def test_what_is_decoded_here_comes_without_its_frame(data: bytes) -> None:
+    """The same verdicts, and of the frame nothing but the trailers is left."""
+
+    def decode(pieces: Iterable[bytes]) -> tuple[bytes, RawFields, bool, tuple[object, ...] | None]:
+        scanner, held, taken = ChunkScanner(LIMITS, decodes=True), bytearray(), b""
+        try:
+            for piece in pieces:
+                held += piece
+                before = -1
+                while len(held) != before and not scanner.is_done:
+                    before = len(held)
+                    taken += scanner.take(held, Turn())
+        except RemoteProtocolError as error:
+            return taken, scanner.trailers, scanner.is_done, error_values(error)
+        return taken, scanner.trailers, scanner.is_done, None
+
+    wire = scan([data])
+    engine = H11Engine("server", 1000)
+    engine.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    events = engine.receive_data(wire.taken) if wire.taken else []
+    content = b"".join([event.data for event in events if isinstance(event, BodyData)])
+    decoded = decode([data])
+    assert (decoded[0], decoded[2], decoded[3]) == (content, wire.is_done, wire.error)
+    if decoded[2]:
+        assert events[-1] == BodyEnd(trailers=decoded[1])
+    for pieces in two_way_cuts(data):
+        assert decode(pieces) == decoded, pieces
 
 
 def test_a_turn_has_so_many_lines_and_pieces_of_data() -> None:

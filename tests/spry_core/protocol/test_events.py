@@ -29,6 +29,7 @@ from spry_core.protocol.events import (
     ResponseHead,
     SentEvent,
     Writable,
+    request_head,
 )
 
 EVENTS = [
@@ -90,3 +91,11 @@ def test_what_is_left_out_is_the_plain_case() -> None:
     assert Accept() == Accept(subprotocol=None, extensions=(), headers=())
     assert Offer(key=b"x") == Offer(key=b"x", subprotocols=(), extensions=())
     assert (BodyEnd().trailers, Ping().payload, Pong().payload) == ((), b"", b"")
+
+
+def test_a_head_that_is_made_in_a_hurry_is_like_any_other() -> None:
+    head = request_head(b"GET", b"/", ((b"host", b"a"),), b"1.0")
+    made = RequestHead(method=b"GET", target=b"/", headers=((b"host", b"a"),), http_version=b"1.0")
+    assert (type(head), head, hash(head), repr(head)) == (RequestHead, made, hash(made), repr(made))
+    with pytest.raises(FrozenInstanceError):
+        setattr(head, "method", None)  # noqa: B010 - a checker knows that it cannot be set

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.events import RawFields, RequestHead, ResponseHead
 from spry_core.protocol.head import (
+    EMPTY,
+    KNOWN,
+    NOTABLE,
     Chunked,
     Framing,
     HeadScanner,
     Length,
+    Terms,
     UntilClose,
     check_field_line,
     check_request,
@@ -25,9 +29,12 @@ from spry_core.protocol.head import (
     may_have_content,
     may_persist,
     parse_length,
+    parse_size,
     read_request,
     read_response,
     refuse,
+    settle,
+    take_apart,
     tokens,
     values,
 )
@@ -599,3 +606,96 @@ def test_who_waits_for_100(version: bytes, expect: bytes, expects: bool) -> None
 def test_a_content_length_is_one_plain_number(lengths: list[bytes], framing: Length | None) -> None:
     """RFC 9110 §8.6."""
     assert parse_length(lengths) == framing
+
+
+# ---------------------------------------------------------------------------------------------- what the fields settle
+
+
+def settled(*fields: tuple[bytes, bytes], version: bytes = b"1.1", target: bytes = b"/") -> Terms:
+    head = RequestHead(method=b"GET", target=target, headers=fields, http_version=version)
+    return settle(head, tuple(field for field in fields if field[0] in NOTABLE))
+
+
+A_HOST = (b"host", b"a")
+PLAIN = Terms(framing=EMPTY, persists=True, expects_continue=False, upgrades=False)
+
+
+@pytest.mark.parametrize("_time", range(2))
+@pytest.mark.parametrize(
+    ("fields", "version", "terms"),
+    [
+        ([A_HOST, (b"x-a", b"close")], b"1.1", PLAIN),
+        ([A_HOST], b"1.0", Terms(EMPTY, persists=False, expects_continue=False, upgrades=False)),
+        ([A_HOST, (b"connection", b"a, Close")], b"1.1", Terms(EMPTY, False, False, False)),
+        (
+            [A_HOST, (b"expect", b"100-Continue"), (b"content-length", b"3")],
+            b"1.1",
+            Terms(Length(3), persists=True, expects_continue=True, upgrades=False),
+        ),
+        ([A_HOST, (b"upgrade", b"h2c, WebSocket")], b"1.1", Terms(EMPTY, True, False, upgrades=True)),
+        ([A_HOST, (b"transfer-encoding", b"chunked")], b"1.1", Terms(Chunked(), True, False, False)),
+    ],
+)
+def test_some_fields_settle_how_a_request_goes_on(
+    fields: list[tuple[bytes, bytes]], version: bytes, terms: Terms, _time: int
+) -> None:
+    """RFC 9112 §6, §9.3: the first time and when they come again."""
+    assert settled(*fields, version=version) == terms
+
+
+def test_what_was_settled_is_remembered_for_ordinary_requests_of_ordinary_size() -> None:
+    def is_remembered(*fields: tuple[bytes, bytes], version: bytes = b"1.1") -> bool:
+        return settled(*fields, version=version) is settled(*fields, version=version)
+
+    assert is_remembered((b"host", b"a" * 128))
+    assert not is_remembered((b"host", b"a" * 129))
+    assert not is_remembered((b"host", b"a" * 64), (b"connection", b"b" * 65))
+    assert not is_remembered(A_HOST, version=b"1.0")
+    assert not is_remembered(A_HOST, (b"upgrade", b"websocket"))
+
+
+def test_so_much_is_remembered_at_most() -> None:
+    first = settled((b"host", b"first"))
+    for i in range(256):
+        assert settled((b"host", b"%d" % i)) == PLAIN
+    assert settled((b"host", b"first")) is not first
+
+
+def test_a_version_or_a_target_is_judged_though_its_fields_are_known() -> None:
+    """RFC 9112 §3.2: without a Host field the old version is in order, and the new one is not."""
+    for _ in range(2):
+        assert settled(version=b"1.0") == Terms(EMPTY, False, False, False)
+        with pytest.raises(RemoteProtocolError, match=r"^no Host field$"):
+            settled()
+        assert settled(A_HOST) == PLAIN
+        with pytest.raises(RemoteProtocolError, match=r"^malformed request target$"):
+            settled(A_HOST, target=b"a")
+
+
+@pytest.mark.parametrize("fields", [[], [(b"content-length", b"0")], [(b"content-length", b"000")]])
+def test_no_content_is_always_the_same_framing(fields: list[tuple[bytes, bytes]]) -> None:
+    assert check_request(request(*fields)) is EMPTY
+    assert check_response(ResponseHead(status_code=204, headers=tuple(fields)), b"GET") is EMPTY
+
+
+def test_a_usual_name_is_the_same_object_in_all_heads() -> None:
+    assert take_apart(b"HOST: a\t") == (b"host", b"a")
+    assert take_apart(b"HOST: a\t")[0] is KNOWN[b"host"]
+    assert take_apart(b"X-A:b:c") == (b"x-a", b"b:c")
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (b"0", 0),
+        (b"007", 7),
+        (b"9" * 18, 10**18 - 1),
+        (b"9" * 19, None),
+        (b"", None),
+        (b"+1", None),
+        (b"\xb2", None),
+    ],
+)
+def test_a_size_is_one_plain_number(value: bytes, size: int | None) -> None:
+    """RFC 9110 §8.6."""
+    assert parse_size(value) == size

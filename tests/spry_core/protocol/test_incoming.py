@@ -62,6 +62,22 @@ def test_chunks_end_with_the_last_one() -> None:
     assert held == b"rest"
 
 
+def test_chunks_that_are_decoded_here_have_trailers() -> None:
+    made = IncomingContent(Chunked(), stream(), 0.0, decodes=True)
+    assert made.take(bytearray(b"1;x\r\na\r\n0\r\nA: b\r\n\r\n")) == b"a"
+    assert (made.is_done, made.trailers) == (True, ((b"a", b"b"),))
+    assert content(stream(), Length(1)).trailers == ()
+
+
+def test_a_read_that_is_all_content_need_not_be_held() -> None:
+    made = content(stream(), Length(5))
+    assert (made.take_whole(6), made.take_whole(3), made.is_done) == (False, True, False)
+    assert (made.take_whole(3), made.take_whole(2), made.is_done) == (False, True, True)
+    endless = content(stream(), UntilClose())
+    assert (endless.take_whole(1000), endless.is_done) == (True, False)
+    assert not content(stream(), Chunked()).take_whole(1)
+
+
 def test_content_to_the_end_of_the_stream_takes_everything() -> None:
     made = content(stream(), UntilClose())
     held = bytearray(b"abc")

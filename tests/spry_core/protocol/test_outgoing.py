@@ -13,6 +13,8 @@ from spry_core.protocol.outgoing import (
     check_response_head,
     content_of,
     failure_answer,
+    in_order,
+    plain_length,
     reason_phrase,
     with_close,
 )
@@ -336,3 +338,77 @@ def test_the_answer_to_a_broken_request_is_a_short_text() -> None:
         ],
         b"Request Header Fields Too Large\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("framing", "is_chunked"), [(Chunked(), True), (Length(3), False), (UntilClose(), False)]
+)
+def test_content_knows_whether_it_goes_out_in_chunks(
+    framing: Chunked | Length | UntilClose, is_chunked: bool
+) -> None:
+    assert OutgoingContent(framing).is_chunked is is_chunked
+
+
+CLOSING = RequestHead(method=b"GET", target=b"/", headers=((b"connection", b"close"),))
+
+
+@pytest.mark.parametrize(
+    ("asker", "status_code", "fields", "ordered"),
+    [
+        (GET, 200, [LENGTH_3, (b"A", b"b")], [LENGTH_3, (b"A", b"b")]),
+        (GET, 200, [(b"transfer-encoding", b"chunked"), (b"A", b"b")], [(b"A", b"b"), CHUNKED]),
+        (HEAD, 200, [(b"A", b"b")], [(b"A", b"b"), CHUNKED]),
+        (HEAD, 304, [(b"A", b"b")], [(b"A", b"b")]),
+        (GET, 204, [(b"A", b"b")], [(b"A", b"b")]),
+        (OLD, 200, [(b"A", b"b")], [(b"A", b"b"), (b"Connection", b"close")]),
+        (
+            CLOSING,
+            200,
+            [(b"connection", b"X, keep-alive, a"), LENGTH_3],
+            [LENGTH_3, (b"Connection", b"a"), (b"Connection", b"close"), (b"Connection", b"x")],
+        ),
+        (CLOSING, 200, [(b"A", b"b")], [(b"A", b"b"), CHUNKED, (b"Connection", b"close")]),
+    ],
+)
+def test_fields_of_a_response_have_an_order(
+    asker: RequestHead,
+    status_code: int,
+    fields: list[tuple[bytes, bytes]],
+    ordered: list[tuple[bytes, bytes]],
+) -> None:
+    """The framing behind all others, and behind that the end that the client asked for (RFC 9112 §6.1, §9.6)."""
+    assert in_order(fields, status_code, asker) == ordered
+    assert in_order(ordered, status_code, asker) == ordered
+
+
+@pytest.mark.parametrize(
+    ("head", "method", "length"),
+    [
+        (ResponseHead(status_code=200, headers=((b"A", b"b"), LENGTH_3)), b"GET", 3),
+        (ResponseHead(status_code=599, headers=((b"content-length", b"007"),)), b"POST", 7),
+        (ResponseHead(status_code=200, headers=((b"A", b"b"),)), b"GET", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3, LENGTH_3)), b"GET", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3, CHUNKED)), b"GET", None),
+        (ResponseHead(status_code=200, headers=((b"Date", b"x"), LENGTH_3)), b"GET", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3, (b"Connection", b"x"))), b"GET", None),
+        (ResponseHead(status_code=200, headers=((b"Content-Length", b"3, 3"),)), b"GET", None),
+        (ResponseHead(status_code=199, headers=(LENGTH_3,)), b"GET", None),
+        (ResponseHead(status_code=600, headers=(LENGTH_3,)), b"GET", None),
+        (ResponseHead(status_code=204, headers=(LENGTH_3,)), b"GET", None),
+        (ResponseHead(status_code=304, headers=(LENGTH_3,)), b"GET", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3,)), b"HEAD", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3,)), b"CONNECT", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3,), reason_phrase=b"A"), b"GET", None),
+        (ResponseHead(status_code=200, headers=(LENGTH_3,), http_version=b"1.0"), b"GET", None),
+    ],
+)
+def test_a_plain_response_says_its_length_and_nothing_else(
+    head: ResponseHead, method: bytes, length: int | None
+) -> None:
+    """Whatever else decides about anything is for the general way to judge."""
+    assert plain_length(head, method) == length
+
+
+def test_a_plain_response_has_fields_that_may_be_sent() -> None:
+    with pytest.raises(ValueError, match=r"^the field name b'a b' is not a token"):
+        plain_length(ResponseHead(status_code=200, headers=(LENGTH_3, (b"a b", b""))), b"GET")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from spry_core.protocol.engines import http_engine
-from spry_core.protocol.events import RequestHead
+from spry_core.protocol.engines import EngineName, http_engine
+from spry_core.protocol.events import RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.writer import MessageWriter
@@ -16,9 +16,11 @@ DATE = b"Date: Thu, 01 Jan 1970 00:00:07 GMT\r\n"
 SHORT_TEXT = b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\nConnection: close\r\n"
 
 
-def writer(wall_clock: Callable[[], float] | None = None) -> tuple[MessageWriter, Stream]:
+def writer(
+    wall_clock: Callable[[], float] | None = None, name: EngineName = "reference"
+) -> tuple[MessageWriter, Stream]:
     stream = Stream(limits=Limits(), timeouts=Timeouts(), random=bytes, can_half_close=True)
-    engine = http_engine("reference", "server", 1000)
+    engine = http_engine(name, "server", 1000)
     engine.receive_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     return MessageWriter(stream, engine, wall_clock), stream
 
@@ -51,6 +53,39 @@ def test_without_a_wall_clock_there_is_no_date() -> None:
     messages, stream = writer()
     messages.write_response_head(204, b"", [], 0.0)
     assert stream.data_to_send() == [b"HTTP/1.1 204 No Content\r\n\r\n"]
+
+
+@pytest.mark.parametrize("engine", ["reference", "pure"])
+@pytest.mark.parametrize(("size", "pieces"), [(0, 1), (16384, 1), (16385, 2)])
+def test_a_plain_response_is_one_piece_unless_it_is_big(engine: EngineName, size: int, pieces: int) -> None:
+    """To copy a big content costs more than a piece of its own."""
+    head = ResponseHead(status_code=404, headers=((b"Content-Length", b"%d" % size),))
+    messages, stream = writer(lambda: 7.9, engine)
+    messages.write_plain_response(head, b"a" * size, 0.0)
+    written = stream.data_to_send()
+    start = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n" % size + DATE + b"\r\n"
+    assert (b"".join(each for each in written if isinstance(each, bytes)), len(written)) == (
+        start + b"a" * size,
+        pieces,
+    )
+
+
+def test_a_plain_response_has_no_date_without_a_clock() -> None:
+    messages, stream = writer()
+    messages.write_plain_response(
+        ResponseHead(status_code=200, headers=((b"Content-Length", b"1"),)), b"a", 0.0
+    )
+    assert stream.data_to_send() == [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"]
+
+
+def test_a_response_to_a_last_request_says_so_at_its_end() -> None:
+    """RFC 9112 §9.6."""
+    asker = RequestHead(method=b"GET", target=b"/", headers=((b"connection", b"close"),))
+    messages, stream = writer(lambda: 7.0, "pure")
+    messages.write_response_head(200, b"", [(b"Connection", b"close"), (b"Content-Length", b"0")], 0.0, asker)
+    assert stream.data_to_send() == [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + DATE + b"Connection: close\r\n\r\n"
+    ]
 
 
 @pytest.mark.parametrize(

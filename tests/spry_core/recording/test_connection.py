@@ -143,6 +143,29 @@ def test_a_request_and_its_answer_are_told_with_what_came_of_each_call() -> None
     assert b"Set-Cookie: a=b\r\n" in data  # on the wire it is as it was said
 
 
+def test_a_whole_response_is_told_as_its_parts() -> None:
+    recorded = Recorded()
+    recorded.connection.receive_data(REQUEST, 2.0)
+    recorded.take()
+    recorded.connection.send_response(
+        ResponseHead(status_code=200, headers=((b"Content-Length", b"2"),)), b"hi", 3.0
+    )
+    calls = [entry for entry in recorded.take() if "call" in entry]
+    assert [(call["call"], call["now"]) for call in calls] == [("send", 3.0)] * 3
+
+
+def test_a_whole_response_that_cannot_be_said_is_no_call() -> None:
+    """Nothing was said: not even the head, with which nothing is wrong."""
+    recorded = Recorded()
+    recorded.connection.receive_data(REQUEST, 2.0)
+    recorded.take()
+    with pytest.raises(LocalProtocolError, match=r"^3 bytes of content where 2 are left"):
+        recorded.connection.send_response(
+            ResponseHead(status_code=200, headers=((b"Content-Length", b"2"),)), b"abc", 3.0
+        )
+    assert recorded.take() == []
+
+
 def test_a_websocket_is_told_as_it_is_on_the_wire() -> None:
     """Behind the 101 nothing looks like a field any more (RFC 6455 §4.2.2)."""
     recorded = opened()
