@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from fuzz import checks, seeds, serving, talk, text
+from fuzz import checks, engines, primitives, seeds, serving, talk, text
 
 
 class Target(NamedTuple):
@@ -29,6 +29,8 @@ TARGETS: Final[Mapping[str, Target]] = {
     "server-frames": Target(checks.check_frames_of_servers, seeds.frames_of_servers),
     "deflate": Target(checks.check_deflate, seeds.payloads),
     "server": Target(serving.check_server, seeds.connections),
+    "engines": Target(engines.check_engines, engines.seeds),
+    "primitives": Target(primitives.check_primitives, primitives.seeds),
     "talk": Target(talk.check_talk, seeds.programs),
     "web": Target(text.check_web, seeds.web),
     "routes": Target(text.check_routes, seeds.routes),
