@@ -47,6 +47,7 @@ EXTRAS = {
     "test": frozenset({"trio", "fast", "test", "conformance", "hypothesis"}),
     # What is type-checked, is so with what it imports.
     "check": frozenset({"trio", "fast", "test", "conformance", "hypothesis", "check"}),
+    "prepare": frozenset({"trio", "fast", "test", "conformance", "hypothesis", "check"}),
     "conformance": frozenset({"trio", "fast", "conformance"}),
     "fuzz": frozenset({"test", "fuzz", "hypothesis"}),  # it begins with the corpora of the tests
     "soak": frozenset({"trio", "fast", "test"}),
@@ -128,7 +129,7 @@ def module_tag(variables: Mapping[str, str]) -> str:
 def wanted_extras(command: str, has_node: bool) -> frozenset[str]:
     """Return the extras for `command`; pyright, which `check` runs, is a Node.js program."""
     extras = EXTRAS[command]
-    return extras if has_node or command != "check" else extras | {"node"}
+    return extras if has_node or "check" not in extras else extras | {"node"}
 
 
 def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -353,6 +354,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "test", help="run the tests; what follows is for pytest", add_help=False, allow_abbrev=False
     )
     commands.add_parser("check", help="run the linters and type checkers", allow_abbrev=False)
+    commands.add_parser("prepare", help="only install what `test` and `check` need", allow_abbrev=False)
     commands.add_parser(
         "conformance", help="run the cases of the Autobahn test suite", add_help=False, allow_abbrev=False
     )
@@ -385,7 +387,7 @@ def main(arguments: Sequence[str]) -> int:
         become(["-m", options.command, *behind])
     if options.command == "bench":
         become(["-m", "benchmarks.environment", *behind])
-    return check()
+    return 0 if options.command == "prepare" else check()
 
 
 if __name__ == "__main__":

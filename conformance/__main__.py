@@ -12,6 +12,8 @@ from kosoku._kosoku import CaseResult
 
 from conformance import client, server
 from conformance.report import page, summary, verdict
+from spry_core.protocol import DEFAULT_ENGINE, EngineName
+from spry_core.protocol.engines import check_engine
 
 PAGE: Final = server.ROOT / "docs/reference/conformance.md"
 SLICES: Final = (
@@ -35,13 +37,22 @@ def main() -> int:
         "--cases", action="append", metavar="GLOB", help="such as '12.1.*' (repeatable; default: all)"
     )
     parser.add_argument(
+        "--engine",
+        default=DEFAULT_ENGINE,
+        help="of the subject; with another than %(default)s the page stays",
+    )
+    parser.add_argument(
         "--concurrency", type=int, default=1, help="cases at a time against a server (%(default)s)"
     )
     arguments = parser.parse_args()
+    try:
+        check_engine(arguments.engine)
+    except ValueError as error:
+        parser.error(str(error))
     results: dict[str, list[CaseResult]] = {}
     for subject in arguments.subject or (*server.SUBJECTS, "client"):
-        results[subject] = run(subject, arguments.cases or SLICES, arguments.concurrency)
-    if arguments.cases is None:
+        results[subject] = run(subject, arguments.cases or SLICES, arguments.concurrency, arguments.engine)
+    if arguments.cases is None and arguments.engine == DEFAULT_ENGINE:
         before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
         PAGE.write_text(page(results, version("kosoku"), before), encoding="utf-8")
     wrong = sum(not is_in_order(case) for cases in results.values() for case in cases)
@@ -49,12 +60,14 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def run(subject: str, slices: tuple[str, ...] | list[str], concurrency: int) -> list[CaseResult]:
+def run(
+    subject: str, slices: tuple[str, ...] | list[str], concurrency: int, engine: EngineName
+) -> list[CaseResult]:
     """Run the slices one after the other, with a line for each."""
     results: list[CaseResult] = []
     for each in slices:
         start = time.monotonic()
-        part = one_by_one(subject, run_slice(subject, each, concurrency))
+        part = one_by_one(subject, run_slice(subject, each, concurrency, engine), engine)
         print(f"{subject:<8} {each:<7} {summary(part)} ({time.monotonic() - start:.0f} s)", flush=True)
         for case in part:
             if not is_in_order(case):
@@ -63,17 +76,19 @@ def run(subject: str, slices: tuple[str, ...] | list[str], concurrency: int) -> 
     return results
 
 
-def run_slice(subject: str, cases: str, concurrency: int) -> list[CaseResult]:
+def run_slice(subject: str, cases: str, concurrency: int, engine: EngineName) -> list[CaseResult]:
     """Run the cases of one glob."""
-    return client.run([cases]) if subject == "client" else server.run(subject, [cases], concurrency)
+    if subject == "client":
+        return client.run([cases], engine)
+    return server.run(subject, [cases], concurrency, engine)
 
 
-def one_by_one(subject: str, results: list[CaseResult]) -> list[CaseResult]:
+def one_by_one(subject: str, results: list[CaseResult], engine: EngineName) -> list[CaseResult]:
     """Give the cases that ran out of the suite's own time, which says nothing of the rules, a second run each."""
     for position, result in enumerate(results):
         if OUT_OF_TIME in result.result:
             print(f"    {result.case_id}: {result.result} Once more:", flush=True)
-            (results[position],) = run_slice(subject, result.case_id, 1)
+            (results[position],) = run_slice(subject, result.case_id, 1, engine)
     return results
 
 

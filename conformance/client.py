@@ -14,9 +14,11 @@ from kosoku._kosoku import CaseResult
 
 from conformance.echo import LARGEST
 from spry_core.protocol import (
+    DEFAULT_ENGINE,
     BodyEnd,
     Connection,
     Deflate,
+    EngineName,
     Limits,
     Message,
     StreamEnd,
@@ -35,16 +37,16 @@ TIMEOUTS: Final = Timeouts(ping_interval=None)
 READ_SIZE: Final = 64 * 1024
 
 
-def run(cases: Sequence[str]) -> list[CaseResult]:
+def run(cases: Sequence[str], engine: EngineName = DEFAULT_ENGINE) -> list[CaseResult]:
     """Run the cases (globs) as their client; return their results in the order of the cases."""
-    return asyncio.run(drive(cases))
+    return asyncio.run(drive(cases, engine))
 
 
-async def drive(cases: Sequence[str]) -> list[CaseResult]:
+async def drive(cases: Sequence[str], engine: EngineName) -> list[CaseResult]:
     """Let the suite serve, and visit it in a thread."""
     results: list[CaseResult] = []
     async with run_fuzzingserver(cases, port=0) as server:
-        await asyncio.to_thread(visit, server.address, server.port)
+        await asyncio.to_thread(visit, server.address, server.port, engine)
         results += await results_of(server)
     return results
 
@@ -57,13 +59,13 @@ async def results_of(server: FuzzingServer) -> list[CaseResult]:
         return failure.results
 
 
-def visit(host: str, port: int) -> None:
+def visit(host: str, port: int, engine: EngineName) -> None:
     """Ask for the number of cases, echo through each of them, and have the suite end its run."""
     counts: list[str | bytes] = []
-    converse(host, port, "/getCaseCount", lambda connection, message: counts.append(message))
+    converse(host, port, "/getCaseCount", lambda connection, message: counts.append(message), engine)
     for number in range(1, int(counts[0]) + 1):
-        converse(host, port, f"/runCase?case={number}&agent={AGENT}", echo)
-    converse(host, port, f"/updateReports?agent={AGENT}", lambda connection, message: None)
+        converse(host, port, f"/runCase?case={number}&agent={AGENT}", echo, engine)
+    converse(host, port, f"/updateReports?agent={AGENT}", lambda connection, message: None, engine)
 
 
 def echo(connection: Connection, message: str | bytes) -> None:
@@ -72,9 +74,15 @@ def echo(connection: Connection, message: str | bytes) -> None:
         connection.send(Message(data=message), time.monotonic())
 
 
-def converse(host: str, port: int, target: str, receive: Callable[[Connection, str | bytes], None]) -> None:
+def converse(
+    host: str,
+    port: int,
+    target: str,
+    receive: Callable[[Connection, str | bytes], None],
+    engine: EngineName,
+) -> None:
     """Open one WebSocket and hand each message to `receive`, until the stream has ended."""
-    connection = opened(f"{host}:{port}", target)
+    connection = opened(f"{host}:{port}", target, engine)
     with socket.create_connection((host, port)) as stream:
         while not connection.closed:
             write(connection, stream)
@@ -86,10 +94,12 @@ def converse(host: str, port: int, target: str, receive: Callable[[Connection, s
                     connection.release(size_of(event.data), time.monotonic())
 
 
-def opened(host: str, target: str) -> Connection:
+def opened(host: str, target: str, engine: EngineName) -> Connection:
     """Begin a connection with the opening handshake of a client that offers compression."""
     now = time.monotonic()
-    connection = Connection("client", now=now, random=secrets.token_bytes, limits=LIMITS, timeouts=TIMEOUTS)
+    connection = Connection(
+        "client", now=now, random=secrets.token_bytes, limits=LIMITS, timeouts=TIMEOUTS, engine=engine
+    )
     connection.configure(limits=LIMITS, timeouts=TIMEOUTS, deflate=COMPRESSION)
     offer = deflate.offer(COMPRESSION)
     head = handshake.request(host=host, target=target, random=secrets.token_bytes, extensions=(offer,))

@@ -28,7 +28,7 @@ HEAD: Final = """# Conformance
 The cases of the Autobahn test suite, as kosoku {version} runs them.
 They run against a server on each backend, and against the core in the role of a client.
 `python3 dev.py conformance` runs them all and writes this page, and with `--subject trio` one part of it.
-With `--cases '5.*'` it runs some of them, and only prints.
+With `--cases '5.*'` it runs some of them, with `--engine reference` it runs them on another engine, and only prints.
 
 "OK" is a case that ended exactly as it should, in its messages and in its closing handshake.
 "INFORMATIONAL" is a case for which the standard leaves the answer open.

@@ -14,6 +14,8 @@ from typing import Final
 from kosoku import FailureError, run_fuzzingclient
 from kosoku._kosoku import CaseResult
 
+from spry_core.protocol import DEFAULT_ENGINE, EngineName
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 SUBJECTS: Final = {
     "asyncio": ("--backend", "asyncio", "--loop", "asyncio"),
@@ -23,9 +25,11 @@ SUBJECTS: Final = {
 """What the command gets for each server under test."""
 
 
-def run(subject: str, cases: Sequence[str], concurrency: int) -> list[CaseResult]:
+def run(
+    subject: str, cases: Sequence[str], concurrency: int, engine: EngineName = DEFAULT_ENGINE
+) -> list[CaseResult]:
     """Run the cases (globs) against a server on that backend; return their results in the order of the cases."""
-    with served(*SUBJECTS[subject]) as port:
+    with served(*SUBJECTS[subject], "--engine", engine) as port:
         return asyncio.run(drive(f"ws://127.0.0.1:{port}/", cases, concurrency))
 
 

@@ -21,6 +21,11 @@ _PROPER: Final = dict(ENGINES)
 _TABLE: Final = cast("dict[str, Engine]", ENGINES)
 
 
+def present() -> EngineName:
+    """Return the name of the engine that has the default's place, for processes of their own."""
+    return next(name for name in NAMES if _PROPER[name] is ENGINES[DEFAULT_ENGINE])
+
+
 def exchange_default(name: str) -> None:
     """Let the default engine be the one of this name from now on.
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from engines import present
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 PATIENCE: Final = 30.0
 """Seconds until a process that says nothing, or does not end, counts as stuck; a busy machine is slow."""
@@ -25,6 +27,7 @@ class Served:
         is_elsewhere = {"--uds", "--fd"} & set(arguments)
         place = () if is_elsewhere else ("--port", "0")
         command = [sys.executable, "-W", "error", "-m", "spry_cli", "run", *arguments, *place]
+        command += ["--engine", present()]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,

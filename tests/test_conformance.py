@@ -10,6 +10,7 @@ from kosoku._kosoku import CaseResult
 from conformance import __main__ as conformance
 from conformance import client, server
 from conformance.report import page, verdict
+from engines import present
 
 QUICK: Final = (
     "1.*",
@@ -37,7 +38,9 @@ pytestmark = [
 @pytest.mark.parametrize("subject", [*server.SUBJECTS, "client"])
 def test_the_quick_cases_are_in_order(subject: str) -> None:
     """RFC 6455 §5 to §8, RFC 7692 §7: every case ends exactly as it should, in the strict sense."""
-    results = client.run(QUICK) if subject == "client" else server.run(subject, QUICK, 4)
+    results = (
+        client.run(QUICK, present()) if subject == "client" else server.run(subject, QUICK, 4, present())
+    )
     wrong = {each.case_id: verdict(each) for each in results if verdict(each) not in ("OK", "INFORMATIONAL")}
     assert (len(results), wrong) == (COUNT, {})
     assert [each.case_id for each in results if verdict(each) == "INFORMATIONAL"] == [
@@ -66,14 +69,14 @@ def test_a_case_that_runs_out_of_time_is_given_a_second_run(
         case_id = "1.1.1"
         result = "Case did not finish within 480 seconds."
 
-    runs: list[tuple[str, str, int]] = []
+    runs: list[tuple[str, str, int, str]] = []
 
-    def run_slice(subject: str, cases: str, concurrency: int) -> list[CaseResult]:
-        runs.append((subject, cases, concurrency))
+    def run_slice(subject: str, cases: str, concurrency: int, engine: str) -> list[CaseResult]:
+        runs.append((subject, cases, concurrency, engine))
         return [good]
 
     monkeypatch.setattr(conformance, "run_slice", run_slice)
     slow = cast("CaseResult", Slow())  # no other can be made by hand
-    assert conformance.one_by_one("trio", [slow, other]) == [good, other]
-    assert runs == [("trio", "1.1.1", 1)]
+    assert conformance.one_by_one("trio", [slow, other], "pure") == [good, other]
+    assert runs == [("trio", "1.1.1", 1, "pure")]
     assert capsys.readouterr().out == "    1.1.1: Case did not finish within 480 seconds. Once more:\n"

@@ -61,6 +61,14 @@ def test_only_the_checks_need_node_and_only_where_it_is_missing() -> None:
     assert dev.wanted_extras("check", has_node=False) == {*test, "check", "node"}
 
 
+def test_what_runs_side_by_side_can_be_prepared_before() -> None:
+    """Two that find something missing would install it at the same time, each under the other's feet."""
+    for has_node in (True, False):
+        prepared = dev.wanted_extras("prepare", has_node)
+        assert prepared == dev.wanted_extras("check", has_node)
+        assert prepared >= dev.wanted_extras("test", has_node)
+
+
 def test_the_environment_is_not_led_to_another_installation() -> None:
     variables = {"PATH": "/bin", "PYTHONPATH": "/x", "PYTHONHOME": "/x", "VIRTUAL_ENV": "/x", "PIP_USER": "1"}
     assert dev.clean_environment(variables) == {"PATH": "/bin"}
@@ -274,3 +282,9 @@ def test_what_cannot_be_prepared_is_one_line_and_exit_code_2(
     workshop.fails = True
     assert dev.main(["check"]) == 2
     assert capsys.readouterr().err.splitlines()[-1] == "dev.py: no network"
+
+
+def test_preparing_does_nothing_else(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "check", lambda: 1)
+    assert dev.main(["prepare"]) == 0
+    assert workshop.steps[-1][:3] == ["-m", "pip", "install"]
