@@ -2,12 +2,17 @@
 
 Only the session cancels what it started: every task runs in a scope of its own that is shielded from whatever is around it.
 trio's cancellation is a level, so a scope needs nothing more, and nor does a task that is cancelled before it runs.
+
+To start a task costs trio more than everything else that it does for a request. So a task that has done its work is parked, and
+given the next work of whichever connection; an idle connection holds none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from contextvars import Context, copy_context
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, TypeVarTuple
 
@@ -18,6 +23,12 @@ from spry_core import driver
 Args = TypeVarTuple("Args")
 
 _NAME: Final = "spry"
+
+_MOST_PARKED: Final = 256
+"""Parked tasks, of 3 KiB each, that a server keeps: what a burst has left behind need not be kept for ever."""
+
+_NOBODYS: Final = Context()
+"""What a parked task has for its context variables, so that it does not keep what its last work has set."""
 
 
 class Owner(Protocol):
@@ -35,16 +46,12 @@ class Owner(Protocol):
 class Driver:
     """What trio lends to one connection (`spry_core.driver.Driver`)."""
 
-    __slots__ = ("_nursery", "_owner", "_tasks")
+    __slots__ = ("_owner", "_tasks", "_workers")
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, workers: Workers) -> None:
         self._owner = owner
-        self._nursery: trio.Nursery | None = None
+        self._workers = workers
         self._tasks: set[Task] = set()
-
-    def start_in(self, nursery: trio.Nursery) -> None:
-        """Run the tasks in this nursery; without one none can be started."""
-        self._nursery = nursery
 
     @property
     def has_tasks(self) -> bool:
@@ -57,11 +64,9 @@ class Driver:
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
-        assert self._nursery is not None  # the pump runs before its session hears of anything
         task = Task()
         self._tasks.add(task)
-        # A name for all: trio would make one for each task.
-        self._nursery.start_soon(self._run, task, function, *args, name=_NAME)
+        task.worker = self._workers.start(partial(self._run, task, function, *args))
         return task
 
     def scope(self) -> AbstractContextManager[driver.Scope]:
@@ -91,26 +96,115 @@ class Driver:
     async def _run(self, task: Task, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
         failure: Exception | None = None
         try:
-            with task.scope:
-                await function(*args)
+            await function(*args)
         except Exception as error:
             failure = error
         finally:
             self._tasks.discard(task)
-        self._owner.task_ended(failure)
+            task.worker = None
+            self._owner.task_ended(failure)
 
 
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
 
-    __slots__ = ("scope",)
+    __slots__ = ("worker",)
 
     def __init__(self) -> None:
-        self.scope: trio.CancelScope = trio.CancelScope(shield=True)
+        self.worker: Worker | None = None
+        """Who does the work, as long as it is not done."""
 
     def cancel(self) -> None:
         """Cancel it, at its next wait; before it runs, at its first one."""
-        self.scope.cancel()
+        if self.worker is not None:
+            self.worker.cancel()
+
+
+class Worker:
+    """A task of trio's that does one piece of work after the other, in a scope that is shielded and reused."""
+
+    __slots__ = ("_scope", "_task", "_work", "_workers")
+
+    def __init__(self, workers: Workers, work: Callable[[], Awaitable[None]]) -> None:
+        self._workers = workers
+        self._work: Callable[[], Awaitable[None]] | None = work
+        self._scope = trio.CancelScope(shield=True)
+        self._task: trio.lowlevel.Task | None = None
+
+    async def run(self) -> None:
+        """Be the task. One that was cancelled is not used again: nothing takes a cancellation back."""
+        self._task = trio.lowlevel.current_task()
+        with self._scope:
+            while (work := self._work) is not None:
+                self._work = None
+                await work()
+                del work
+                if self._scope.cancel_called or not self._workers.park(self):
+                    break
+                self._task.context = _NOBODYS
+                await trio.lowlevel.wait_task_rescheduled(_stay)
+
+    def go_on(self, work: Callable[[], Awaitable[None]] | None) -> None:
+        """Wake it from where it is parked, for this work in a copy of the caller's context, or to end."""
+        assert self._task is not None
+        self._work = work
+        if work is not None:
+            self._task.context = copy_context()
+        trio.lowlevel.reschedule(self._task)
+
+    def cancel(self) -> None:
+        """Cancel the work it has."""
+        self._scope.cancel()
+
+
+class Workers:
+    """The tasks of a server's connections: those that work, and some that are parked."""
+
+    __slots__ = ("_is_dismissed", "_nursery", "_parked")
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._parked: list[Worker] = []
+        self._is_dismissed = False
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> Worker:
+        """Have this done in a copy of the caller's context; it begins after this call."""
+        if self._parked:
+            worker = self._parked.pop()
+            worker.go_on(work)
+        else:
+            worker = Worker(self, work)
+            # A name for all: trio would make one for each task.
+            self._nursery.start_soon(worker.run, name=_NAME)
+        return worker
+
+    def park(self, worker: Worker) -> bool:
+        """Keep one that has nothing to do, or tell that it is to end."""
+        if self._is_dismissed or len(self._parked) >= _MOST_PARKED:
+            return False
+        self._parked.append(worker)
+        return True
+
+    def dismiss(self) -> None:
+        """End those that are parked, and the others when they have done their work."""
+        self._is_dismissed = True
+        while self._parked:
+            self._parked.pop().go_on(None)
+
+
+@asynccontextmanager
+async def open_workers() -> AsyncGenerator[Workers]:
+    """Give workers for the length of the block, which ends when the last of them has."""
+    async with trio.open_nursery() as nursery:
+        workers = Workers(nursery)
+        try:
+            yield workers
+        finally:
+            workers.dismiss()
+
+
+def _stay(raise_cancel: object) -> trio.lowlevel.Abort:  # pragma: no cover - nobody cancels who has no work
+    return trio.lowlevel.Abort.FAILED
 
 
 class Scope:

@@ -26,7 +26,7 @@ import trio
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_trio.driver import Driver
+from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
 
@@ -44,23 +44,29 @@ class Pump:
         "_deadline",
         "_driver",
         "_end",
+        "_has_begun",
         "_has_failed",
         "_is_at_end",
+        "_is_blocked",
         "_is_idle",
         "_is_looking",
         "_is_lost",
+        "_is_over",
         "_is_writing",
-        "_nursery",
+        "_may_read",
         "_report",
         "_scope",
         "_session",
         "_socket",
         "_unsent",
+        "_when_alone",
+        "_workers",
     )
 
     def __init__(
         self,
         sock: socket.socket,
+        workers: Workers,
         open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
     ) -> None:
@@ -68,24 +74,30 @@ class Pump:
 
         Args:
             sock: The stream, connected and non-blocking; the pump closes it.
+            workers: The tasks that handlers run in.
             open_session: Makes the session, given the driver that is lent to it.
             report: Takes the record of an internal error.
         """
         self._socket = sock
         self._report = report
-        self._driver = Driver(self)
+        self._workers = workers
+        self._driver = Driver(self, workers)
         self._session = open_session(self._driver)
-        self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._deadline = math.inf  # the scope's, kept beside it: reading the scope's costs more
-        self._unsent: list[bytes | memoryview] = []
+        self._unsent: list[bytes | memoryview] | None = None  # most connections never have any
         self._end: StreamEnd | None = None  # due when all bytes have gone
+        self._when_alone: trio.Event | None = None
+        self._may_read = True  # what came of the session's answer when it was last looked at
+        self._has_begun = False
         self._is_looking = False
         self._is_idle = False  # the pump waits without reading
         self._is_at_end = False  # the peer has sent its end of stream
+        self._is_blocked = False  # the kernel takes no more now
         self._is_writing = False  # the writer task lives
         self._is_lost = False
         self._has_failed = False
+        self._is_over = False  # it has failed, or the session was closed when it was last looked at
 
     async def run(self) -> None:
         """Move bytes until the session is closed and the last of its tasks has ended.
@@ -93,17 +105,18 @@ class Pump:
         Cancelled from outside it closes the connection with 1001, goes on under a shield until that is done, which the session's
         deadlines bound, and then lets the cancellation go on.
         """
-        with RaisingBare():
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                self._driver.start_in(nursery)
-                try:
-                    await self._run()
-                except trio.Cancelled:
-                    with trio.CancelScope(shield=True):
-                        self._tell(self._close)
-                        await self._run()
-                    raise
+        self._has_begun = True
+        try:
+            await self._run()
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                self._tell(self._close)
+                await self._run()
+            raise
+        finally:
+            # Ended by what is no error and no cancellation there is nothing to wait for.
+            if self._is_over and not self._is_alone():
+                await self._wait_until_alone()
 
     # ------------------------------------------------------------------------------------------ what the driver calls
 
@@ -111,20 +124,22 @@ class Pump:
         """Look at the session again, at once or before the loop sleeps."""
         if not soon:
             self._look()
-        elif not self._is_lost:
+        elif self._has_begun and not self._is_lost:
             self._start_writer()
 
     def task_ended(self, error: Exception | None) -> None:
         """Look at the session again; what a task raises is the session's to handle, so an error here is ours."""
         if error is not None:
             self._fail(error)
-        self._look()
+        if self._is_lost:
+            self._look()
+        self._tell_if_alone()
 
     # -------------------------------------------------------------------------------------------------- the machinery
 
     async def _run(self) -> None:
         self._look()
-        while not self._is_over():
+        while not self._is_over:
             try:
                 await self._receive_until_deadline()
             except Exception as error:
@@ -136,17 +151,17 @@ class Pump:
         deadline = self._session.next_deadline()
         self._deadline = math.inf if deadline is None else deadline
         with trio.CancelScope(deadline=self._deadline) as self._scope:
-            while not self._is_over():
+            while not self._is_over:
                 # Here and not in a function: its frame would be held by every idle connection.
                 try:
-                    if self._may_read():
+                    if self._may_read:
                         await trio.lowlevel.wait_readable(self._socket)
                     else:
                         await self._wait_idle()
                 except trio.ClosedResourceError:
                     pass  # a task has closed it meanwhile
                 # Another task may have filled the inbox, or closed the socket, since the wait ended.
-                if self._may_read():
+                if self._may_read:
                     self._receive()
 
     async def _wait_idle(self) -> None:
@@ -157,11 +172,18 @@ class Pump:
         finally:
             self._is_idle = False
 
-    def _is_over(self) -> bool:
-        return self._has_failed or self._session.closed
+    def _is_alone(self) -> bool:
+        return not self._is_writing and not self._driver.has_tasks
 
-    def _may_read(self) -> bool:
-        return self._session.wants_read and not self._is_at_end and not self._is_lost
+    async def _wait_until_alone(self) -> None:
+        """Let the tasks end; cancelled are only those that the session has cancelled."""
+        self._when_alone = trio.Event()
+        with trio.CancelScope(shield=True):
+            await self._when_alone.wait()
+
+    def _tell_if_alone(self) -> None:
+        if self._when_alone is not None and self._is_alone():
+            self._when_alone.set()
 
     def _receive(self) -> None:
         try:
@@ -171,11 +193,15 @@ class Pump:
         except OSError as error:
             self._tell(self._lose, error)
             return
-        if data:
-            self._tell(self._session.receive_data, data)
-        else:
+        if not data:
             self._is_at_end = True
             self._tell(self._session.receive_eof)
+            return
+        try:  # as `_tell`, without its price
+            self._session.receive_data(data, trio.current_time())
+        except Exception as error:
+            self._fail(error)
+        self._look()
 
     def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
         """Call the session, with the time, and look at what came of it."""
@@ -189,73 +215,88 @@ class Pump:
         """Close with 1001 and without grace: whoever cancels is waiting."""
         self._session.shutdown(now, grace=0.0)
 
-    def _look(self, as_writer: bool = False) -> None:
+    def _look(self) -> None:
         """Do what the session wants done: bytes, reading, deadline, end."""
         # A session may answer a credit with `notify`: the look that gave the credit is not over and sees it all.
-        if self._is_looking or self._nursery is None:
+        if self._is_looking or not self._has_begun:
             return
         self._is_looking = True
         try:
             if not self._has_failed:
-                self._follow_session(as_writer)
+                self._follow_session()
         except Exception as error:
             self._fail(error)
         finally:
             self._is_looking = False
-        if self._is_over():
+        if self._has_failed or (self._is_lost and self._session.closed):
+            self._is_over = True
             self._scope.cancel()
 
-    def _follow_session(self, as_writer: bool) -> None:
-        self._take()
-        if as_writer or not self._is_writing:
-            self._write()
-        if self._is_idle and self._may_read():
+    def _follow_session(self) -> None:
+        session = self._session
+        if not self._is_lost:
+            self._write(session)
+        self._may_read = session.wants_read and not self._is_at_end and not self._is_lost
+        if self._is_idle and self._may_read:
             self._scope.cancel()
-        deadline = self._session.next_deadline()
+        deadline = session.next_deadline()
         if deadline is not None and deadline < self._deadline:
             self._deadline = self._scope.deadline = deadline
 
-    def _take(self) -> None:
-        """Take what the session wants to send. An abort is carried out at once, whoever is writing."""
-        batch = self._session.data_to_send()
-        if self._is_lost:
-            return
-        for item in batch:
-            if isinstance(item, bytes):
-                self._unsent.append(item)
+    def _write(self, session: Served) -> None:
+        """Send what the session has until it has no more to say; what ends the stream comes after the last byte."""
+        while not self._is_lost:
+            batch = session.data_to_send()
+            if not batch and (self._is_blocked or not self._unsent):
+                break
+            if batch and isinstance(end := batch[-1], StreamEnd):
+                self._end = end
+                if end is StreamEnd.ABORT:  # carried out at once, whatever waits
+                    self._lose(None, trio.current_time(), reset=True)
+                    return
+            if len(batch) == 1 and not self._unsent and isinstance(data := batch[0], bytes):
+                self._send(data, session)  # what nearly every batch is
             else:
-                self._end = item
-        if self._end is StreamEnd.ABORT:
-            self._lose(None, trio.current_time(), reset=True)
-
-    def _write(self) -> None:
-        """Send until everything has gone, or leave the rest to the writer; what ends the stream comes after the last byte."""
-        while self._unsent:
-            chunk = self._next_chunk()
-            try:
-                sent = self._socket.send(chunk)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._lose(error, trio.current_time())
-                return
-            if sent < len(chunk):
-                self._unsent.insert(0, memoryview(chunk)[sent:])
-            if sent:
-                self._session.bytes_written(sent, trio.current_time())
-                self._take()
-            if sent < len(chunk):
-                self._start_writer()
-                return
-        if self._end is not None:
+                self._keep(batch)
+                if self._unsent and not self._is_blocked:
+                    self._send(self._next_chunk(self._unsent), session)
+        if self._end is not None and not self._unsent:
             self._carry_out(self._end)
 
-    def _next_chunk(self) -> bytes | memoryview:
+    def _send(self, chunk: bytes | memoryview, session: Served) -> None:
+        """Give the kernel as much as it takes, and the session credit for that; the rest is left to the writer."""
+        try:
+            sent = self._socket.send(chunk)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._lose(error, trio.current_time())
+            return
+        if sent < len(chunk):
+            self._wait_for_room(memoryview(chunk)[sent:])
+        if sent:
+            session.bytes_written(sent, trio.current_time())
+
+    def _keep(self, batch: list[bytes | StreamEnd]) -> None:
+        """Queue the bytes of a batch behind what is unsent."""
+        if self._unsent is None:
+            self._unsent = []
+        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
+
+    def _wait_for_room(self, rest: memoryview) -> None:
+        if self._unsent is None:
+            self._unsent = []
+        self._unsent.insert(0, rest)
+        self._is_blocked = True
+        self._start_writer()
+
+    @staticmethod
+    def _next_chunk(unsent: list[bytes | memoryview]) -> bytes | memoryview:
         """Take out what one `send` gets: all that is there, but never a copy of a big rest."""
-        if len(self._unsent) == 1 or len(self._unsent[0]) >= READ_SIZE:
-            return self._unsent.pop(0)
-        chunk = b"".join(self._unsent)
-        self._unsent.clear()
+        if len(unsent) == 1 or len(unsent[0]) >= READ_SIZE:
+            return unsent.pop(0)
+        chunk = b"".join(unsent)
+        unsent.clear()
         return chunk
 
     def _carry_out(self, end: StreamEnd) -> None:
@@ -280,29 +321,31 @@ class Pump:
             pass  # the peer has gone
 
     def _start_writer(self) -> None:
-        if not self._is_writing and self._nursery is not None:
+        if not self._is_writing:
             self._is_writing = True
-            self._nursery.start_soon(self._keep_writing)
+            self._workers.start(self._keep_writing)
 
     async def _keep_writing(self) -> None:
         """Be the writer: send what is there until nothing is. Ended by the session's deadlines, which close the socket."""
-        with trio.CancelScope(shield=True):
-            self._look(as_writer=True)
-            while self._unsent:
-                try:
-                    await trio.lowlevel.wait_writable(self._socket)
-                except trio.ClosedResourceError:
-                    break
-                self._look(as_writer=True)
+        self._is_blocked = False
+        self._look()
+        while self._is_blocked and not self._is_lost:
+            try:
+                await trio.lowlevel.wait_writable(self._socket)
+            except trio.ClosedResourceError:
+                break
+            self._is_blocked = False
+            self._look()
         self._is_writing = False
+        self._tell_if_alone()
 
-    def _lose(self, error: OSError | None, now: float, *, reset: bool = False) -> None:
+    def _lose(self, error: Exception | None, now: float, *, reset: bool = False) -> None:
         """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""
         if self._is_lost:
             return
         self._is_lost = True
-        self._unsent.clear()
-        self._end = None
+        self._may_read = False
+        self._unsent = self._end = None
         if reset:
             self._reset_on_close()
         trio.lowlevel.notify_closing(self._socket)  # whoever waits for it would wait for ever

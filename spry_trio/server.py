@@ -42,7 +42,7 @@ from spry_system import (
     open_listeners,
     unix_paths,
 )
-from spry_trio.driver import Driver
+from spry_trio.driver import Driver, Workers
 from spry_trio.pump import Pump, RaisingBare
 
 Report: TypeAlias = Callable[[LogRecord], None]
@@ -70,8 +70,8 @@ class RunningServer:
         self._accept_pause = accept_pause
         self._report = report
         self._nursery = nursery
-        self._driver = Driver(self)  # the lifespan's
-        self._driver.start_in(nursery)
+        self._workers = Workers(nursery)
+        self._driver = Driver(self, self._workers)  # the lifespan's
         self._started = trio.Event()  # or never will
         self._pumps: set[Pump] = set()
         self._room = trio.lowlevel.ParkingLot()  # where accepting waits while the server is full
@@ -184,6 +184,7 @@ class RunningServer:
 
     def _end(self) -> None:
         self._timer.cancel()
+        self._workers.dismiss()
         if not self._ended.is_set():
             self._ended.set()
             self._when_ended()
@@ -251,7 +252,7 @@ class RunningServer:
                 local=address_text(sock.getsockname()),
                 secure=self._ssl_context is not None,
             )
-            pump = Pump(sock, lambda driver: self._open(driver, stream), self._report)
+            pump = Pump(sock, self._workers, lambda driver: self._open(driver, stream), self._report)
         except OSError:
             sock.close()  # the peer has gone already
         except Exception as error:

@@ -16,6 +16,7 @@ from adapters.peer import PATIENCE, Peer, pair
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT, StreamEnd
 from spry_core.serving import LogRecord, Session
+from spry_trio.driver import open_workers
 
 Heard: TypeAlias = tuple[str, object]
 """What the pump said: the call's name and its argument."""
@@ -173,7 +174,8 @@ async def pumped(
         await ended.wait()
 
     async def run_on_trio() -> None:
-        await spry_trio.Pump(sock, open_session, reports.append).run()
+        async with open_workers() as workers:
+            await spry_trio.Pump(sock, workers, open_session, reports.append).run()
         ended.set()
 
     is_trio = trio.lowlevel.in_trio_run()

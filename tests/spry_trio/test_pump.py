@@ -14,6 +14,7 @@ from spry_core.driver import Driver
 from spry_core.protocol import CLOSE
 from spry_core.serving import LogRecord, Session
 from spry_trio import Pump
+from spry_trio.driver import open_workers
 from spry_trio.pump import RaisingBare
 
 
@@ -32,13 +33,13 @@ def test_a_pump_that_is_cancelled_closes_its_session_and_goes_on_until_it_is_clo
             return cast(Session, session)
 
         reports: list[LogRecord] = []
-        pump = Pump(sock, open_session, reports.append)
         ended: list[bool] = []
 
         async def run() -> None:
-            with trio.CancelScope() as scope:
-                scopes.append(scope)
-                await pump.run()
+            async with open_workers() as workers:
+                with trio.CancelScope() as scope:
+                    scopes.append(scope)
+                    await Pump(sock, workers, open_session, reports.append).run()
             ended.append(scope.cancelled_caught)
 
         scopes: list[trio.CancelScope] = []
@@ -71,9 +72,9 @@ def test_a_pump_that_is_cancelled_before_it_ran_closes_too() -> None:
             return cast(Session, session)
 
         reports: list[LogRecord] = []
-        pump = Pump(sock, open_session, reports.append)
-        sessions[0].driver.notify()  # before there is anybody to look
-        async with peer:
+        async with peer, open_workers() as workers:
+            pump = Pump(sock, workers, open_session, reports.append)
+            sessions[0].driver.notify()  # before there is anybody to look
             with trio.CancelScope() as scope:
                 scope.cancel()
                 await pump.run()
@@ -106,11 +107,12 @@ def test_a_socket_that_is_readable_for_nothing_is_waited_for_again() -> None:
             return cast(Session, sessions[0])
 
         reports: list[LogRecord] = []
-        async with trio.open_nursery() as nursery, peer:
-            nursery.start_soon(Pump(reluctant, open_session, reports.append).run)
+        async with trio.open_nursery() as nursery, peer, open_workers() as workers:
+            nursery.start_soon(Pump(reluctant, workers, open_session, reports.append).run)
             await peer.send(b"hello")
             await sessions[0].until(("data", b"hello"))
             sessions[0].say(CLOSE)
+            await sessions[0].until(("lost", None))
         assert reluctant.refusals == 0
 
     trio.run(main)
