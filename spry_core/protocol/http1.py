@@ -106,7 +106,13 @@ class Http1(ABC):
         """Take bytes from the peer."""
         if self.is_over:
             self._linger(len(data))
-        elif self._held or not self._take_at_once(data, now):
+            return
+        try:
+            is_taken = not self._held and self._take_at_once(data, now)
+        except RemoteProtocolError as error:
+            self._fail(error, now)
+            return
+        if not is_taken:
             self._held += data
             self._parse(now)
 
@@ -115,10 +121,7 @@ class Http1(ABC):
         incoming = self._incoming
         if incoming is None or incoming.is_done or not incoming.take_whole(len(data)):
             return False
-        try:
-            self._deliver_content(data, now)
-        except RemoteProtocolError as error:
-            self._fail(error, now)
+        self._deliver_content(data, now)
         return True
 
     def receive_eof(self, now: float) -> None:

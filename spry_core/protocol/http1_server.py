@@ -93,11 +93,7 @@ class Http1Server(Http1):
         """Take a read that begins with a whole head, or is nothing but content; tell whether it was one."""
         if self._state is not State.IDLE:
             return super()._take_at_once(data, now)
-        try:
-            end = 0 if self._is_behind else self._take_head(data, now)
-        except RemoteProtocolError as error:
-            self._fail(error, now)
-            return True
+        end = 0 if self._is_behind else self._take_head(data, now)
         if 0 < end < len(data):
             self._held += memoryview(data)[end:]
             self._parse(now)

@@ -448,3 +448,28 @@ def test_a_client_does_not_wait_for_ever() -> None:
 def test_a_client_waits_for_no_100_of_its_own() -> None:
     """Only a server is asked for one (RFC 9110 §10.1.1)."""
     assert not client((b"Expect", b"100-continue"), method=b"POST", content=None).awaits_continue
+
+
+def test_a_whole_response_comes_from_a_server() -> None:
+    head = ResponseHead(status_code=204)
+    asking_one, answering = client(), server()
+    with pytest.raises(LocalProtocolError, match=r"^a client cannot send ResponseHead over HTTP/1\.1$"):
+        asking_one.send_response(head, b"", T0)
+    answering.receive_data(get(), T0)
+    answering.send_response(head, b"", T0)
+    assert said(answering, T0) == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def test_a_fault_is_found_in_a_read_that_need_not_be_held() -> None:
+    conn = server()
+    conn.receive_data(b"GET / HTTP/1.1\r\n\r\n", T0)
+    assert events(conn) == [failure(400, "no Host field", "RFC 9112 §3.2")]
+    assert fetched(conn, T0) == (error_answer(b"400 Bad Request"), HALF_CLOSE)
+
+
+def test_content_that_is_all_of_a_read_comes_as_it_is() -> None:
+    conn = server()
+    conn.receive_data(post(b"abcdef")[:-6], T0)
+    conn.receive_data(b"abc", T0)
+    conn.receive_data(b"def", T0)
+    assert list(conn)[1:] == [BodyData(data=b"abc"), BodyData(data=b"def"), BodyEnd()]

@@ -290,3 +290,8 @@ def test_a_client_hears_why_it_was_refused() -> None:
         BodyEnd(),
     ]
     assert conn.next_deadline() is None
+
+
+def test_a_client_gives_no_whole_response() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^a client cannot send ResponseHead over HTTP/1\.1$"):
+        client().send_response(ResponseHead(status_code=200), b"", T0)

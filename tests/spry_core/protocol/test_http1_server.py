@@ -200,6 +200,142 @@ def test_http_1_0_hears_no_interim_response() -> None:
     assert said(conn) == b""
 
 
+# ------------------------------------------------------------------------------------------------------ whole responses
+
+LENGTH_3 = (b"Content-Length", b"3")
+
+
+def test_a_whole_response_is_one_piece_and_the_next_request_has_its_time() -> None:
+    conn = server(has_clock=True)
+    conn.receive_data(get(), T0)
+    assert events(conn) == [GET_HEAD, BodyEnd()]
+    conn.send_response(ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc", T0 + 1)
+    assert conn.data_to_send() == [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nDate: " + DATE + b"\r\n\r\nabc"]
+    conn.bytes_written(conn.buffered_amount, T0 + 2)
+    assert (conn.next_deadline(), events(conn)) == (T0 + 16, [])
+
+
+WHOLE: list[tuple[bytes, ResponseHead, bytes]] = [
+    (get(), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (get(), ResponseHead(status_code=200, headers=(LENGTH_3,), reason_phrase=b"Fine"), b"abc"),
+    (get(), ResponseHead(status_code=200), b"abc"),
+    (get(), ResponseHead(status_code=200), b""),
+    (get(), ResponseHead(status_code=204), b""),
+    (get(), ResponseHead(status_code=304, headers=(LENGTH_3,)), b""),
+    (get(), ResponseHead(status_code=200, headers=(LENGTH_3, (b"Connection", b"close"))), b"abc"),
+    (get(), ResponseHead(status_code=200, headers=(LENGTH_3, (b"Date", b"mine"))), b"abc"),
+    (get(method=b"HEAD"), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (get(method=b"HEAD"), ResponseHead(status_code=200), b"abc"),
+    (get(version=b"1.0"), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (get(version=b"1.0"), ResponseHead(status_code=200), b"abc"),
+    (get((b"Connection", b"close")), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (post(b"abc"), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (post(b"abc")[:-1], ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+    (HANDSHAKE, ResponseHead(status_code=403, headers=(LENGTH_3,)), b"abc"),
+    (HANDSHAKE + frame(TEXT, b"a"), ResponseHead(status_code=403, headers=(LENGTH_3,)), b"abc"),
+    (get() + get(), ResponseHead(status_code=200, headers=(LENGTH_3,)), b"abc"),
+]
+
+
+@pytest.mark.parametrize(("data", "head", "content"), WHOLE)
+def test_a_whole_response_is_what_its_parts_are(data: bytes, head: ResponseHead, content: bytes) -> None:
+    """Plain or not: the same bytes, and the same connection afterwards."""
+
+    def answered(*, at_once: bool) -> tuple[object, ...]:
+        conn = server(has_clock=True)
+        conn.receive_data(data, T0)
+        asked = events(conn)
+        if at_once:
+            conn.send_response(head, content, T0)
+        else:
+            conn.send(head, T0)
+            if content and not data.startswith(b"HEAD"):
+                conn.send(BodyData(data=content), T0)
+            conn.send(BodyEnd(), T0)
+        return asked, events(conn), fetched(conn, T0), conn.next_deadline(), conn.wants_read, conn.is_ending
+
+    assert answered(at_once=True) == answered(at_once=False)
+
+
+@pytest.mark.parametrize(
+    ("head", "content", "fault"),
+    [
+        (ResponseHead(status_code=200, headers=(LENGTH_3,)), b"ab", r"^1 bytes of content are missing"),
+        (
+            ResponseHead(status_code=200, headers=(LENGTH_3,)),
+            b"abcd",
+            r"^4 bytes of content where 3 are left",
+        ),
+        (ResponseHead(status_code=204), b"a", r"^1 bytes of content where 0 are left"),
+        (ResponseHead(status_code=103), b"", r"^an interim response is not a whole one"),
+        (ResponseHead(status_code=101), b"", r"^an interim response is not a whole one"),
+        (ResponseHead(status_code=600), b"", r"^600 is no final status code"),
+        (
+            ResponseHead(status_code=200, headers=((b"A", b"\n"),)),
+            b"",
+            r"^the value of field b'A' has a byte",
+        ),
+    ],
+)
+def test_nothing_of_a_whole_response_is_said_if_a_part_of_it_is_wrong(
+    head: ResponseHead, content: bytes, fault: str
+) -> None:
+    conn = server()
+    conn.receive_data(get(), T0)
+    with pytest.raises((LocalProtocolError, ValueError), match=fault):
+        conn.send_response(head, content, T0)
+    assert (conn.data_to_send(), conn.next_deadline()) == ([], None)
+    conn.send_response(ResponseHead(status_code=200, headers=((b"Content-Length", b"0"),)), b"", T0)
+    assert said(conn, T0) == OK
+
+
+def test_a_whole_response_needs_a_request_and_a_connection_that_goes_on() -> None:
+    conn = server()
+    head = ResponseHead(status_code=200, headers=((b"Content-Length", b"0"),))
+    with pytest.raises(LocalProtocolError, match=r"^the head of a response cannot come in state IDLE$"):
+        conn.send_response(head, b"", T0)
+    conn.receive_data(get(), T0)
+    conn.abort(T0)
+    with pytest.raises(LocalProtocolError, match=r"^the connection takes nothing more"):
+        conn.send_response(head, b"", T0)
+
+
+def test_pipelined_requests_may_all_be_answered_at_once() -> None:
+    """RFC 9112 §9.3.2: those that came in one read go on as each is answered."""
+    conn = server()
+    conn.receive_data(get() * 16, T0)
+    for _ in range(16):
+        assert events(conn) == [GET_HEAD, BodyEnd()]
+        conn.send_response(ResponseHead(status_code=200, headers=((b"Content-Length", b"0"),)), b"", T0)
+    assert (said(conn, T0), events(conn), conn.wants_read) == (OK * 16, [], True)
+
+
+def test_an_answer_to_the_last_request_of_a_stream_that_has_ended_ends_it() -> None:
+    conn = server()
+    conn.receive_data(get(), T0)
+    conn.receive_eof(T0)
+    conn.send_response(ResponseHead(status_code=200, headers=((b"Content-Length", b"0"),)), b"", T0)
+    assert fetched(conn, T0) == (OK, CLOSE)
+
+
+@pytest.mark.parametrize("rest", [b"", b"ab", b"abc", b"abcGET"])
+def test_a_head_that_came_whole_may_have_anything_behind_it(rest: bytes) -> None:
+    conn = server()
+    conn.receive_data(get((b"content-length", b"3"), method=b"POST") + rest, T0)
+    seen = events(conn)[1:]
+    expected: list[object] = [BodyData(data=rest[:3])] if rest else []
+    assert seen == expected + ([BodyEnd()] if len(rest) >= 3 else [])
+
+
+def test_an_offer_that_is_none_is_an_ordinary_request() -> None:
+    """RFC 9110 §7.8: without its connection option, Upgrade says nothing."""
+    conn = server()
+    conn.receive_data(get((b"upgrade", b"websocket")), T0)
+    head, end = events(conn)
+    assert isinstance(head, RequestHead)
+    assert (head.websocket, end, conn.next_deadline()) == (None, BodyEnd(), None)
+
+
 # --------------------------------------------------------------------------------------------- keep-alive and pipelining
 
 

@@ -23,6 +23,8 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.engines.interface import FramePart, Opcode, Role
 from spry_core.protocol.engines.reference import H11Engine, WsprotoEngine
 from spry_core.protocol.events import BodyData, BodyEnd, RequestHead, ResponseHead
+from spry_core.protocol.head import KNOWN, NOTABLE
+from spry_core.protocol.limits import Limits
 from spry_core.testing.strategies import cuts
 from traces import COUNTED_MASK, counted, error_values, two_way_cuts
 
@@ -62,6 +64,43 @@ def test_the_content_of_tiny_chunks_comes_in_one_piece() -> None:
     engine.receive_head(POST)
     assert engine.receive_content(b"1\r\na\r\n2\r\nbc\r\n") == b"abc"
     assert engine.receive_content(b"0\r\n\r\n") == b""
+
+
+def test_no_head_is_taken_at_once() -> None:
+    """h11 reads every one of them, when it has been scanned."""
+    assert server().take_request(POST, Limits(), KNOWN, NOTABLE) is None
+
+
+def test_what_is_written_piece_by_piece_is_what_the_events_say() -> None:
+    engine = server()
+    engine.receive_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    fields = [(b"Transfer-Encoding", b"chunked")]
+    assert engine.write_response(200, b"OK", fields) == (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    assert engine.write_data(b"ab", True) == b"2\r\nab\r\n"
+    assert engine.write_end(((b"A", b"b"),), True) == b"0\r\nA: b\r\n\r\n"
+
+
+def test_a_whole_response_is_written_and_the_next_exchange_begins() -> None:
+    engine = server()
+    for _ in range(2):
+        engine.receive_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert engine.write_whole_response(200, b"OK", [(b"Content-Length", b"2")], b"hi") == (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+        )
+        engine.next_cycle()
+
+
+def test_a_content_ends_with_the_stream() -> None:
+    engine = client()
+    head = RequestHead(method=b"GET", target=b"/", headers=((b"Host", b"a"),))
+    assert engine.write_request(head) == b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    engine.write_end((), False)
+    engine.receive_head(b"HTTP/1.0 200 OK\r\n\r\n")
+    assert engine.receive_content(b"ab") == b"ab"
+    engine.end_content()
+    assert engine.receive_eof() == []  # the content has ended already
 
 
 def test_a_request_without_content_ends_with_its_head() -> None:
