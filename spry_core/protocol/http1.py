@@ -185,6 +185,8 @@ class Http1(ABC):
     def _parse(self, now: float) -> None:
         """Decode as much of `_held` as is due, until this turn is over."""
         turn = self._stream.turn
+        if turn.is_awaited:
+            return  # also behind an answer: a handler may give it inside a call of the pump, and then nobody else has a turn
         try:
             while self._held and not self.is_over and self._parse_some(now):
                 if turn.left <= 0 and self._held and not self.is_over:

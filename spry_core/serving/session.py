@@ -177,7 +177,7 @@ class Session:
         was_inside, self._is_inside = self._is_inside, True
         try:
             self.connection.bytes_written(n, now)
-            if not was_inside:
+            if not was_inside and self.connection.has_events:
                 self._take_events()
         except MemoryError as error:
             self._run_out(error)
