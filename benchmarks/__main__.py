@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from benchmarks import loopback, machine, subjects, table
+from benchmarks import loopback, machine, page, subjects, table
 from benchmarks.inside import timing
 from benchmarks.inside.timing import Case
 from benchmarks.load import CannotLoad
@@ -53,6 +53,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="other servers too (the default)"
     )
     command.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    command.add_argument("--write", action="store_true", help=f"write the tables on {page.PAGE.name}")
     command.add_argument("--list", action="store_true", help="name the servers, and do nothing else")
     return command.parse_args(arguments)
 
@@ -123,9 +124,13 @@ def main(arguments: Sequence[str]) -> int:
     installed = [each for each in wanted if not each.missing()]
     try:
         measure(report, installed, options, leave_out)
+    except KeyboardInterrupt:
+        return 130
     except CannotLoad as problem:
         print(problem, file=sys.stderr)
         return 1
+    if options.write:
+        page.write(report)
     if options.json:
         options.json.write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
     return 0

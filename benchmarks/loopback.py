@@ -43,7 +43,7 @@ def run(
                 try:
                     started[subject] = stack.enter_context(process.served(subject.arguments(work.kind), ours))
                 except CannotServe as problem:
-                    tell(f"{subject.name} does not start: {last_line(problem)}")
+                    tell(f"{subject.name} does not start: {line_of(problem, -1)}")
         found = {each: Result(work.name, work.title, work.unit, each.name, each.loop) for each in started}
         for _ in range(1 if work.kind in (Kind.IDLE, Kind.OPEN) else rounds):
             for subject, server in started.items():
@@ -51,7 +51,7 @@ def run(
                     try:
                         found[subject].rounds.append(turn(work, subject, server, theirs, seconds))
                     except (CannotLoad, OSError, RuntimeError) as problem:
-                        tell(f"{subject.name} is left out of {work.name}: {last_line(problem)}")
+                        tell(f"{subject.name} is left out of {work.name}: {line_of(problem, 0)}")
                         del found[subject]
     return list(found.values())
 
@@ -71,6 +71,6 @@ def turn(work: Work, subject: Subject, server: Server, core: int, seconds: float
     )
 
 
-def last_line(problem: BaseException) -> str:
-    """Return the end of what a process wrote, which says what was wrong."""
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[-1][:200]
+def line_of(problem: BaseException, which: int) -> str:
+    """Return one line of a text: the last of a traceback and the first of anything else says what was wrong."""
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[which][:200]

@@ -23,6 +23,7 @@ def machine() -> dict[str, str | int]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "engine": choice.DEFAULT_ENGINE,
+        "primitives": "C" if choice.HAS_SPEEDUPS else "Python",
     }
 
 

@@ -64,12 +64,11 @@ def spry(name: EngineName) -> Echo:
     engine = frame_engine(name, "server", lambda opcode, length, rsv1: None, bytes)
 
     def echo(data: bytes) -> bytes:
-        engine.receive_data(data)
-        messages, _ = engine.take_messages(1024, LARGEST, LARGEST)
+        messages, _, is_more = engine.take_messages(data, 1024, LARGEST, LARGEST)
         out = [
             engine.frame(Opcode.TEXT, each.encode() if isinstance(each, str) else each) for each in messages
         ]
-        while (part := engine.next_part()) is not None:
+        while is_more and (part := engine.next_part()) is not None:
             out.append(engine.frame(Opcode.TEXT, part.data.decode().encode()))
         return b"".join(out)
 

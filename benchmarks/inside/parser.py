@@ -11,7 +11,7 @@ import httptools
 
 from benchmarks.exchanges import CONTENT
 from benchmarks.inside.timing import Case
-from spry_core.protocol import BodyData, BodyEnd, Connection, EngineName, RequestHead, ResponseHead
+from spry_core.protocol import Connection, EngineName, RequestHead, ResponseHead
 from spry_core.protocol.engines.choice import ENGINES
 
 REQUEST: Final = (
@@ -60,9 +60,7 @@ def spry(name: EngineName) -> Answer:
         connection.receive_data(data, 0.0)
         for event in connection:
             if isinstance(event, RequestHead):
-                connection.send(ResponseHead(status_code=200, headers=FIELDS), 0.0)
-                connection.send(BodyData(data=CONTENT), 0.0)
-                connection.send(BodyEnd(), 0.0)
+                connection.send_response(ResponseHead(status_code=200, headers=FIELDS), CONTENT, 0.0)
         out = b"".join([each for each in connection.data_to_send() if isinstance(each, bytes)])
         connection.bytes_written(len(out), 0.0)
         return out

@@ -15,35 +15,54 @@ _READ: Final = 1 << 18
 everybody: Final[set[socket.socket]] = set()
 
 
+async def echo(sock: socket.socket) -> None:
+    """Send back what comes."""
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        data = sock.recv(_READ)
+        if not data:
+            return
+        try:
+            sent = sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            await send(sock, data[sent:])
+
+
+async def answer(sock: socket.socket, kind: Kind) -> None:
+    """Answer something else."""
+    answered = constant.answer(kind)
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        data = sock.recv(_READ)
+        if not data:
+            return
+        out = answered(data)
+        for each in tuple(everybody) if kind is Kind.FAN and out is data else (sock,):
+            await send(each, out)
+
+
+async def send(sock: socket.socket, data: bytes) -> None:
+    """Send all of it; try first."""
+    while data:
+        try:
+            data = data[sock.send(data) :]
+        except BlockingIOError:
+            await trio.lowlevel.wait_writable(sock)
+
+
 async def talk(sock: socket.socket, kind: Kind) -> None:
-    """Answer on one connection until it ends."""
-    answer = constant.answer(kind)
+    """Do one kind of work on one connection until it ends."""
     everybody.add(sock)
     try:
-        while True:
-            await trio.lowlevel.wait_readable(sock)
-            data = sock.recv(_READ)
-            if not data:
-                return
-            answered = answer(data)
-            for each in tuple(everybody) if kind is Kind.FAN and answered is data else (sock,):
-                await send(each, answered)
+        await (echo(sock) if kind in (Kind.ECHO, Kind.DEFLATE) else answer(sock, kind))
     except OSError:
         return
     finally:
         everybody.discard(sock)
         trio.lowlevel.notify_closing(sock)
         sock.close()
-
-
-async def send(sock: socket.socket, data: bytes) -> None:
-    """Send all of it; try first."""
-    at = 0
-    while at < len(data):
-        try:
-            at += sock.send(memoryview(data)[at:] if at else data)
-        except BlockingIOError:
-            await trio.lowlevel.wait_writable(sock)
 
 
 async def serve(port: int, kind: Kind) -> None:
