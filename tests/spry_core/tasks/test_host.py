@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 
 from spry_core.errors import LocalProtocolError
-from spry_core.tasks import current_host, enter, event, now, sleep
+from spry_core.tasks import become_host, current_host, enter, event, now, sleep
 from spry_core.testing.memory import MemoryDriver
 
 
@@ -62,3 +64,12 @@ def test_an_event_wakes_every_waiter() -> None:
     driver.run(main)
     driver.settle()
     assert sorted(woken) == ["a", "b"]
+
+
+def test_a_host_can_be_that_of_everything_in_a_context() -> None:
+    driver = MemoryDriver()
+    context = copy_context()
+    context.run(become_host, driver)
+    assert context.copy().run(current_host) is driver
+    with pytest.raises(LocalProtocolError):
+        current_host()

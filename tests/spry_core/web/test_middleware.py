@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import ClassVar, cast
 
 import pytest
 
-from fakes import FakeExchange, head, run
+from fakes import Cancelled, FakeExchange, Stepped, head, pause, run
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError
 from spry_core.web.exceptions import Abort
@@ -431,3 +432,85 @@ def test_a_middleware_that_answers_nothing_itself_answers_204() -> None:
 def test_what_cannot_be_called_is_no_middleware() -> None:
     with pytest.raises(TypeError, match=r"^a middleware is a function, which 'log' is not$"):
         MiddlewareStack().use(cast("Middleware", "log"))
+
+
+def test_a_middleware_that_swallows_the_end_of_the_handler_answers_204() -> None:
+    """The handler has run, so nothing was forgotten; a time limit ends it in this way."""
+
+    async def cancelled(request: Request) -> Response:
+        raise Cancelled
+
+    async def swallowing(request: Request, next: Next) -> None:
+        with suppress(Cancelled):
+            await next()
+
+    assert response_of(chain_of(cancelled, [swallowing])) == (204, b"")
+    assert response_of(chain_of(cancelled, [swallowing, Recorder("a", [])])) == (204, b"")
+
+
+def test_what_ends_a_filter_ends_the_handler() -> None:
+    filters = ExceptionFilters()
+
+    @filters.filter(KeyError)
+    async def cancelled(error: KeyError, request: Request) -> None:
+        raise Cancelled
+
+    async def swallowing(request: Request, next: Next) -> None:
+        with suppress(Cancelled):
+            await next()
+
+    assert response_of(chain_of(broken, [swallowing], filters)) == (204, b"")
+
+
+def test_an_error_that_a_middleware_keeps_for_later_is_asked_about_anew() -> None:
+    """Nobody answered it where it was raised, and what answered there answered something else."""
+    kept = list[KeyError]()
+
+    async def keeping(request: Request, next: Next) -> str:
+        try:
+            await next()
+        except KeyError as error:
+            kept.append(error)
+        return "fine"
+
+    async def raising(request: Request, next: Next) -> Outcome:
+        await next()
+        raise kept[0]
+
+    asked = list[str]()
+    filters = ExceptionFilters()
+
+    @filters.filter(KeyError)
+    def answer(error: KeyError, request: Request) -> str:
+        asked.append(repr(error))
+        if len(asked) == 1:
+            raise error
+        return "answered"
+
+    assert response_of(chain_of(broken, [raising, keeping], filters)) == (200, b"answered")
+    assert asked == ["KeyError('a')", "KeyError('a')"]
+
+
+def test_what_next_gave_and_was_closed_unawaited_counts_as_forgotten() -> None:
+    """So it is with a time limit of no time: the handler has not run."""
+
+    async def closing(request: Request, next: Next) -> None:
+        cast("Coroutine[object, None, Outcome]", next()).close()
+
+    with pytest.raises(LocalProtocolError, match=r"called next\(\) and did not await it$"):
+        outcome_of(chain_of(hello, [closing]))
+
+
+def test_a_middleware_that_leaves_the_handler_at_its_wait_answers_for_itself() -> None:
+    left: list[Stepped[Outcome]] = []
+
+    async def waiting(request: Request) -> Response:
+        await pause()
+        return Response("late")
+
+    async def leaving(request: Request, next: Next) -> None:
+        left.append(Stepped(cast("Coroutine[object, None, Outcome]", next())))
+        assert left[0].step() is False
+
+    assert response_of(chain_of(waiting, [leaving])) == (204, b"")
+    assert left[0].step() is True

@@ -9,6 +9,7 @@ from spry_core.closing import ConnectionLost
 from spry_core.errors import LocalProtocolError, ResponseSealedError
 from spry_core.headers import MultiMapping
 from spry_core.protocol.limits import Limits
+from spry_core.routing import Match, Pattern, Route, Router
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.request import Params, Request
@@ -295,3 +296,50 @@ def test_a_form_has_a_bound_in_bytes_and_in_fields() -> None:
     assert refusal(request_with(b"a&b&c", FORM).form(4)) == (413, "")
     assert refusal(request_with(b"a&b&c", FORM).form(5, 2)) == (413, "the form has too many fields")
     assert refusal(request_with(b"&" * 1000, FORM).form()) == (413, "the form has too many fields")
+
+
+def test_what_is_remembered_for_a_request_is_one_dict() -> None:
+    request = Request(head(), FakeExchange())
+    request.locals["a"] = 1
+    assert request.locals == {"a": 1}
+    assert request.locals is request.locals
+
+
+def test_parameters_are_made_once_of_what_a_route_took() -> None:
+    router = Router[str]()
+    router.add(Route("GET", Pattern.parse("/:a/*"), "", ""))
+    found = router.match("GET", "/1/2")
+    assert isinstance(found, Match)
+    request = Request(head(), FakeExchange(), found)
+    assert (request.params.items(), request.params.catchall) == ([("a", "1")], ("2",))
+    assert request.params is request.params
+
+
+def test_the_end_of_no_content_makes_no_body_and_is_its_end() -> None:
+    exchange = FakeExchange()
+    request = Request(head(), exchange)
+    request.finish_body()
+    request.fail_body(ConnectionLost(None, "gone"))
+    assert (run(request.read()), request.body.trailers.items(), exchange.asked) == (b"", [], [])
+
+
+def test_trailers_are_kept_for_who_asks_for_the_body_later() -> None:
+    request = Request(head(), FakeExchange())
+    request.finish_body(((b"Digest", b"1"),))
+    assert request.body.trailers.items() == [("digest", "1")]
+
+
+def test_a_body_that_nobody_has_asked_for_fails_too() -> None:
+    request = Request(head(), FakeExchange())
+    request.fail_body(ConnectionLost(None, "gone"))
+    with pytest.raises(ConnectionLost, match="gone"):
+        run(request.read())
+
+
+def test_a_body_that_was_asked_for_takes_its_end_and_its_failure() -> None:
+    request = Request(head(), FakeExchange())
+    body = request.body
+    body.deliver(b"a")
+    request.finish_body()
+    request.fail_body(ConnectionLost(None, "gone"))
+    assert run(request.read()) == b"a"

@@ -320,3 +320,48 @@ def test_anything_else_returned_is_a_mistake(value: object) -> None:
         to_response(value, None, returned_by="GET /")
     with pytest.raises(TypeError, match=r"^the handler returned"):
         to_response(value, None)
+
+
+def test_the_fields_of_a_response_that_nobody_looked_at_are_type_and_length() -> None:
+    assert Response("é").usual_fields() == ("text/plain; charset=utf-8", 2)
+    assert Response().usual_fields() == ("", 0)
+    assert Response(status_code=204).usual_fields() == ("", None)
+    assert Response(iter([b"a"])).usual_fields() == ("application/octet-stream", None)
+    assert Response.json({}).usual_fields() == ("application/json", 2)
+
+
+def test_fields_that_somebody_may_have_changed_are_not_the_usual_ones() -> None:
+    response = Response("a")
+    assert response.headers.items() == [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", "1"),
+    ]
+    assert response.usual_fields() is None
+    assert Response("a", headers={}).usual_fields() is None
+
+
+def test_what_is_set_before_anybody_looks_at_the_fields_is_in_them() -> None:
+    response = Response("a")
+    response.content = b"bc"
+    assert response.usual_fields() == ("text/plain; charset=utf-8", 2)
+    response = Response()
+    response.content = b"bc"
+    response.status_code = 404
+    response.reason_phrase = "Gone"
+    assert response.headers.items() == [("content-type", "application/octet-stream"), ("content-length", "2")]
+    response.content = iter([b"a"])
+    assert response.headers.items() == [("content-type", "application/octet-stream")]
+
+
+def test_fields_can_be_put_in_the_place_of_others() -> None:
+    response = Response("a")
+    response.headers = MutableHeaders({"x": "1"})
+    assert response.headers.items() == [("x", "1")]
+
+
+def test_a_subclass_of_response_is_one() -> None:
+    class Page(Response):
+        pass
+
+    page = Page("a")
+    assert to_response(page, None) is page
