@@ -5,6 +5,7 @@ The import contracts in pyproject.toml are the third proof. Each of the two here
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,17 @@ def test_no_module_of_the_core_loads_anything_forbidden() -> None:
     modules = [name for name in MODULES if not name.startswith("spry_core.testing")]
     assert loaded_by(*modules) == {}
     assert loaded_by(*reversed(modules)) == {}
+
+
+def test_the_module_in_c_knows_python_and_memory_alone() -> None:
+    """What else there is, it would have to include, or ask the interpreter for."""
+    source = (ROOT / "spry_core/speedups.c").read_text(encoding="utf-8")
+    assert re.findall(r"^\s*#\s*include\s*(.*)$", source, re.MULTILINE) == [
+        "<Python.h>",
+        "<stdint.h>",
+        "<string.h>",
+    ]
+    assert re.findall(r"\bPy(?:Import|Run|Eval|Sys|Capsule|File|OS)_\w+|\bPyObject_Call\w*", source) == []
 
 
 @pytest.mark.parametrize(
