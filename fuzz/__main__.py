@@ -17,9 +17,12 @@ from typing import Final, NamedTuple
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))  # the corpora are those of the tests
 
-from fuzz import blind, guided  # noqa: E402
+from engines import exchange_default  # noqa: E402
+from fuzz import blind, guided, sanitized  # noqa: E402
 from fuzz.mutation import TOKENS  # noqa: E402
 from fuzz.targets import TARGETS  # noqa: E402
+from spry_core.protocol import DEFAULT_ENGINE  # noqa: E402
+from spry_core.protocol.engines import check_engine  # noqa: E402
 
 FOLDER: Final = ROOT / ".fuzz"
 """Where inputs that reached something new, and those that failed, are kept."""
@@ -39,10 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the arguments say; 1 if something was found."""
     options = parse(arguments)
     names: list[str] = options.target or list(TARGETS)
+    exchange_default(options.engine)
     if options.replay is not None:
         TARGETS[names[0]].check(options.replay.read_bytes())
         print("no check fails")
         return 0
+    if options.sanitize:
+        return run_sanitized(names if options.target else ["primitives"], options)
     seconds = 60.0 if options.seconds is None and options.runs is None else options.seconds
     failed = 0
     for name in names:
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.blind or not guided.is_available():
             result = run_blind(name, seconds, options.runs, options.seed)
         else:
-            result = run_guided(name, seconds, options.runs, options.seed)
+            result = run_guided(name, seconds, options.runs, options.seed, options.engine)
         failed += result.has_failed
         verdict = "FAILED" if result.has_failed else "ok"
         print(
@@ -71,16 +77,47 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1, 1 << 31), help="(default: another each time)"
     )
+    parser.add_argument(
+        "--engine", default=DEFAULT_ENGINE, help="the one below all that is fuzzed (default: %(default)s)"
+    )
     parser.add_argument("--blind", action="store_true", help="change seeds by chance, without Atheris")
+    parser.add_argument(
+        "--sanitize",
+        action="store_true",
+        help="with the module in C under sanitizers: its tests, then the targets (default: primitives), without Atheris",
+    )
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="check this one input with the first target"
     )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.target if name not in TARGETS]:
         parser.error(f"no such target: {', '.join(unknown)}")
+    try:
+        check_engine(options.engine)
+    except ValueError as error:
+        parser.error(str(error))
     if options.replay is not None and not options.target:
         parser.error("--replay needs a target")
     return options
+
+
+def run_sanitized(names: Sequence[str], options: argparse.Namespace) -> int:
+    """Compile the module in C with sanitizers, run its tests, and fuzz in a process that has loaded it."""
+    try:
+        library = sanitized.build(FOLDER / "sanitized")
+    except sanitized.CannotBuild as error:
+        print(f"FAILED {error}")
+        return 1
+    tests = sanitized.run(library, "pytest", "-q", "-p", "no:cacheprovider", *sanitized.UNIT_TESTS)
+    given = {
+        "--seconds": options.seconds,
+        "--runs": options.runs,
+        "--seed": options.seed,
+        "--engine": options.engine,
+    }
+    limits = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    fuzzing = sanitized.run(library, "fuzz", *names, "--blind", *limits)
+    return 1 if tests.returncode or fuzzing.returncode else 0
 
 
 def run_blind(name: str, seconds: float | None, runs: int | None, seed: int) -> Result:
@@ -97,7 +134,9 @@ def run_blind(name: str, seconds: float | None, runs: int | None, seed: int) -> 
     )
 
 
-def run_guided(name: str, seconds: float | None, runs: int | None, seed: int) -> Result:
+def run_guided(
+    name: str, seconds: float | None, runs: int | None, seed: int, engine: str = DEFAULT_ENGINE
+) -> Result:
     """Fuzz in a process of its own, and read what it tells at its end."""
     folder = FOLDER / name
     new, given = folder / "corpus", folder / "seeds"
@@ -116,7 +155,7 @@ def run_guided(name: str, seconds: float | None, runs: int | None, seed: int) ->
     options += ["-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", f"-max_total_time={int(seconds or 0)}"]
     options += [f"-runs={runs}"] if runs is not None else []
     process = subprocess.run(
-        [sys.executable, "-m", "fuzz.guided", name, *options, str(new), str(given)],
+        [sys.executable, "-m", "fuzz.guided", name, engine, *options, str(new), str(given)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "tests"), str(ROOT)))},
         stdin=subprocess.DEVNULL,

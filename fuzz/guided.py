@@ -1,4 +1,4 @@
-"""`python -m fuzz.guided TARGET …`: Atheris on one target. What follows the target is for libFuzzer.
+"""`python -m fuzz.guided TARGET ENGINE …`: Atheris on one target. What follows is for libFuzzer.
 
 It is a process of its own, because libFuzzer ends it, and because what is fuzzed is instrumented when it is imported.
 """
@@ -37,14 +37,15 @@ def is_available() -> bool:
     return find_spec("atheris") is not None
 
 
-def main(name: str, options: Sequence[str]) -> None:
-    """Fuzz one target."""
+def main(name: str, engine: str, options: Sequence[str]) -> None:
+    """Fuzz one target on one engine."""
     atheris = cast("Atheris", import_module("atheris"))
     with atheris.instrument_imports(include=INSTRUMENTED):
         targets = import_module("fuzz.targets")
+        import_module("engines").exchange_default(engine)
     atheris.Setup(["fuzz", *options], targets.TARGETS[name].check)
     atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
