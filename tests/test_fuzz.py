@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from engines import in_place
 from frames import TEXT, frame
 from fuzz import __main__ as command
 from fuzz import blind, checks, guided, serving, subjects, talk, text
@@ -19,7 +20,20 @@ from fuzz.peer import check_answers, check_frames
 from fuzz.size import held_bytes
 from fuzz.targets import TARGETS, Target
 from spry_core import Application, Request, sleep
-from spry_core.protocol import Connection, Event, Message, Ping, RequestHead, ResponseHead, compression
+from spry_core.protocol import (
+    DEFAULT_ENGINE,
+    Connection,
+    EngineName,
+    Event,
+    Message,
+    Ping,
+    RequestHead,
+    ResponseHead,
+    compression,
+)
+from spry_core.protocol.engines import FrameEngine, frame_engine
+from spry_core.protocol.engines.native_frames import NativeFrameEngine
+from spry_core.protocol.engines.reference import WsprotoEngine
 from spry_core.routing.tree import NotFound, Router
 from traces import GET, connection, counted, open_websocket
 
@@ -355,6 +369,20 @@ def test_a_run_without_a_find_says_so(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[2:] == ["nothing found"]
 
 
+@pytest.mark.parametrize("name", ["reference", "pure", "native"])
+def test_an_engine_can_be_chosen(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fuzzed then has that one below it."""
+    kinds = set[type[FrameEngine]]()
+
+    def check(data: bytes) -> None:
+        kinds.add(type(frame_engine(DEFAULT_ENGINE, "server", lambda opcode, length, rsv1: None, counted)))
+
+    monkeypatch.setattr(command, "TARGETS", {"one": Target(check, lambda: [b""])})
+    with in_place(name):  # and afterwards all is as it was
+        assert command.main(["one", "--blind", "--runs", "1", "--engine", name]) == 0
+    assert kinds == {WsprotoEngine if name == "reference" else NativeFrameEngine}
+
+
 def test_a_find_is_told_and_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -377,7 +405,7 @@ def test_a_find_is_told_and_kept(
     assert command.main(["two", "--replay", str(kept)]) == 0
 
 
-@pytest.mark.parametrize("arguments", [["nothing"], ["--replay", "x"], ["--sec", "1"]])
+@pytest.mark.parametrize("arguments", [["nothing"], ["--replay", "x"], ["--sec", "1"], ["--engine", "x"]])
 def test_a_wrong_command_line_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         command.parse(arguments)
