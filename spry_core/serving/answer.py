@@ -39,7 +39,8 @@ async def answer_stream(exchange: HttpExchange, response: Response) -> None:
 def _head(response: Response) -> ResponseHead:
     usual = response.usual_fields()
     if usual is not None and not response.reason_phrase:
-        return _usual_head(response.status_code, *usual)
+        kind, length = usual
+        return _usual_head(response.status_code, kind, length)
     return ResponseHead(
         status_code=response.status_code,
         headers=response.headers.raw(),

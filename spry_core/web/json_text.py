@@ -7,6 +7,9 @@ import re
 from typing import Any, Final
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_WRITER: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)  # `dumps` makes one each time
 
 
 def to_json(value: object) -> str:
@@ -14,8 +17,8 @@ def to_json(value: object) -> str:
 
     Raises `TypeError` or `ValueError` for what JSON cannot express, such as sets and NaN.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if _SURROGATE.search(text) is None:
+    text = _WRITER.encode(value)
+    if text.isascii() or _SURROGATE.search(text) is None:
         return text
     # No UTF-8 has half a pair, but an escape can say it (RFC 8259 §8.2).
     return json.dumps(value, allow_nan=False, separators=(",", ":"))

@@ -25,6 +25,7 @@ Content: TypeAlias = str | BytesLike | Stream
 
 _PHRASE: Final = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 _TEXT: Final = "text/plain; charset=utf-8"
+_BYTES: Final = "application/octet-stream"
 _WITHOUT_LENGTH: Final = (204, 304)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -57,9 +58,14 @@ class Response:
         *,
         reason_phrase: str = "",
     ) -> None:
-        if status_code != 200:
-            _check_status(status_code)
         self._status_code = status_code
+        if type(content) is str and status_code == 200 and headers is None and not reason_phrase:
+            # What most handlers answer with, in half the time: there is nothing to be checked.
+            self._headers, self._reason_phrase = None, ""
+            self._content: bytes | Stream = content.encode()
+            self._kind = _TEXT if content else ""
+            return
+        _check_status(status_code)
         # The header section is made for whoever looks at it: until then it is what type, content and status say.
         self._headers = None if headers is None else MutableHeaders(headers)
         self._kind = ""
@@ -101,7 +107,12 @@ class Response:
         """Return the type of the content, empty if there is none, and the Content-Length, None if there is none, if these are
         all the fields; None if somebody has looked at `headers` and may have set others. For who sends it.
         """
-        return None if self._headers is not None else (self._kind, self._length())
+        if self._headers is not None:
+            return None
+        content = self._content
+        if isinstance(content, bytes) and self._status_code not in _WITHOUT_LENGTH:
+            return self._kind, len(content)
+        return self._kind, None
 
     @property
     def status_code(self) -> int:
@@ -141,8 +152,7 @@ class Response:
 
     def _take(self, content: Content) -> None:
         encoded, kind = _encode(content)
-        if self._status_code != 200:
-            _check_fits(encoded, self._status_code)
+        _check_fits(encoded, self._status_code)
         self._content = encoded
         if self._headers is None:
             self._kind = self._kind or kind
@@ -256,11 +266,11 @@ def _encode(content: object) -> tuple[bytes | Stream, str]:
         return content.encode(), _TEXT if content else ""
     if isinstance(content, (bytes, bytearray, memoryview)):
         encoded = bytes(cast("BytesLike", content))
-        return encoded, "application/octet-stream" if encoded else ""
+        return encoded, _BYTES if encoded else ""
     if not _is_stream(content):
         raise TypeError(f"content is str, bytes or an iterable of them, not {type(content).__name__}")
     # Without a type browsers guess, and may find a page with scripts.
-    return cast("Stream", content), "application/octet-stream"
+    return cast("Stream", content), _BYTES
 
 
 def _is_stream(content: object) -> bool:
