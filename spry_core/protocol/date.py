@@ -29,12 +29,17 @@ class DateCache:
     def __init__(self, wall_clock: Callable[[], float] | None) -> None:
         self._wall_clock = wall_clock
 
+    def field(self) -> tuple[bytes, bytes] | None:
+        """Return the field for now, or None where there is no wall clock."""
+        return None if self._wall_clock is None else _field(int(self._wall_clock()))
+
     def value(self) -> bytes | None:
         """Return the value for now, or None where there is no wall clock."""
-        return None if self._wall_clock is None else _value(int(self._wall_clock()))
+        field = self.field()
+        return None if field is None else field[1]
 
 
 @lru_cache(maxsize=4)
-def _value(second: int) -> bytes:
-    """Make the value; connections of one server, and servers of one process, have the same seconds."""
-    return imf_fixdate(second).encode("ascii")
+def _field(second: int) -> tuple[bytes, bytes]:
+    """Make the field; connections of one server, and servers of one process, have the same seconds."""
+    return b"Date", imf_fixdate(second).encode("ascii")

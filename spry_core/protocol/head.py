@@ -314,6 +314,9 @@ class Terms:
     expects_continue: bool
     """True if the client waits for a 100 (`expects_continue`)."""
 
+    is_old: bool
+    """True if the client speaks HTTP/1.0, and knows no chunks."""
+
     upgrades: bool
     """True if it may be an opening handshake: it asks for WebSocket in its Upgrade field."""
 
@@ -338,6 +341,7 @@ def settle(head: RequestHead, noted: RawFields) -> Terms:
         framing=check_request(picked),
         persists=may_persist(picked),
         expects_continue=expects_continue(picked),
+        is_old=not is_usual,
         upgrades=b"websocket" in tokens(noted, b"upgrade"),
     )
     if is_usual and not terms.upgrades and sum([len(value) for _, value in noted]) <= _LONGEST_SETTLED:

@@ -49,7 +49,7 @@ _ANSWERED: Final = advance(advance(State.WAITING, Step.RESPONSE_HEAD), Step.RESP
 class Http1Server(Http1):
     """HTTP/1.1 over one accepted stream."""
 
-    __slots__ = ("_expects_continue", "_is_still_answering", "_requests")
+    __slots__ = ("_expects_continue", "_is_still_answering", "_requests", "_terms")
 
     role: ClassVar[Role] = "server"
 
@@ -58,6 +58,7 @@ class Http1Server(Http1):
     ) -> None:
         super().__init__(stream, engine=engine, wall_clock=wall_clock)
         self._requests = 0
+        self._terms: Terms | None = None  # of the request in hand, or the last one
         self._expects_continue = False
         self._is_still_answering = False  # the time to ask again is over, but for that
         stream.deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
@@ -140,6 +141,7 @@ class Http1Server(Http1):
 
     def _deliver_head(self, head: RequestHead, noted: RawFields, terms: Terms, now: float) -> None:
         stream, framing = self._stream, terms.framing
+        self._terms = terms
         self._requests += 1
         allowed = stream.limits.max_requests
         self._keep_alive = (
@@ -200,7 +202,8 @@ class Http1Server(Http1):
             self._writer.write_plain_response(head, content, now)
             self._state = _ANSWERED
             self._next(now)
-            self._look_further(now)
+            if self._held or self._stream.received_end:
+                self._look_further(now)
         else:
             super().send_response(head, content, now)
 
@@ -240,7 +243,7 @@ class Http1Server(Http1):
             self._keep_alive = False
             fields = with_close(fields)
         self._stream.deadlines.clear(Deadline.OPENING)
-        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now, self._request)
+        self._writer.write_response_head(head.status_code, head.reason_phrase, fields, now, self._terms)
 
     def _must_close(self, head: ResponseHead) -> bool:
         """Tell whether the connection ends with this answer (RFC 9112 §9.3, §9.6)."""
@@ -299,7 +302,8 @@ class Http1Server(Http1):
                 # It had passed while our answer was still on its way: give the peer its time to ask again.
                 self._is_still_answering = False
                 self._stream.deadlines.set(Deadline.KEEP_ALIVE, now, self._stream.timeouts.keep_alive)
-            self._look_further(now)
+            if self._held or self._stream.received_end:
+                self._look_further(now)
 
     def shutdown(self, now: float) -> None:
         """Serve no request but the present one; to a head that has begun to come in say 503 (RFC 9112 §9.6)."""
@@ -315,8 +319,8 @@ class Http1Server(Http1):
 
     def _end_failing(self, error: RemoteProtocolError, now: float) -> None:
         if self._state in (State.IDLE, State.REQUEST, State.WAITING):
-            asker = None if self._state is State.IDLE else self._request
-            self._writer.write_failure(error.status_code or 400, self._request, now, asker)
+            terms = None if self._state is State.IDLE else self._terms
+            self._writer.write_failure(error.status_code or 400, self._request, now, terms)
             self._finish(now)
         elif self._state is State.LATE:
             self._finish(now)

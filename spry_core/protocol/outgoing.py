@@ -19,10 +19,10 @@ from spry_core.protocol.head import (
     Chunked,
     Framing,
     Length,
+    Terms,
     UntilClose,
     lowered,
     may_have_content,
-    may_persist,
     parse_length,
     parse_size,
     tokens,
@@ -115,15 +115,14 @@ def check_interim_head(head: ResponseHead) -> None:
     """Check an interim response of ours (RFC 9110 §15.2)."""
     if head.status_code < 100:
         raise ValueError(f"{head.status_code} is no interim status code (RFC 9110 §15.2)")
-    _check_phrase_and_fields(head)
+    _check_phrase(head)
     if _framing(head) is not None:
         raise ValueError("an interim response has no content (RFC 9110 §15.2)")
 
 
-def _check_phrase_and_fields(head: ResponseHead) -> None:
-    if not _PHRASE.fullmatch(head.reason_phrase):
+def _check_phrase(head: ResponseHead) -> None:
+    if head.reason_phrase and not _PHRASE.fullmatch(head.reason_phrase):
         raise ValueError("the reason phrase has a control character (RFC 9112 §4)")
-    check_raw_fields(head.headers)
 
 
 def check_response_head(
@@ -138,7 +137,7 @@ def check_response_head(
         raise ValueError(f"{head.status_code} is no final status code (RFC 9110 §15)")
     if request.method == b"CONNECT" and head.status_code < 300:
         raise ValueError("a tunnel is not supported (RFC 9110 §9.3.6)")
-    _check_phrase_and_fields(head)
+    _check_phrase(head)
     framing = _framing(head)
     if not may_have_content(head.status_code, request.method):
         unwanted = (
@@ -182,24 +181,23 @@ def with_close(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 
 def in_order(
-    fields: Sequence[tuple[bytes, bytes]], status_code: int, request: RequestHead
-) -> list[tuple[bytes, bytes]]:
+    fields: Sequence[tuple[bytes, bytes]], status_code: int, terms: Terms
+) -> Sequence[tuple[bytes, bytes]]:
     """Return the fields of a final response with Transfer-Encoding behind all others, and behind that Connection if the
     client asked for the end: one line for each option.
 
     An answer to HEAD says what one to GET would say (RFC 9110 §9.3.2), so it is chunked in words if that would be in deed.
     """
-    section = lowered(tuple(fields))
-    ordered = list(fields)
-    if status_code not in (204, 304) and not values(section, b"content-length"):
-        ordered = _without(ordered, b"transfer-encoding")
-        if request.http_version == b"1.1":
-            ordered.append((b"Transfer-Encoding", b"chunked"))
-    if not may_persist(request):
-        options = {*tokens(section, b"connection"), b"close"} - {b"keep-alive"}
-        ordered = _without(ordered, b"connection")
-        ordered += [(b"Connection", option) for option in sorted(options)]
-    return ordered
+    names = [field_line(field)[1] for field in fields]
+    if status_code not in (204, 304) and b"content-length" not in names:
+        fields = _without(fields, b"transfer-encoding")
+        if not terms.is_old:
+            fields.append((b"Transfer-Encoding", b"chunked"))
+    if not terms.persists:
+        options = {*tokens(lowered(tuple(fields)), b"connection"), b"close"} - {b"keep-alive"}
+        fields = _without(fields, b"connection")
+        fields += [(b"Connection", option) for option in sorted(options)]
+    return fields
 
 
 def failure_answer(status_code: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
@@ -214,12 +212,17 @@ def failure_answer(status_code: int) -> tuple[list[tuple[bytes, bytes]], bytes]:
 
 
 def _without(fields: Iterable[tuple[bytes, bytes]], *names: bytes) -> list[tuple[bytes, bytes]]:
-    return [each for each in fields if each[0].lower() not in names]
+    return [each for each in fields if field_line(each)[1] not in names]
 
 
 def _framing(head: RequestHead | ResponseHead) -> Framing | None:
-    headers = lowered(head.headers)
-    lengths, codings = values(headers, b"content-length"), values(headers, b"transfer-encoding")
+    lengths, codings = list[bytes](), list[bytes]()
+    for field in head.headers:
+        name = field_line(field)[1]  # it is checked here too
+        if name == b"content-length":
+            lengths.append(field[1])
+        elif name == b"transfer-encoding":
+            codings.append(field[1])
     if codings:
         if lengths or codings != [b"chunked"]:
             raise ValueError("Transfer-Encoding is chunked, and never beside Content-Length (RFC 9112 §6.1)")

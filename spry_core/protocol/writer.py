@@ -8,6 +8,8 @@ from typing import Final
 from spry_core.protocol.date import DateCache
 from spry_core.protocol.engines import HttpEngine
 from spry_core.protocol.events import RequestHead, ResponseHead
+from spry_core.protocol.head import Terms
+from spry_core.protocol.lines import field_line
 from spry_core.protocol.outgoing import failure_answer, in_order, reason_phrase
 from spry_core.protocol.stream import Stream
 
@@ -35,24 +37,24 @@ class MessageWriter:
         phrase: bytes,
         fields: Sequence[tuple[bytes, bytes]],
         now: float,
-        asker: RequestHead | None = None,
+        terms: Terms | None = None,
     ) -> None:
         """Write the head of a response, with the usual reason phrase for an empty one, and Date (RFC 9110 §6.6.1).
 
-        `asker` is the request that it answers, if the head of that was in order.
+        `terms` are those of the request that it answers, if the head of that was in order.
         """
         if status_code >= 200:
             fields = self._dated(fields)
-            if asker is not None:
-                fields = in_order(fields, status_code, asker)
+            if terms is not None:
+                fields = in_order(fields, status_code, terms)
         phrase = phrase or reason_phrase(status_code)
         self._stream.write(self._engine.write_response(status_code, phrase, fields), now)
 
     def write_plain_response(self, head: ResponseHead, content: bytes, now: float) -> None:
         """Write a whole response that is framed by its length, has no Date yet, and says nothing about the connection."""
-        fields, date = head.headers, self._date.value()
+        fields, date = head.headers, self._date.field()
         if date is not None:
-            fields += ((b"Date", date),)
+            fields = (*fields, date)
         status_code = head.status_code
         phrase = reason_phrase(status_code)
         if len(content) <= _LONGEST_JOINED:
@@ -63,16 +65,16 @@ class MessageWriter:
             self._stream.write(self._engine.write_end((), False), now)
 
     def _dated(self, fields: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
-        date = self._date.value()
-        if date is None or any(name.lower() == b"date" for name, _ in fields):
+        date = self._date.field()
+        if date is None or any(field_line(field)[1] == b"date" for field in fields):
             return fields
-        return *fields, (b"Date", date)
+        return *fields, date
 
     def write_failure(
-        self, status_code: int, request: RequestHead | None, now: float, asker: RequestHead | None = None
+        self, status_code: int, request: RequestHead | None, now: float, terms: Terms | None = None
     ) -> None:
         """Answer a broken request, as far as it is known, with a short text; it is the last answer."""
         fields, content = failure_answer(status_code)
-        self.write_response_head(status_code, b"", fields, now, asker)
+        self.write_response_head(status_code, b"", fields, now, terms)
         if request is None or request.method != b"HEAD":
             self._stream.write(content, now)

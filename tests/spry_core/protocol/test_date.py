@@ -45,3 +45,4 @@ def test_the_value_is_made_once_a_second() -> None:
 def test_without_a_wall_clock_there_is_no_date() -> None:
     """RFC 9110 §6.6.1: an origin server without a clock must not send Date."""
     assert DateCache(None).value() is None
+    assert DateCache(None).field() is None

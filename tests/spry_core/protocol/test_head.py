@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import pytest
@@ -617,7 +618,8 @@ def settled(*fields: tuple[bytes, bytes], version: bytes = b"1.1", target: bytes
 
 
 A_HOST = (b"host", b"a")
-PLAIN = Terms(framing=EMPTY, persists=True, expects_continue=False, upgrades=False)
+PLAIN = Terms(framing=EMPTY, persists=True, expects_continue=False, is_old=False, upgrades=False)
+OLD = replace(PLAIN, persists=False, is_old=True)
 
 
 @pytest.mark.parametrize("_time", range(2))
@@ -625,15 +627,15 @@ PLAIN = Terms(framing=EMPTY, persists=True, expects_continue=False, upgrades=Fal
     ("fields", "version", "terms"),
     [
         ([A_HOST, (b"x-a", b"close")], b"1.1", PLAIN),
-        ([A_HOST], b"1.0", Terms(EMPTY, persists=False, expects_continue=False, upgrades=False)),
-        ([A_HOST, (b"connection", b"a, Close")], b"1.1", Terms(EMPTY, False, False, False)),
+        ([A_HOST], b"1.0", OLD),
+        ([A_HOST, (b"connection", b"a, Close")], b"1.1", replace(PLAIN, persists=False)),
         (
             [A_HOST, (b"expect", b"100-Continue"), (b"content-length", b"3")],
             b"1.1",
-            Terms(Length(3), persists=True, expects_continue=True, upgrades=False),
+            replace(PLAIN, framing=Length(3), expects_continue=True),
         ),
-        ([A_HOST, (b"upgrade", b"h2c, WebSocket")], b"1.1", Terms(EMPTY, True, False, upgrades=True)),
-        ([A_HOST, (b"transfer-encoding", b"chunked")], b"1.1", Terms(Chunked(), True, False, False)),
+        ([A_HOST, (b"upgrade", b"h2c, WebSocket")], b"1.1", replace(PLAIN, upgrades=True)),
+        ([A_HOST, (b"transfer-encoding", b"chunked")], b"1.1", replace(PLAIN, framing=Chunked())),
     ],
 )
 def test_some_fields_settle_how_a_request_goes_on(
@@ -664,7 +666,7 @@ def test_so_much_is_remembered_at_most() -> None:
 def test_a_version_or_a_target_is_judged_though_its_fields_are_known() -> None:
     """RFC 9112 §3.2: without a Host field the old version is in order, and the new one is not."""
     for _ in range(2):
-        assert settled(version=b"1.0") == Terms(EMPTY, False, False, False)
+        assert settled(version=b"1.0") == OLD
         with pytest.raises(RemoteProtocolError, match=r"^no Host field$"):
             settled()
         assert settled(A_HOST) == PLAIN

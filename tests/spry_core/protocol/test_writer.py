@@ -8,6 +8,7 @@ import pytest
 
 from spry_core.protocol.engines import EngineName, http_engine
 from spry_core.protocol.events import RequestHead, ResponseHead
+from spry_core.protocol.head import EMPTY, Terms
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.writer import MessageWriter
@@ -80,9 +81,9 @@ def test_a_plain_response_has_no_date_without_a_clock() -> None:
 
 def test_a_response_to_a_last_request_says_so_at_its_end() -> None:
     """RFC 9112 §9.6."""
-    asker = RequestHead(method=b"GET", target=b"/", headers=((b"connection", b"close"),))
+    terms = Terms(EMPTY, persists=False, expects_continue=False, is_old=False, upgrades=False)
     messages, stream = writer(lambda: 7.0, "pure")
-    messages.write_response_head(200, b"", [(b"Connection", b"close"), (b"Content-Length", b"0")], 0.0, asker)
+    messages.write_response_head(200, b"", [(b"Connection", b"close"), (b"Content-Length", b"0")], 0.0, terms)
     assert stream.data_to_send() == [
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + DATE + b"Connection: close\r\n\r\n"
     ]
