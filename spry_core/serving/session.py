@@ -391,25 +391,28 @@ class Session:
         """Run the chain of one request and send its answer, behind the same barrier as `_run`."""
         try:
             try:
-                outcome = await chain(request)
-            except BaseException as raised:
-                outcome = self._take_raised(raised, exchange)
-            stream = self._conclude(exchange, outcome)
-            if stream is not None:
-                await self._answer(exchange, stream)
+                try:
+                    outcome = await chain(request)
+                except BaseException as raised:
+                    outcome = self._take_raised(raised, exchange)
+                stream = self._conclude(exchange, outcome)
+                if stream is not None:
+                    await self._answer(exchange, stream)
+            finally:
+                self._note(exchange)
         except BaseException as raised:
             self._contain(raised)
         finally:
-            self._end_request(exchange)
+            self._end_task(exchange)
 
-    def _end_request(self, exchange: HttpExchange) -> None:
+    def _note(self, exchange: HttpExchange) -> None:
+        """A request is over: log it."""
         if self._owner.logs_access and not exchange.is_upgraded:
             seconds = self.driver.now() - exchange.started
             self._owner.report(record_request(self.stream.peer, exchange, seconds))
         # An idle connection need not hold what its last request sent.
         if exchange.is_complete and self._exchange is exchange:
             self._exchange = self._request = None
-        self._end_task(exchange)
 
     def _take_raised(self, raised: BaseException, exchange: HttpExchange) -> Response:
         """Return the answer to what has left the chain; what is no error of the application is raised again."""
