@@ -259,10 +259,11 @@ class Connection(Facts):
 
     def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
         """Say ``Message(data=data, compress=compress)``, which need not be made for it; raises as `send`."""
-        if self._websocket is None or self._stream.is_lost:
+        websocket = self._websocket
+        if websocket is None or self._stream.is_lost:
             self.send(Message(data=data, compress=compress), now)  # says why not
         else:
-            self._websocket.send_message(data, compress, now)
+            websocket.send_message(data, compress, now)
 
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.

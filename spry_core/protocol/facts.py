@@ -38,6 +38,17 @@ class Facts:
         return self._websocket is not None and self._websocket.is_open
 
     @property
+    def is_full(self) -> bool:
+        """True while more WebSocket messages may be sent, and better are not: more than the high-water mark is unsent."""
+        stream = self._stream
+        return stream.unsent > stream.limits.high_water and self.is_open
+
+    @property
+    def has_events(self) -> bool:
+        """True if something has happened that was not fetched yet."""
+        return bool(self._stream.events)
+
+    @property
     def is_ending(self) -> bool:
         """True when we have ended the stream, or our side of it, or it is gone: nothing more can be sent."""
         return self._stream.end is not None or self._stream.is_lost

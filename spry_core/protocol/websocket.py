@@ -131,11 +131,15 @@ class WebSocketProtocol:
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the peer."""
-        if self.is_deaf:
+        longest = self._assembly.longest
+        if longest is None and self.is_deaf:
             return
         if self._keepalive.has_pinged:
             self._keepalive.take_sign_of_life(now)
-        self._engine.receive_data(data)
+        if longest is None or self._is_behind or self._account.is_full:
+            self._engine.receive_data(data)
+        elif self._take_run(data, longest):
+            return  # nothing else has come, as nearly always, and nobody waits for an answer
         self.go_on(now)
 
     def go_on(self, now: float) -> None:
@@ -156,10 +160,10 @@ class WebSocketProtocol:
         turn, assembly, engine = self._stream.turn, self._assembly, self._engine
         received = assembly.received
         while turn.left > 0 and not (self.is_deaf or assembly.is_waiting or self._is_full):
-            if assembly.longest is not None and self._take_run(assembly.longest):
-                if not engine.has_data:
-                    break
-                continue
+            if assembly.longest is not None and (
+                self._take_run(b"", assembly.longest) or turn.left <= 0 or self._is_full
+            ):
+                break
             part = engine.next_part()
             if part is None:
                 self._is_behind = False
@@ -171,18 +175,18 @@ class WebSocketProtocol:
         if turn.left <= 0 and (self._is_behind or assembly.is_waiting):
             self._stream.wait_for_turn(now)
 
-    def _take_run(self, longest: int) -> bool:
-        """Take the run of plain messages that comes next, as far as there is room for it; False if none does."""
-        account, turn = self._account, self._stream.turn
+    def _take_run(self, data: bytes, longest: int) -> bool:
+        """Take `data`, and the run of plain messages that comes next, as far as there is room for it. True if that was all."""
+        account, stream = self._account, self._stream
+        turn = stream.turn
         most = min(turn.left, account.places)
-        messages, sizes = self._engine.take_messages(most, account.left, longest)
-        if not messages:
-            return False
-        total = sizes[0] if len(sizes) == 1 else sum(sizes)
-        account.add_messages(sizes, total)
-        turn.spend(len(sizes), total)
-        self._stream.events.append(messages)
-        return True
+        messages, sizes, has_more = self._engine.take_messages(data, most, account.left, longest)
+        if messages:
+            total = sizes[0] if len(sizes) == 1 else sum(sizes)
+            account.add_messages(sizes, total)
+            turn.spend(len(sizes), total)
+            stream.events.append(messages)
+        return not has_more
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""

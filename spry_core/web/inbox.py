@@ -350,19 +350,19 @@ class Inbox:
 
     def _release_taken(self, spare: int) -> None:
         """Pay for the messages that were taken, but for `spare` of them."""
+        connection = self._connection
         n, self._taken = self._taken - spare, spare
-        self._release([], n)
+        wanted_read = connection.wants_read
+        connection.release_messages(n, self._driver.now())
+        if not wanted_read or connection.close_info is not None:
+            self._touch(True)
 
-    def _release(self, sizes: Sequence[int], messages: int = 0) -> None:
-        """Pay for entries of the connection's account, oldest first, whole `messages` or by their `sizes`, and only then
-        look at what has come of it.
-        """
-        if not (sizes or messages):
+    def _release(self, sizes: Sequence[int]) -> None:
+        """Pay for entries of the connection's account, oldest first, and only then look at what has come of it."""
+        if not sizes:
             return
         connection, now = self._connection, self._driver.now()
         wanted_read = connection.wants_read
-        if messages:
-            connection.release_messages(messages, now)
         for size in sizes:
             connection.release(size, now)
         if not wanted_read or connection.close_info is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from typing import NoReturn, Protocol
 
 from spry_core.closing import (
@@ -36,6 +36,16 @@ class ReadyState(IntEnum):
     OPEN = 1
     CLOSING = 2
     CLOSED = 3
+
+
+class SendResult(Enum):
+    """What `send_nowait` found when it had queued a message."""
+
+    OK = auto()
+    """There is room for more."""
+
+    BACKPRESSURE = auto()
+    """More than `Limits.high_water` bytes are unsent: better wait (`drained`) before sending more."""
 
 
 class Host(Protocol):
@@ -180,14 +190,14 @@ class Link:
     @property
     def is_full(self) -> bool:
         """True while more than the high-water mark is unsent and the connection still takes more."""
-        connection = self.connection
-        return connection.buffered_amount > connection.limits.high_water and connection.is_open
+        return self.connection.is_full
 
     def send_message(self, data: str | bytes, compress: bool | None) -> None:
         """Do as `send` does, with a message."""
-        if not self.connection.is_open:
+        connection = self.connection
+        if not connection.is_open:
             raise self.closed_error()
-        self.connection.send_message(data, compress, self.driver.now())
+        connection.send_message(data, compress, self.driver.now())
         self._host.touch(self.inbox.has_mail)
 
     def send(self, event: SentEvent) -> None:

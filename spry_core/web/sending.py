@@ -6,13 +6,12 @@ whole or not at all. Iterables of messages or of fragments are sent in `streamin
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import Final, TypeAlias, cast
 
 from spry_core.errors import BufferFull, WebSocketBusyError
 from spry_core.protocol.events import Ping, Pong
 from spry_core.web.json_text import to_json
-from spry_core.web.link import Link
+from spry_core.web.link import Link, SendResult
 from spry_core.web.linked import Linked
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
@@ -27,16 +26,6 @@ BYTES_LIKE: Final = (bytes, bytearray, memoryview)
 _SENDABLE: Final = (str, *BYTES_LIKE)
 
 _STREAMING = "a stream is being sent on this WebSocket"
-
-
-class SendResult(Enum):
-    """What `send_nowait` found when it had queued a message."""
-
-    OK = auto()
-    """There is room for more."""
-
-    BACKPRESSURE = auto()
-    """More than `Limits.high_water` bytes are unsent: better wait (`drained`) before sending more."""
 
 
 _OK: Final = SendResult.OK
@@ -70,7 +59,7 @@ class Sending(Linked):
         if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
         link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
-        if link.is_full:
+        if link.connection.is_full:
             await self._room()
 
     async def send_text(self, data: str | BytesLike, *, compress: bool | None = None) -> None:
@@ -122,10 +111,11 @@ class Sending(Linked):
             ConnectionClosed, TypeError, UnicodeEncodeError, WebSocketBusyError: As `send`.
         """
         link = self._link_to_send(data)
-        if link.connection.buffered_amount:
+        connection = link.connection
+        if connection.buffered_amount:
             self._check_unsent()
         link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
-        return _BACKPRESSURE if link.is_full else _OK
+        return _BACKPRESSURE if connection.is_full else _OK
 
     add = send_nowait
     """The original's name for `send_nowait`."""

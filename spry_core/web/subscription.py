@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import isawaitable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from spry_core.closing import CloseInfo, ConnectionClosed
 from spry_core.tasks import part
 from spry_core.wakeup import WakeUp
 from spry_core.web.failure import fail_handler
-from spry_core.web.link import Link
+from spry_core.web.link import Link, SendResult
 
 OnMessage: TypeAlias = Callable[[str | bytes], object]
 """Called with each message; what it returns is awaited if it can be."""
@@ -27,6 +27,10 @@ OnError: TypeAlias = Callable[[ConnectionClosed], object]
 
 OnDone: TypeAlias = Callable[[CloseInfo], object]
 """Called on any end of the connection."""
+
+
+_NOT_AWAITED: Final = frozenset((type(None), bool, SendResult))
+"""Of what callbacks mostly return none can be awaited, and to look it up takes less time than to ask it."""
 
 
 class Subscription:
@@ -162,22 +166,22 @@ class Subscription:
 
     def _pass_messages_on(self) -> Awaitable[object] | None:
         """Call back with the messages that are there; they are released when no more is, several at a time."""
-        link, inbox = self._link, self._link.inbox
+        link, inbox, connection = self._link, self._link.inbox, self._link.connection
         while not self._is_over:
-            if link.connection.closed and (self._is_paused or link.cancels_on_end):
+            if (self._is_paused or link.cancels_on_end) and connection.closed:
                 self._is_paused = False
                 inbox.drop()
             if self._is_paused:
                 inbox.come_back_with_one()
                 return None
-            if link.is_full:
+            if connection.is_full:
                 inbox.come_back()
-                if inbox.has_mail and link.is_full:
+                if inbox.has_mail and connection.is_full:
                     return None
             message = inbox.take()
             if message is not None:
                 result = self._call(self._on_message, message)
-                if result is not None and isawaitable(result):
+                if type(result) not in _NOT_AWAITED and isawaitable(result):
                     inbox.come_back_with_one()
                     return result
             elif inbox.is_in_hand:

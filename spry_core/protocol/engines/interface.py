@@ -193,9 +193,11 @@ class FrameEngine(Protocol):
         """Take bytes; `next_part` then decodes them."""
         ...
 
-    def take_messages(self, most: int, room: int, longest: int) -> tuple[list[str | bytes], list[int]]:
-        """Take the messages that come next and are complete, of one frame each and not compressed; return them, and the
-        payload bytes of each.
+    def take_messages(
+        self, data: bytes, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take bytes, or none; then take the messages that come next and are complete, of one frame each and not compressed.
+        Return them, the payload bytes of each, and whether bytes are left (`has_data`).
 
         At most `most`, none of more than `longest` bytes, and none behind the one with which they are `room` bytes or more.
         What is anything else, or breaks a rule, is left to `next_part`; so an engine may find none at all. Ask only between

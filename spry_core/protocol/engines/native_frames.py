@@ -53,15 +53,24 @@ class NativeFrameEngine:
             data = self._data[self._position :] + data
         self._data, self._position = data, 0
 
-    def take_messages(self, most: int, room: int, longest: int) -> tuple[list[str | bytes], list[int]]:
-        """Take the messages that come next and are complete, of one frame each and not compressed."""
+    def take_messages(
+        self, data: bytes, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take bytes, or none; then take the messages that come next and are complete, of one frame each and not compressed."""
+        start = self._position
+        if start < len(self._data):
+            data, start = (self._data[start:] + data, 0) if data else (self._data, start)
+        else:
+            start = 0  # behind the header of a frame of which nothing else was here
         if self._opcode is not None:
-            return [], []
-        messages, sizes, self._position = self._primitives.scan(
-            self._data, self._position, self._is_server, most, room, longest
-        )
-        self._forget()
-        return messages, sizes
+            self._data, self._position = data, start
+            return [], [], start < len(data)
+        messages, sizes, end = self._primitives.scan(data, start, self._is_server, most, room, longest)
+        if end == len(data):
+            self._data, self._position = b"", 0
+            return messages, sizes, False
+        self._data, self._position = data, end
+        return messages, sizes, True
 
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""

@@ -205,9 +205,12 @@ class WsprotoEngine:
         """Take bytes."""
         self._decoder.receive_bytes(data)
 
-    def take_messages(self, most: int, room: int, longest: int) -> tuple[list[str | bytes], list[int]]:
-        """Take none: every message comes in parts here."""
-        return [], []
+    def take_messages(
+        self, data: bytes, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take bytes, and no message: each comes in parts here."""
+        self.receive_data(data)
+        return [], [], self.has_data
 
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""
