@@ -87,8 +87,8 @@ def request_head(method: bytes, target: bytes, headers: RawFields, http_version:
     head.http_version = http_version
     head.websocket = None
     # No checker knows that a class with the same slots may take the place of another one.
-    head.__class__ = RequestHead  # type: ignore[assignment]
-    return head  # type: ignore[return-value]
+    head.__class__ = RequestHead  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    return head  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

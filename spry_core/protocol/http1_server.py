@@ -96,7 +96,7 @@ class Http1Server(Http1):
             return super()._take_at_once(data, now)
         end = 0 if self._is_behind else self._take_head(data, now)
         if 0 < end < len(data):
-            self._held += memoryview(data)[end:]
+            self._held.extend(memoryview(data)[end:])
             self._parse(now)
         return end > 0
 

@@ -316,7 +316,8 @@ def test_every_engine_asks_and_hears_the_same(
         seen: list[object] = []
         head = RequestHead(method=method, target=b"/", headers=fields)
         try:
-            for event in (head, *(BodyData(data=part) for part in parts), end):
+            asked: list[SentEvent] = [head, *(BodyData(data=part) for part in parts), end]
+            for event in asked:
                 conn.send(event, 0.0)
         except (LocalProtocolError, ValueError) as error:
             seen.append((type(error), str(error)))
