@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol, assert_never
 
 from spry_core.closing import ConnectionClosed, ConnectionLost
@@ -72,6 +73,7 @@ class HttpExchange:
 
     def __init__(self, owner: Owner, head: RequestHead, now: float) -> None:
         self.head: RequestHead = head
+        """The head of the request; of one that became a WebSocket only what the log tells of it."""
         self.started: float = now
         self.status_code: int | None = None
         """The status of the final answer, once it is on its way."""
@@ -144,6 +146,7 @@ class HttpExchange:
             self._connection.configure(limits=self.limits, timeouts=self.timeouts)
             raise
         self.status_code = 101
+        self.head = replace(self.head, headers=(), websocket=None)
         self.subprotocol, self.extensions = accept.subprotocol, accept.extensions
         self._is_over = True
         link = Link(self._connection, self._owner)

@@ -343,3 +343,16 @@ def test_a_body_that_was_asked_for_takes_its_end_and_its_failure() -> None:
     request.finish_body()
     request.fail_body(ConnectionLost(None, "gone"))
     assert run(request.read()) == b"a"
+
+
+@pytest.mark.parametrize("fields", [(), (("Host", "t"), ("X-A", ""), ("X-A", "b: c\xe9"))])
+def test_the_head_of_a_websocket_is_the_same_as_before_the_101(fields: tuple[tuple[str, str], ...]) -> None:
+    event = head("/a?b", *fields)
+    request = Request(event, FakeExchange())
+    assert request.head is event
+    request.seal()
+    assert request.head == event
+    assert (request.target, request.headers.items()) == (
+        "/a?b",
+        [(name.lower(), value) for name, value in fields],
+    )
