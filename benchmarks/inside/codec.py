@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import Final
 
 from websockets.frames import Frame
@@ -15,6 +16,7 @@ from wsproto.connection import ConnectionType
 from wsproto.events import TextMessage
 
 from benchmarks.exchanges import frame, texts
+from benchmarks.inside import aiohttp
 from benchmarks.inside.timing import Case
 from spry_core.protocol.engines.choice import ENGINES, frame_engine
 from spry_core.protocol.engines.interface import EngineName, Opcode
@@ -55,6 +57,8 @@ def codecs() -> Iterator[tuple[str, Echo]]:
     """Give each codec by its name."""
     for name in ENGINES:
         yield f"spry {name}", spry(name)
+    if find_spec("aiohttp") is not None:
+        yield "aiohttp", aiohttp.codec(LARGEST)
     yield "websockets", websockets()
     yield "wsproto", wsproto()
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final, Protocol, cast
 
+from benchmarks.inside import aiohttp
 from benchmarks.inside.timing import Case
 from spry_core.routing import Match, Pattern, Route, Router
 
@@ -125,6 +126,7 @@ def starlette(patterns: list[str]) -> Find:
 
 ROUTERS: Final[dict[str, Callable[[list[str]], Find]]] = {
     "spry": spry,
+    "aiohttp": aiohttp.router,
     "werkzeug": werkzeug,
     "starlette": starlette,
 }
