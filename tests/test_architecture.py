@@ -167,7 +167,8 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.protocol.engines": (
         ("choice",),
         ("native_frames", "native_http", "reference"),
-        ("pure", "interface"),
+        ("pure",),
+        ("interface",),
     ),
     "spry_system": (
         ("recordings",),
