@@ -105,7 +105,7 @@ class Connection(Facts):
             return  # already on their way when we ended the stream
         stream.turn.begin()
         self._spoken.receive_data(data, now)
-        if self._http is not None:
+        if self._http is not None and self._http.accepted is not None:
             self._switch_if_agreed(now)
 
     def receive_eof(self, now: float) -> None:

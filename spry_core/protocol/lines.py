@@ -15,7 +15,9 @@ FieldLine: TypeAlias = tuple[bytes, bytes]
 DECIDING: Final = frozenset((b"connection", b"content-length", b"date", b"host", b"transfer-encoding"))
 """The names of fields that decide about something when they are sent."""
 
-_LINES: Final[dict[tuple[bytes, bytes], FieldLine]] = {}
+REMEMBERED: Final[dict[tuple[bytes, bytes], FieldLine]] = {}
+"""What `field_line` has found; who looks here first is spared the call."""
+
 _LONGEST: Final = 160
 _MOST: Final = 1024
 _SECRET: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
@@ -23,7 +25,7 @@ _SECRET: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization",
 
 def field_line(field: tuple[bytes, bytes]) -> FieldLine:
     """Encode one field (RFC 9112 §5); raise `ValueError` unless it may be sent (`spry_core.headers.check_raw_fields`)."""
-    return _LINES.get(field) or _encode(field)
+    return REMEMBERED.get(field) or _encode(field)
 
 
 def _encode(field: tuple[bytes, bytes]) -> FieldLine:
@@ -32,7 +34,7 @@ def _encode(field: tuple[bytes, bytes]) -> FieldLine:
     lowered = name.lower()
     line = b"%b: %b\r\n" % (name, value), lowered if lowered in DECIDING else b""
     if len(line[0]) <= _LONGEST and lowered not in _SECRET:
-        if len(_LINES) >= _MOST:
-            _LINES.clear()
-        _LINES[field] = line
+        if len(REMEMBERED) >= _MOST:
+            REMEMBERED.clear()
+        REMEMBERED[field] = line
     return line

@@ -28,7 +28,7 @@ from spry_core.protocol.head import (
     tokens,
     values,
 )
-from spry_core.protocol.lines import field_line
+from spry_core.protocol.lines import REMEMBERED, field_line
 
 _PHRASE: Final = re.compile(FIELD_TEXT)
 _METHOD: Final = re.compile(TOKEN)
@@ -161,7 +161,7 @@ def plain_length(head: ResponseHead, method: bytes) -> int | None:
         return None
     length = None
     for field in head.headers:
-        name = field_line(field)[1]
+        name = (REMEMBERED.get(field) or field_line(field))[1]
         if name:
             if length is not None or name != b"content-length":
                 return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits
@@ -40,10 +40,8 @@ class HttpEngine(Protocol):
     same, and raises `RemoteProtocolError`.
     """
 
-    @property
-    def decodes_chunks(self) -> bool:
-        """True if a chunked content is to come as on the wire; False if only the data of its chunks is."""
-        ...
+    decodes_chunks: ClassVar[bool]
+    """True if a chunked content is to come as on the wire; False if only the data of its chunks is."""
 
     def take_request(
         self, data: bytes | bytearray, limits: Limits, known: dict[bytes, bytes], notable: frozenset[bytes]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import ClassVar, Final
 
 from spry_core.protocol.engines.interface import Primitives, TakenHead
 from spry_core.protocol.events import RawFields, RequestHead
 from spry_core.protocol.limits import Limits
-from spry_core.protocol.lines import field_line
+from spry_core.protocol.lines import REMEMBERED, field_line
 
 _LAST_CHUNK: Final = b"0\r\n"
 
@@ -22,7 +22,7 @@ class NativeHttpEngine:
 
     __slots__ = ("_parse_head",)
 
-    decodes_chunks: Final = False
+    decodes_chunks: ClassVar[bool] = False
 
     def __init__(self, primitives: Primitives) -> None:
         """Make one on these primitives."""
@@ -90,7 +90,7 @@ def _written(start: bytes, fields: Iterable[tuple[bytes, bytes]], content: bytes
     """
     parts, hosts = [start], 0
     for field in fields:
-        line, name = field_line(field)
+        line, name = REMEMBERED.get(field) or field_line(field)
         if name == b"host":
             hosts += 1
             parts.insert(hosts, line)

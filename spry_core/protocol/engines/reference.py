@@ -9,7 +9,7 @@ shortens close reasons and draws masks from the operating system. Here its decod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, assert_never
+from typing import ClassVar, Final, assert_never
 
 import h11
 from wsproto.extensions import Extension
@@ -27,15 +27,12 @@ class H11Engine:
 
     __slots__ = ("_h11",)
 
+    decodes_chunks: ClassVar[bool] = True
+
     def __init__(self, role: Role, max_incomplete: int) -> None:
         """Make one that holds at most `max_incomplete` bytes of an unfinished line or head."""
         h11_role = h11.SERVER if role == "server" else h11.CLIENT
         self._h11 = h11.Connection(h11_role, max_incomplete_event_size=max_incomplete)
-
-    @property
-    def decodes_chunks(self) -> bool:
-        """True: h11 reads the frame of the chunks by itself."""
-        return True
 
     def take_request(
         self,
