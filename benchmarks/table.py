@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.results import Report, Result, Timing, by_work
 
-TITLES = ("server", "to raw", "each", "spread", "per second", "load's core")
+TITLES = ("server", "to raw", "each", "spread", "per second", "its core", "load's core")
 
 
 def loopback_lines(report: Report) -> list[str]:
@@ -34,6 +34,7 @@ def cells(report: Report, result: Result) -> tuple[str, ...]:
         number(result.each),
         f"{result.spread:.0%}" if len(result.rounds) > 1 else "",
         f"{fastest:,.0f}" if fastest else "",
+        f"{max(one.server for one in result.rounds):.0%}" if fastest else "",
         f"{max(one.load for one in result.rounds):.0%}" if fastest else "",
     )
 
