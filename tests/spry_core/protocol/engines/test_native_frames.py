@@ -43,6 +43,15 @@ def mask_of(role: Role) -> bytes | None:
     return MASK if role == "server" else None
 
 
+def take(
+    engine: NativeFrameEngine, most: int = MOST, room: int = MOST, longest: int = MOST, data: bytes = b""
+) -> tuple[list[str | bytes], list[int]]:
+    """Take messages; what is said to be left is."""
+    messages, sizes, has_data = engine.take_messages(data, most, room, longest)
+    assert has_data is engine.has_data
+    return messages, sizes
+
+
 def parts(engine: NativeFrameEngine) -> list[FramePart]:
     found: list[FramePart] = []
     while (part := engine.next_part()) is not None:
@@ -256,7 +265,7 @@ def test_what_breaks_the_framing_fails_with_1002(role: Role, data: bytes, told: 
         assert error_values(caught.value) == expected
     engine = codec(role)
     engine.receive_data(frame(TEXT, b"a", mask=mask_of(role)) + data)
-    assert engine.take_messages(MOST, MOST, MOST) == (["a"], [1])
+    assert take(engine) == (["a"], [1])
     with pytest.raises(RemoteProtocolError, match=f"^{text}$"):
         engine.next_part()
 
@@ -335,10 +344,10 @@ def test_a_run_of_messages_is_taken_at_once(role: Role) -> None:
         + frame(PING, b"p", mask=mask)
         + frame(BINARY, b"behind", mask=mask)
     )
-    assert engine.take_messages(MOST, MOST, MOST) == (["aé", b"\xff", ""], [3, 1, 0])
-    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert take(engine) == (["aé", b"\xff", ""], [3, 1, 0])
+    assert take(engine) == ([], [])
     assert engine.next_part() == FramePart(Opcode.PING, b"p", True, True)
-    assert engine.take_messages(MOST, MOST, MOST) == ([b"behind"], [6])
+    assert take(engine) == ([b"behind"], [6])
     assert not engine.has_data
 
 
@@ -355,7 +364,7 @@ def test_what_is_beyond_a_bound_is_left(role: Role, bounds: tuple[int, int, int]
     payloads, mask = [b"abc", b"def", b"ghi", b"jklm"], mask_of(role)
     engine = codec(role)
     engine.receive_data(b"".join(frame(BINARY, each, mask=mask) for each in payloads))
-    messages, sizes = engine.take_messages(*bounds)
+    messages, sizes = take(engine, *bounds)
     assert messages == payloads[:taken]
     assert sizes == [3, 3, 3, 4][:taken]
     assert engine.has_data is (taken < 4)
@@ -373,7 +382,7 @@ def test_none_is_taken_from_the_middle_of_a_frame(role: Role) -> None:
     engine.receive_data(data[:begins])
     assert engine.next_part() == FramePart(Opcode.BINARY, b"a", False, True)
     engine.receive_data(data[begins:])
-    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert take(engine) == ([], [])
     assert engine.next_part() == FramePart(Opcode.BINARY, trap, True, True)
 
 
@@ -383,9 +392,47 @@ def test_none_is_taken_where_only_a_header_was_read(role: Role) -> None:
     engine.receive_data(data[:-2])
     assert engine.next_part() is None
     engine.receive_data(data[-2:] + frame(TEXT, b"c", mask=mask_of(role)))
-    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert take(engine) == ([], [])
     assert engine.next_part() == FramePart(Opcode.CONTINUATION, b"ab", True, True)
-    assert engine.take_messages(MOST, MOST, MOST) == (["c"], [1])
+    assert take(engine) == (["c"], [1])
+
+
+def bytes_of(found: object) -> bytes:
+    match found:
+        case FramePart():
+            return found.data
+        case str():
+            return found.encode()
+        case bytes():
+            return found
+        case _:
+            return b""
+
+
+@ROLES
+@pytest.mark.parametrize("end", range(1, 30))
+def test_bytes_may_come_with_the_question(role: Role, end: int) -> None:
+    """Wherever they are cut, and whatever of them was looked at before: as if they had come by themselves."""
+    mask = mask_of(role)
+    data = (
+        frame(TEXT, b"a", mask=mask)
+        + frame(CONTINUATION, b"bc", mask=mask)
+        + frame(BINARY, b"d", mask=mask)
+        + frame(PING, mask=mask)
+    )
+    told, asked = codec(role), codec(role)
+    found, expected = list[object](), list[object]()
+    for piece in (data[:end], data[end:]):
+        if piece:
+            told.receive_data(piece)
+            for _ in range(4):
+                expected += [*take(told)[0], told.next_part()]
+            found += [*take(asked, data=piece)[0], asked.next_part()]
+            for _ in range(3):
+                found += [*take(asked)[0], asked.next_part()]
+            assert asked.has_data is told.has_data
+    assert found == expected
+    assert b"".join(map(bytes_of, found)) == b"abcd"
 
 
 @ROLES
@@ -394,10 +441,10 @@ def test_a_message_is_taken_when_its_last_byte_has_come(role: Role, size: int) -
     one, mask = frame(BINARY, b"x" * size, mask=mask_of(role)), mask_of(role)
     engine = codec(role)
     engine.receive_data(frame(TEXT, b"a", mask=mask) + one[:-1])
-    assert engine.take_messages(MOST, MOST, MOST) == (["a"], [1])
+    assert take(engine) == (["a"], [1])
     assert engine.has_data
     engine.receive_data(one[-1:])
-    assert engine.take_messages(MOST, MOST, MOST) == ([b"x" * size], [size])
+    assert take(engine) == ([b"x" * size], [size])
     assert not engine.has_data
 
 
@@ -405,7 +452,7 @@ def test_text_that_is_none_is_left_to_the_rules_about_messages() -> None:
     """RFC 6455 §8.1: it is no fault of the framing."""
     engine = codec()
     engine.receive_data(frame(TEXT, b"\xff"))
-    assert engine.take_messages(MOST, MOST, MOST) == ([], [])
+    assert take(engine) == ([], [])
     assert engine.next_part() == FramePart(Opcode.TEXT, b"\xff", True, True)
 
 
@@ -493,7 +540,7 @@ def test_messages_and_parts_may_be_taken_in_turn(
     for piece in chosen.draw(cuts(data)):
         engine.receive_data(piece)
         while True:
-            messages, sizes = engine.take_messages(most, MOST, 40)
+            messages, sizes = take(engine, most, MOST, 40)
             assert not (begun and messages)
             found += [each.encode() if isinstance(each, str) else each for each in messages]
             assert sizes == [len(each) for each in found[len(found) - len(messages) :]]
