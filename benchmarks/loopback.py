@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from benchmarks import load, memory, process
 from benchmarks.load import CannotLoad
@@ -11,6 +12,7 @@ from benchmarks.process import CannotServe, Server
 from benchmarks.results import Result, Round
 from benchmarks.subjects import Subject
 from benchmarks.work import Kind, Work
+from soak import idle
 
 
 def run(
@@ -35,6 +37,11 @@ def run(
         CannotLoad: There is no load generator.
     """
     load.program()  # before any server is started
+    if work.kind in (
+        Kind.OPEN,
+        Kind.IDLE,
+    ):  # so is this, because they inherit how many descriptors they may have
+        work = replace(work, in_flight=idle.affordable(work.in_flight))
     ours, theirs = process.cores()
     with ExitStack() as stack:
         started: dict[Subject, Server] = {}
@@ -45,7 +52,7 @@ def run(
                 except CannotServe as problem:
                     tell(f"{subject.name} does not start: {line_of(problem, -1)}")
         found = {each: Result(work.name, work.title, work.unit, each.name, each.loop) for each in started}
-        for _ in range(1 if work.kind in (Kind.IDLE, Kind.OPEN) else rounds):
+        for _ in range(1 if work.kind is Kind.IDLE else rounds):
             for subject, server in started.items():
                 if subject in found:
                     try:

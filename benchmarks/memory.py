@@ -14,11 +14,10 @@ def each(server: Server, path: str, connections: int) -> float:
     Raises:
         OSError, RuntimeError: They cannot be opened.
     """
-    wanted = idle.affordable(connections)
     with ExitStack() as stack:
         for number in range(idle.WARM_UP):
             stack.enter_context(idle.open_websocket(server.port, number, path))
         before = server.memory()
-        for number in range(wanted):
+        for number in range(connections):
             stack.enter_context(idle.open_websocket(server.port, number, path))
-        return (server.memory() - before) / wanted
+        return (server.memory() - before) / connections

@@ -214,8 +214,8 @@ def test_a_row_is_measured_beside_the_limit(name: str, monkeypatch: pytest.Monke
     found = loopback.run(work, servers("raw-asyncio", "spry-asyncio"), 2, 0.1, left_out.append)
     assert left_out == []
     assert [(each.subject, each.unit, len(each.rounds)) for each in found] == [
-        ("raw-asyncio", work.unit, 1 if work.kind in (Kind.OPEN, Kind.IDLE) else 2),
-        ("spry-asyncio", work.unit, 1 if work.kind in (Kind.OPEN, Kind.IDLE) else 2),
+        ("raw-asyncio", work.unit, 1 if work.kind is Kind.IDLE else 2),
+        ("spry-asyncio", work.unit, 1 if work.kind is Kind.IDLE else 2),
     ]
     assert all(one.each > 0 for each in found for one in each.rounds if work.kind is not Kind.IDLE)
     assert all((one.rate > 0) is (work.kind is not Kind.IDLE) for each in found for one in each.rounds)
