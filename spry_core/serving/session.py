@@ -307,23 +307,35 @@ class Session:
         if self._is_inside:
             self._start_later(copy_context(), key, begin)
         else:
-            self._keep(key, self.driver.start(begin))
+            self._start(copy_context(), key, begin)
 
     def _start_later(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
         if self._starts is None:
             self._starts = []
         self._starts.append((context, key, begin))
 
-    def _keep(self, key: object, task: Task) -> None:
+    def _start(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
+        try:
+            task = context.run(self.driver.start, begin)
+        except BaseException:
+            self._tasks.pop(key, None)  # there was no memory for it, or its first step has ended the process
+            raise
         if key in self._tasks:  # else it is over already
             self._tasks[key] = task
         if self.is_cancelling:
             task.cancel()
 
-    def _begin_tasks(self, starts: list[_Start]) -> None:
+    def _start_waiting(self, starts: list[_Start]) -> None:
         self._starts = None
-        for context, key, begin in starts:
-            self._keep(key, context.run(self.driver.start, begin))
+        for place, (context, key, begin) in enumerate(starts, 1):
+            try:
+                self._start(context, key, begin)
+            except BaseException:
+                self._starts = [
+                    *starts[place:],
+                    *(self._starts or ()),
+                ]  # the others are to begin all the same
+                raise
 
     @property
     def _head(self) -> RequestHead | None:
@@ -487,7 +499,7 @@ class Session:
                     self._take(event)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.
             if self._starts is not None:
-                self._begin_tasks(self._starts)
+                self._start_waiting(self._starts)
             elif self._link is None or not self._link.notice_settling():
                 return
 

@@ -78,6 +78,7 @@ class EagerDriver:
     def __init__(self) -> None:
         self.is_pumping = False
         self.tasks: list[EagerTask] = []
+        self.lacks_memory = False
         self.notes: list[bool] = []
         """With what `notify` was called."""
 
@@ -85,6 +86,8 @@ class EagerDriver:
         return 7.0
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> EagerTask:
+        if self.lacks_memory:
+            raise MemoryError
         task = EagerTask(lambda: function(*args))
         self.tasks.append(task)
         if self.is_pumping:
@@ -353,3 +356,44 @@ def test_what_ends_the_process_comes_out_of_the_call() -> None:
     with pytest.raises(KeyboardInterrupt):
         served.receive(HEAD)
     assert served.session.data_to_send() == [ABORT]
+
+
+def test_a_task_for_which_there_is_no_memory_costs_the_connection_and_keeps_nothing_open() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> str:
+        return "a"
+
+    served = Served(app)
+    served.driver.lacks_memory = True
+    assert served.receive(HEAD) == b""
+    assert [record.text.partition(": ")[2] for record in served.reports] == [
+        "out of memory, connection aborted"
+    ]
+    served.session.connection_lost(None, 7.0)
+    assert served.session.closed is True
+
+
+def test_what_was_to_begin_behind_a_task_that_cannot_begins_all_the_same() -> None:
+    app = Application()
+    begun = list[str]()
+
+    async def child(name: str) -> None:
+        begun.append(name)
+        if name == "first":
+            raise KeyboardInterrupt
+
+    @app.get("/")
+    async def handler(request: Request) -> None:
+        async with scope() as tasks:
+            tasks.start_soon(child, "first")
+            tasks.start_soon(child, "second")
+
+    served = Served(app)
+    with pytest.raises(KeyboardInterrupt):
+        served.receive(HEAD)
+    assert begun == ["first"]
+    served.session.connection_lost(None, 7.0)
+    served.driver.tasks[-1].step()
+    assert begun == ["first", "second"]
