@@ -60,8 +60,8 @@ class Driver:
         """True while the pump is in a call of the session's; a task may take its first step in it."""
         self._loop = asyncio.get_running_loop()
         self._owner = owner
-        # The loop itself holds tasks weakly: without this set a waiting handler could be collected.
-        self._tasks: set[Task] = set()
+        # The loop itself holds tasks weakly: without these a waiting handler could be collected.
+        self._tasks: list[Task] = []  # a short one is much smaller than a set
         # Asked to end by the very task that is in them, and not yet cancelled by the loop.
         self._leaving: list[Scope] = []
 
@@ -79,7 +79,7 @@ class Driver:
         inside it, if the pump is in a call of the session's: what need not wait then never meets the loop.
         """
         task = Task(self)
-        self._tasks.add(task)
+        self._tasks.append(task)
         if self.is_pumping:
             task.running = _begin_at_once(task.run(function, *args), self._loop)
         else:
@@ -114,12 +114,12 @@ class Driver:
 
     def cancel(self) -> None:
         """Cancel every task: the last resort when the session itself has failed."""
-        for task in self._tasks:
+        for task in tuple(self._tasks):
             task.cancel()
 
     def forget(self, task: Task, error: Exception | None) -> None:
         """A task is at its end, with what it raised if nobody caught that."""
-        self._tasks.discard(task)
+        self._tasks.remove(task)
         self._owner.task_ended(error)
 
 

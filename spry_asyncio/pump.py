@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -47,6 +48,7 @@ class Pump:
         "_ended",
         "_has_ended",
         "_has_failed",
+        "_has_sent",
         "_is_at_end",
         "_is_blocked",
         "_is_looking",
@@ -54,6 +56,7 @@ class Pump:
         "_is_watching",
         "_is_writing",
         "_loop",
+        "_loses_errors",
         "_report",
         "_session",
         "_socket",
@@ -97,6 +100,9 @@ class Pump:
         self._is_looking = False
         self._is_at_end = False  # the peer has sent its end of stream
         self._is_lost = False
+        # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
+        self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
+        self._has_sent = False  # a send has been tried, which finds such an error
         self._has_failed = False
         self._has_ended = False
 
@@ -154,7 +160,10 @@ class Pump:
             self._fail(error)
         finally:
             driver.is_pumping = False
+        self._has_sent = False
         self._look()
+        if self._loses_errors and not self._has_sent and not self._is_lost:
+            self._look_for_error()
 
     def _go_on_writing(self) -> None:
         self._is_blocked = False
@@ -232,6 +241,7 @@ class Pump:
 
     def _send(self, chunk: bytes | memoryview, session: Served) -> None:
         """Give the kernel as much as it takes, and the session credit for that; the rest waits until it takes more."""
+        self._has_sent = True
         try:
             sent = self._socket.send(chunk)
         except (BlockingIOError, InterruptedError):
@@ -243,6 +253,11 @@ class Pump:
             self._wait_for_room(memoryview(chunk)[sent:])
         if sent:
             session.bytes_written(sent, self._loop.time())
+
+    def _look_for_error(self) -> None:
+        """Find the reset that has come behind the bytes of this read; what it left unread is lost with it."""
+        if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._tell(self._lose, OSError(number, os.strerror(number)))
 
     def _keep(self, batch: list[bytes | StreamEnd]) -> None:
         """Queue the bytes of a batch behind what is unsent."""

@@ -51,7 +51,7 @@ class Driver:
     def __init__(self, owner: Owner, workers: Workers) -> None:
         self._owner = owner
         self._workers = workers
-        self._tasks: set[Task] = set()
+        self._tasks: list[Task] = []  # a short one is much smaller than a set
 
     @property
     def has_tasks(self) -> bool:
@@ -65,7 +65,7 @@ class Driver:
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
         task = Task()
-        self._tasks.add(task)
+        self._tasks.append(task)
         task.worker = self._workers.start(partial(self._run, task, function, *args))
         return task
 
@@ -90,7 +90,7 @@ class Driver:
 
     def cancel(self) -> None:
         """Cancel every task: the last resort when the session itself has failed."""
-        for task in self._tasks:
+        for task in tuple(self._tasks):
             task.cancel()
 
     async def _run(self, task: Task, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
@@ -100,7 +100,7 @@ class Driver:
         except Exception as error:
             failure = error
         finally:
-            self._tasks.discard(task)
+            self._tasks.remove(task)
             task.worker = None
             self._owner.task_ended(failure)
 

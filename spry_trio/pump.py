@@ -44,6 +44,7 @@ class Pump:
         "_deadline",
         "_driver",
         "_end",
+        "_ended",
         "_has_begun",
         "_has_failed",
         "_is_at_end",
@@ -69,6 +70,7 @@ class Pump:
         workers: Workers,
         open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
+        ended: Callable[[Pump], None],
     ) -> None:
         """Make the session at once, so that it is counted before the pump's task first runs.
 
@@ -77,9 +79,11 @@ class Pump:
             workers: The tasks that handlers run in.
             open_session: Makes the session, given the driver that is lent to it.
             report: Takes the record of an internal error.
+            ended: Is told once, when neither stream nor session nor task is left.
         """
         self._socket = sock
         self._report = report
+        self._ended = ended
         self._workers = workers
         self._driver = Driver(self, workers)
         self._session = open_session(self._driver)
@@ -108,15 +112,15 @@ class Pump:
         self._has_begun = True
         try:
             await self._run()
+            await self._wait_until_alone()
         except trio.Cancelled:
             with trio.CancelScope(shield=True):
                 self._tell(self._close)
                 await self._run()
+                await self._wait_until_alone()
             raise
         finally:
-            # Ended by what is no error and no cancellation there is nothing to wait for.
-            if self._is_over and not self._is_alone():
-                await self._wait_until_alone()
+            self._ended(self)
 
     # ------------------------------------------------------------------------------------------ what the driver calls
 
@@ -138,31 +142,28 @@ class Pump:
     # -------------------------------------------------------------------------------------------------- the machinery
 
     async def _run(self) -> None:
+        # All in one function: the frame of another would be held by every idle connection.
         self._look()
         while not self._is_over:
             try:
-                await self._receive_until_deadline()
+                deadline = self._session.next_deadline()
+                self._deadline = math.inf if deadline is None else deadline
+                with trio.CancelScope(deadline=self._deadline) as self._scope:
+                    while not self._is_over:
+                        try:
+                            if self._may_read:
+                                await trio.lowlevel.wait_readable(self._socket)
+                            else:
+                                await self._wait_idle()
+                        except trio.ClosedResourceError:
+                            pass  # a task has closed it meanwhile
+                        # Another task may have filled the inbox, or closed the socket, since the wait ended.
+                        if self._may_read:
+                            self._receive()
             except Exception as error:
                 self._fail(error)
             else:
                 self._tell(self._session.handle_deadline)
-
-    async def _receive_until_deadline(self) -> None:
-        deadline = self._session.next_deadline()
-        self._deadline = math.inf if deadline is None else deadline
-        with trio.CancelScope(deadline=self._deadline) as self._scope:
-            while not self._is_over:
-                # Here and not in a function: its frame would be held by every idle connection.
-                try:
-                    if self._may_read:
-                        await trio.lowlevel.wait_readable(self._socket)
-                    else:
-                        await self._wait_idle()
-                except trio.ClosedResourceError:
-                    pass  # a task has closed it meanwhile
-                # Another task may have filled the inbox, or closed the socket, since the wait ended.
-                if self._may_read:
-                    self._receive()
 
     async def _wait_idle(self) -> None:
         """Wait without reading; only the scope ends this: a deadline, reading to go on, or the end."""
@@ -177,8 +178,8 @@ class Pump:
 
     async def _wait_until_alone(self) -> None:
         """Let the tasks end; cancelled are only those that the session has cancelled."""
-        self._when_alone = trio.Event()
-        with trio.CancelScope(shield=True):
+        while not self._is_alone():
+            self._when_alone = trio.Event()
             await self._when_alone.wait()
 
     def _tell_if_alone(self) -> None:

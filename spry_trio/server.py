@@ -252,7 +252,13 @@ class RunningServer:
                 local=address_text(sock.getsockname()),
                 secure=self._ssl_context is not None,
             )
-            pump = Pump(sock, self._workers, lambda driver: self._open(driver, stream), self._report)
+            pump = Pump(
+                sock,
+                self._workers,
+                lambda driver: self._open(driver, stream),
+                self._report,
+                self._forget,
+            )
         except OSError:
             sock.close()  # the peer has gone already
         except Exception as error:
@@ -260,19 +266,16 @@ class RunningServer:
             self._report(record_internal_fault("connection dropped", error))
         else:
             self._pumps.add(pump)
-            self._nursery.start_soon(self._run, pump, name="spry")
+            self._nursery.start_soon(pump.run, name="spry")
 
     def _open(self, driver: DriverProtocol, stream: StreamInfo) -> Served:
         if self._ssl_context is None:
             return self._core.session(driver, stream)
         return self._core.tls_session(driver, stream, make_tls(self._ssl_context))
 
-    async def _run(self, pump: Pump) -> None:
-        try:
-            await pump.run()
-        finally:
-            self._pumps.discard(pump)
-            self._look()
+    def _forget(self, pump: Pump) -> None:
+        self._pumps.discard(pump)
+        self._look()
 
 
 @asynccontextmanager

@@ -175,8 +175,7 @@ async def pumped(
 
     async def run_on_trio() -> None:
         async with open_workers() as workers:
-            await spry_trio.Pump(sock, workers, open_session, reports.append).run()
-        ended.set()
+            await spry_trio.Pump(sock, workers, open_session, reports.append, lambda pump: ended.set()).run()
 
     is_trio = trio.lowlevel.in_trio_run()
     async with anyio.create_task_group() as tasks, peer:

@@ -293,6 +293,19 @@ async def test_a_reset_by_the_peer_is_an_error_of_the_stream() -> None:
         assert this.reports == []
 
 
+@pytest.mark.parametrize("answer", [b"", b"answer"])
+async def test_a_reset_that_comes_with_the_last_bytes_is_noticed(answer: bytes) -> None:
+    """The loop wakes the pump once for both; uvloop then never again."""
+    async with pumped() as this:
+        this.session.on_data = lambda data: this.session.say(*[answer][: len(answer)], soon=None)
+        this.peer.socket.send(b"hello")
+        this.peer.reset()
+        await this.until_ended()
+        assert this.session.heard[0] == ("data", b"hello")
+        assert this.session.all("lost") in ([ConnectionResetError], [BrokenPipeError])
+        assert this.reports == []
+
+
 async def test_writing_to_a_peer_that_has_reset_loses_the_stream() -> None:
     async with pumped() as this:
         this.session.wants_reading = False

@@ -39,7 +39,7 @@ def test_a_pump_that_is_cancelled_closes_its_session_and_goes_on_until_it_is_clo
             async with open_workers() as workers:
                 with trio.CancelScope() as scope:
                     scopes.append(scope)
-                    await Pump(sock, workers, open_session, reports.append).run()
+                    await Pump(sock, workers, open_session, reports.append, lambda pump: None).run()
             ended.append(scope.cancelled_caught)
 
         scopes: list[trio.CancelScope] = []
@@ -73,7 +73,7 @@ def test_a_pump_that_is_cancelled_before_it_ran_closes_too() -> None:
 
         reports: list[LogRecord] = []
         async with peer, open_workers() as workers:
-            pump = Pump(sock, workers, open_session, reports.append)
+            pump = Pump(sock, workers, open_session, reports.append, lambda pump: None)
             sessions[0].driver.notify()  # before there is anybody to look
             with trio.CancelScope() as scope:
                 scope.cancel()
@@ -108,7 +108,7 @@ def test_a_socket_that_is_readable_for_nothing_is_waited_for_again() -> None:
 
         reports: list[LogRecord] = []
         async with trio.open_nursery() as nursery, peer, open_workers() as workers:
-            nursery.start_soon(Pump(reluctant, workers, open_session, reports.append).run)
+            nursery.start_soon(Pump(reluctant, workers, open_session, reports.append, lambda pump: None).run)
             await peer.send(b"hello")
             await sessions[0].until(("data", b"hello"))
             sessions[0].say(CLOSE)
