@@ -451,14 +451,15 @@ class Session:
         """The chain is left: answer, unless that has to wait. Return a response that is a stream."""
         if exchange.is_upgraded:
             self._leave(exchange)
-        elif isinstance(outcome, Response):
-            if outcome.is_streamed:
-                return outcome
-            try:
-                if not exchange.is_over:
-                    answer_whole(exchange, outcome)
-            except BaseException as raised:
-                self._fail_answer(exchange, raised)
+            return None
+        assert isinstance(outcome, Response)  # without a 101 there is no other outcome
+        if outcome.is_streamed:
+            return outcome
+        try:
+            if not exchange.is_over:
+                answer_whole(exchange, outcome)
+        except BaseException as raised:
+            self._fail_answer(exchange, raised)
         return None
 
     def _leave(self, exchange: HttpExchange) -> None:
