@@ -155,13 +155,9 @@ class Http1(ABC):
         self._finish(now)
 
     def _end_if_drained(self, now: float) -> None:
-        """End when the peer has ended its side and every request that it sent is answered."""
+        """The peer has ended its side: so do we, when every request that it sent is answered."""
         if self._state is not State.IDLE or self.is_over or self._is_waiting:
             return
-        if self._stream.received_end:
-            self._end_idle(now)
-
-    def _end_idle(self, now: float) -> None:
         if self._held:
             self._fail(refuse(400, "the stream ended inside a head", "RFC 9112 §8"), now)
         else:
