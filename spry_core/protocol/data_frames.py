@@ -61,7 +61,7 @@ class DataFrameWriter:
         if isinstance(data, str):
             opcode, payload = Opcode.TEXT, data.encode()
         else:
-            opcode, payload = Opcode.BINARY, encode(data, "binary")
+            opcode, payload = Opcode.BINARY, data if type(data) is bytes else encode(data, "binary")
         self.messages += 1
         self.size += len(payload)
         compressor, rsv1 = self._compressor, False

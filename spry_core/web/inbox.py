@@ -232,7 +232,7 @@ class Inbox:
         if arrival is not None and not arrival.pieces and arrival.is_complete and not arrival.has_end:
             return
         if self._taken:
-            self._release_taken(0)
+            self._release_taken()
         elif self._unreleased is not None:
             self._release(self._sizes_in_hand())
 
@@ -258,7 +258,7 @@ class Inbox:
             self._taken += 1
             return first
         if self._taken:
-            self._release_taken(0)
+            self._release_taken()
         if not self.join(first):
             return None
         del self._items[0]
@@ -344,11 +344,11 @@ class Inbox:
     def _sizes_in_hand(self) -> list[int]:
         """Return what is still to be released of what the consumer has; it has nothing any more."""
         if self._taken:
-            self._release_taken(0)
+            self._release_taken()
         size, self._unreleased = self._unreleased, None
         return [] if size is None else [size]
 
-    def _release_taken(self, spare: int) -> None:
+    def _release_taken(self, spare: int = 0) -> None:
         """Pay for the messages that were taken, but for `spare` of them."""
         connection = self._connection
         n, self._taken = self._taken - spare, spare

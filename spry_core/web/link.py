@@ -21,7 +21,7 @@ from spry_core.closing import (
     ProtocolFailure,
 )
 from spry_core.driver import Driver, Scope
-from spry_core.errors import RemoteProtocolError
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.wakeup import WakeUp
@@ -146,6 +146,8 @@ class Link:
         """How the connection ended, with the handler's error as its cause; None until that is settled, and
         everything that came before has been delivered.
         """
+        if not self._has_noticed_settling:
+            return None
         ended = self._ended
         return None if ended is None else self._with_error(ended)
 
@@ -194,11 +196,15 @@ class Link:
 
     def send_message(self, data: str | bytes, compress: bool | None) -> None:
         """Do as `send` does, with a message."""
-        connection = self.connection
-        if not connection.is_open:
-            raise self.closed_error()
-        connection.send_message(data, compress, self.driver.now())
-        self._host.touch(self.inbox.has_mail)
+        try:
+            self.connection.send_message(data, compress, self.driver.now())
+        except LocalProtocolError:
+            if self.connection.is_open:
+                raise
+        else:
+            self._host.touch(self.inbox.has_mail)
+            return
+        raise self.closed_error()
 
     def send(self, event: SentEvent) -> None:
         """Hand one event to the connection, whole, and let the pump look; raises `ConnectionClosed` unless

@@ -54,7 +54,9 @@ class Sending(Linked):
             UnicodeEncodeError: It is text with half a surrogate pair; nothing was sent.
             WebSocketBusyError: A stream is being sent (`add_stream`, `send_fragments`).
         """
-        link = self._link_to_send(data)
+        link = self._connected
+        if link is None or link.has_exclusive_sender or not isinstance(data, (str, bytes)):
+            link = self._link_to_send(data)
         await self._checkpoints.pass_one(len(data))
         if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
@@ -110,11 +112,14 @@ class Sending(Linked):
             BufferFull: `Limits.max_unsent` bytes or more are unsent already; nothing was queued.
             ConnectionClosed, TypeError, UnicodeEncodeError, WebSocketBusyError: As `send`.
         """
-        link = self._link_to_send(data)
+        link = self._connected
+        if link is None or link.has_exclusive_sender or not isinstance(data, (str, bytes)):
+            link = self._link_to_send(data)
+            data = data if isinstance(data, (str, bytes)) else bytes(data)
         connection = link.connection
         if connection.buffered_amount:
             self._check_unsent()
-        link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
+        link.send_message(data, compress)
         return _BACKPRESSURE if connection.is_full else _OK
 
     add = send_nowait
