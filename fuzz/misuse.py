@@ -82,6 +82,16 @@ def _send(conn: Connection, random: Random, now: float) -> None:
     conn.send(random.choice(EVENTS), now)
 
 
+def _send_message(conn: Connection, random: Random, now: float) -> None:
+    data = random.choice(("", "é" * 100, "\ud800", b"", b"\xff" * 70))
+    conn.send_message(data, random.choice((None, True, False)), now)
+
+
+def _send_response(conn: Connection, random: Random, now: float) -> None:
+    heads = [event for event in EVENTS if isinstance(event, ResponseHead)]
+    conn.send_response(random.choice(heads), random.choice((b"", b"abc")), now)
+
+
 def _release(conn: Connection, random: Random, now: float) -> None:
     conn.release(random.choice((-1, 0, 1, 10, 10_000)), now)
 
@@ -126,7 +136,9 @@ def _write_more(conn: Connection, random: Random, now: float) -> None:
 
 
 CALLS: Final[Sequence[Call]] = (
-    *([_send] * 20),
+    # These say something, so `talk`, which knows what was said, takes none of the first 20.
+    *([_send] * 16),
+    *(_send_message, _send_message, _send_response, _send_response),
     *(_release, _want_pieces, _want_pieces, _set_interval, _ignore_offer, _configure),
     *(_hear_nothing, _write_more, _shut_down, _fail, _abort),
 )
