@@ -557,17 +557,21 @@ take_fields(struct part section, struct limits limits, struct names names, PyObj
     const unsigned char *from = section.from;
     Py_ssize_t count = 0;
 
-    while (!stands(from, section.to, "\r\n", 2)) {
+    while (from - section.from <= limits.section) {
         struct part name, value;
-        const unsigned char *end = find_field(from, section.to, &name, &value);
+        const unsigned char *end;
 
-        if (end == NULL || end - from > limits.field_line || end + 2 - section.from > limits.section
-            || ++count > limits.fields || !take_field(name, value, names, fields, noted)) {
+        if (stands(from, section.to, "\r\n", 2)) {
+            return from + 2;
+        }
+        end = find_field(from, section.to, &name, &value);
+        if (end == NULL || end - from > limits.field_line || ++count > limits.fields
+            || !take_field(name, value, names, fields, noted)) {
             return NULL;
         }
         from = end + 2;
     }
-    return from + 2;
+    return NULL;
 }
 
 /* Return what `parse_head` says of these bytes; None goes for whatever is not in order. */
