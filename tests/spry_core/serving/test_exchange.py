@@ -14,6 +14,7 @@ from spry_core import (
     Next,
     Outcome,
     Request,
+    Response,
     Timeouts,
     WebSocket,
     sleep,
@@ -374,3 +375,30 @@ def test_a_complete_answer_is_not_cut() -> None:
     assert (exchange.is_over, exchange.is_complete, exchange.is_upgraded) == (True, True, False)
     exchange.abort()
     assert (client.get("/").text, client.server.session_count) == ("fine", 1)
+
+
+def test_an_answer_to_head_counts_no_content_for_the_log() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> str:
+        return "a"
+
+    client = TestClient(app)
+    client.connect().send(b"HEAD / HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert [record.fields["bytes_sent"] for record in client.reports] == [0]
+
+
+def test_an_answer_whose_length_does_not_fit_is_none() -> None:
+    app = Application()
+
+    @app.get("/")
+    async def handler(request: Request) -> Response:
+        return Response("a", headers={"content-length": "2"})
+
+    client = TestClient(app)
+    peer = client.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+    assert (peer.received, peer.is_reset) == (b"", True)
+    access = client.reports[-1].fields
+    assert (access["status_code"], access["complete"], access["bytes_sent"]) == (200, False, 0)

@@ -317,6 +317,8 @@ def test_an_exception_that_is_none_of_the_application_passes_everything() -> Non
 
     with pytest.raises(KeyboardInterrupt):
         outcome_of(chain_of(interrupted, [Recorder("a", [])], filters))
+    with pytest.raises(KeyboardInterrupt):
+        outcome_of(chain_of(interrupted, [], filters))
 
 
 def test_middleware_for_one_kind_is_left_out_of_the_other() -> None:
