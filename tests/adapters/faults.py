@@ -75,8 +75,10 @@ class Fault:
             def cancel() -> None:
                 if isinstance(driver, MemoryDriver):
                     driver.schedule(Later(tasks[0].cancel))
-                else:
+                elif tasks:
                     tasks[0].cancel()
+                else:  # its first step, inside `start`
+                    asyncio.get_running_loop().call_soon(cancel)
 
             async def stepped() -> None:
                 call = cast(Callable[..., Awaitable[None]], function)
