@@ -32,11 +32,10 @@ from spry_core.version import VERSION
 from spry_core.web.application import Application, RouteGroup
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
 from spry_core.web.incoming import Incoming, IncomingBinary, IncomingMessage, IncomingText
-from spry_core.web.link import ReadyState
+from spry_core.web.link import ReadyState, SendResult
 from spry_core.web.middleware import Middleware, Next, Outcome
 from spry_core.web.request import Request
 from spry_core.web.response import Response
-from spry_core.web.sending import SendResult
 from spry_core.web.subscription import Subscription
 from spry_core.web.websocket import WebSocket
 

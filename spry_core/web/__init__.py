@@ -10,13 +10,13 @@ from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
 from spry_core.web.exchange import Exchange, StreamInfo
 from spry_core.web.filters import ExceptionFilters, Filter
 from spry_core.web.incoming import Incoming, IncomingBinary, IncomingMessage, IncomingText
-from spry_core.web.link import Link, ReadyState
+from spry_core.web.link import Link, ReadyState, SendResult
 from spry_core.web.middleware import Chain, Middleware, MiddlewareStack, Next, Outcome
 from spry_core.web.options import AcceptMode, Compression, WebSocketOptions, WebSocketSettings
 from spry_core.web.origin import Origins
 from spry_core.web.request import HttpHandler, Params, Request
 from spry_core.web.response import Content, Response
-from spry_core.web.sending import Sendable, SendResult
+from spry_core.web.sending import Sendable
 from spry_core.web.subscription import Subscription
 from spry_core.web.upgrade import WebSocketHandler
 from spry_core.web.websocket import WebSocket

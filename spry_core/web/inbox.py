@@ -122,6 +122,7 @@ class Inbox:
         "_is_discarding",
         "_is_taken_over",
         "_items",
+        "_lot",
         "_taken",
         "_touch",
         "_unreleased",
@@ -147,6 +148,7 @@ class Inbox:
         self._items: list[str | bytes | Arrival] = []
         self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
         self._current: Arrival | None = None  # the one that is being read piece by piece
+        self._lot = max(connection.limits.max_queue // 2, 1)
         self._taken = 0  # messages that came whole and are in the consumer's hands,
         self._unreleased: int | None = None  # or some bytes of another
         self._consumer: object | None = None
@@ -235,6 +237,13 @@ class Inbox:
             self._release_taken()
         elif self._unreleased is not None:
             self._release(self._sizes_in_hand())
+
+    def come_back_for_next(self) -> None:
+        """Do so for the next message as a whole. While more of them wait here, what is done with is released some at a time:
+        so what comes behind them comes in runs too.
+        """
+        if not self._items or self._taken >= self._lot or not self._taken:
+            self.come_back()
 
     def come_back_with_one(self) -> None:
         """The consumer has taken several messages, and is done with all but the last."""

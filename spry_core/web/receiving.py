@@ -50,7 +50,7 @@ class Receiving(Linked):
         inbox = link.inbox
         inbox.claim_for_a_wait(self, "receive")
         try:
-            inbox.come_back()
+            inbox.come_back_for_next()
             await self._checkpoints.pass_one()
             while (message := inbox.take()) is None:
                 if link.info is not None:
