@@ -84,10 +84,10 @@ class Account:
 
     def release_messages(self, n: int) -> None:
         """Take note that the `n` oldest messages, which must have come whole, were consumed."""
-        entries = self._entries
-        self.left += entries[0] if n == 1 else sum(entries[:n])
-        self.places += n
-        del entries[:n]
+        released = self._entries[:n]
+        self.left += sum(released)
+        self.places += len(released)
+        del self._entries[:n]
 
 
 def _size(entry: int) -> int:

@@ -286,7 +286,7 @@ class Connection(Facts):
         Raises:
             LocalProtocolError: The stream is no WebSocket.
         """
-        websocket = self._as_websocket()
+        websocket = self._websocket or self._as_websocket()
         if not self._stream.is_lost:
             websocket.release_messages(n, now)
 

@@ -136,7 +136,7 @@ class WebSocketProtocol:
             return
         if self._keepalive.has_pinged:
             self._keepalive.take_sign_of_life(now)
-        if longest is None or self._is_behind or self._account.is_full:
+        if longest is None or self._is_behind:
             self._engine.receive_data(data)
         elif self._take_run(data, longest):
             return  # nothing else has come, as nearly always, and nobody waits for an answer
@@ -178,11 +178,12 @@ class WebSocketProtocol:
     def _take_run(self, data: bytes, longest: int) -> bool:
         """Take `data`, and the run of plain messages that comes next, as far as there is room for it. True if that was all."""
         account, stream = self._account, self._stream
-        turn = stream.turn
-        most = min(turn.left, account.places)
+        turn, most = stream.turn, account.places
+        if most > turn.left:  # noqa: PLR1730 - `min` is another call for each message
+            most = turn.left
         messages, sizes, has_more = self._engine.take_messages(data, most, account.left, longest)
         if messages:
-            total = sizes[0] if len(sizes) == 1 else sum(sizes)
+            total = sum(sizes)
             account.add_messages(sizes, total)
             turn.spend(len(sizes), total)
             stream.events.append(messages)
@@ -293,7 +294,9 @@ class WebSocketProtocol:
     def release_messages(self, n: int, now: float) -> None:
         """The owner has consumed the `n` oldest messages, which came whole."""
         self._account.release_messages(n)
-        self._use_room(now)
+        # As `_use_room`, and nearly always nothing is left to do.
+        if self._is_behind or self._failure is not None or self._assembly.is_waiting or self._keepalive.has_pinged:
+            self._use_room(now)
 
     def sizes(self, n: int) -> list[int]:
         """Return the bytes of the `n` oldest messages that are not released, which must have come whole."""

@@ -119,6 +119,7 @@ class Inbox:
         "_current",
         "_driver",
         "_in_pieces",
+        "_is_delivering",
         "_is_discarding",
         "_is_taken_over",
         "_items",
@@ -154,6 +155,7 @@ class Inbox:
         self._consumer: object | None = None
         self._called: Consumer | None = None
         self._in_pieces = self.is_boundless
+        self._is_delivering = False  # a consumer is called from within the session
         self._is_discarding = False
         self._is_taken_over = (
             False  # somebody has received since the handler returned, and may be back for more
@@ -361,8 +363,10 @@ class Inbox:
         """Pay for the messages that were taken, but for `spare` of them."""
         connection = self._connection
         n, self._taken = self._taken - spare, spare
-        wanted_read = connection.wants_read
+        wanted_read = self._is_delivering or connection.wants_read
         connection.release_messages(n, self._driver.now())
+        if self._is_delivering:
+            return  # the session looks when all is delivered
         if not wanted_read or connection.close_info is not None:
             self._touch(True)
 
@@ -389,7 +393,13 @@ class Inbox:
             self._release([_size(message) for message in messages])
             return
         self._items += messages
-        self._tell()
+        self.mail.wake()
+        if self._called is not None:
+            self._is_delivering = True
+            try:
+                self._called.look()
+            finally:
+                self._is_delivering = False
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
         """Some of a message in pieces has come."""

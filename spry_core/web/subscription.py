@@ -186,6 +186,8 @@ class Subscription:
                     return result
             elif inbox.is_in_hand:
                 inbox.come_back()  # which may bring more
+                if not inbox.has_mail:
+                    return None
             else:
                 return None
         return None
