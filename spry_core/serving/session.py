@@ -289,9 +289,12 @@ class Session:
 
     def touch(self, soon: bool = False) -> None:
         """A task has changed something: take what follows, and let the pump look at everything."""
-        if not self._is_inside:
+        if self._is_inside:
+            return
+        connection = self.connection
+        if connection.has_events or connection.close_info is not None:  # nearly always there are bytes alone
             self._inside(_nothing)
-            self.driver.notify(soon)
+        self.driver.notify(soon)
 
     def _notify(self, soon: bool = False) -> None:
         if not self._is_inside:

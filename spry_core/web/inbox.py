@@ -185,7 +185,11 @@ class Inbox:
         self, consumer: object, what: str, arrival: Arrival | None = None, *, pieces: bool = False
     ) -> None:
         """Do as `claim` does, for a consumer who is one only while it waits."""
-        self.claim(consumer, what, arrival, pieces=pieces)
+        if self._consumer is None and self._current is arrival and pieces is self._in_pieces:
+            self._consumer = consumer  # `claim`, where nothing else is to be done for it
+            self._is_discarding = self.is_closed
+        else:
+            self.claim(consumer, what, arrival, pieces=pieces)
         self._is_taken_over = self.is_orphaned
 
     def claim(
@@ -244,8 +248,10 @@ class Inbox:
         """Do so for the next message as a whole. While more of them wait here, what is done with is released some at a time:
         so what comes behind them comes in runs too.
         """
-        if not self._items or self._taken >= self._lot or not self._taken:
+        if not self._taken:
             self.come_back()
+        elif not self._items or self._taken >= self._lot:
+            self._release_taken()
 
     def come_back_with_one(self) -> None:
         """The consumer has taken several messages, and is done with all but the last."""

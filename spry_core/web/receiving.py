@@ -46,18 +46,18 @@ class Receiving(Linked):
 
     async def _receive(self, *, ends_loop: bool = False) -> str | bytes:
         """Return the next message; raise what says that none can come, or end a loop that need not hear of it."""
-        link = self._bounded("receive")
+        link, checkpoints = self._bounded("receive"), self._checkpoints
         inbox = link.inbox
         inbox.claim_for_a_wait(self, "receive")
         try:
             inbox.come_back_for_next()
-            await self._checkpoints.pass_one()
+            await checkpoints.pass_one()
             while (message := inbox.take()) is None:
                 if link.info is not None:
                     error = link.closed_error()
                     raise StopAsyncIteration if ends_loop and type(error) is ConnectionClosed else error
                 await inbox.mail.wait()
-                self._checkpoints.waited()
+                checkpoints.waited()
             return message
         finally:
             inbox.unclaim(self)
@@ -161,7 +161,7 @@ class Receiving(Linked):
         return Subscription(self._bounded("listen"), on_message, on_error, on_done)
 
     def _bounded(self, what: str) -> Link:
-        link = self._link
+        link = self._connected or self._link
         if link.inbox.is_boundless:
             raise WebSocketStateError(
                 f"{what}: messages of this route may be of any size (max_message_size=None), so take them by `incoming`"
