@@ -123,7 +123,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("server",),
         ("lifespan", "session", "tls"),
         ("answer", "journal"),
-        ("ciphertext", "exchange", "face", "record"),
+        ("ciphertext", "exchange", "face", "record", "tasks"),
     ),
     "spry_core.web": (
         ("application",),

@@ -12,12 +12,11 @@ once and so come back in.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextvars import Context, copy_context
 from functools import partial
-from typing import Final, Protocol, TypeAlias, assert_never
+from typing import Protocol, assert_never
 
 from spry_core.closing import Close
-from spry_core.driver import Driver, Task
+from spry_core.driver import Driver
 from spry_core.errors import forget_frames
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import (
@@ -50,7 +49,8 @@ from spry_core.serving.journal import (
     record_websocket,
 )
 from spry_core.serving.record import LogRecord
-from spry_core.tasks import Timers, become_host, enter, part
+from spry_core.serving.tasks import Tasks
+from spry_core.tasks import Timers, part
 from spry_core.web.dispatch import Dispatcher
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
@@ -83,22 +83,6 @@ class Owner(Protocol):
         ...
 
 
-class _NotBegun:
-    """Stands for a task that the driver has not given back yet. Nothing is lost: who is cancelling then cancels it then."""
-
-    __slots__ = ()
-
-    def cancel(self) -> None:
-        """Do nothing."""
-
-
-_NOT_BEGUN: Final = _NotBegun()
-_ENDED: Final = Context()
-
-_Start: TypeAlias = tuple[Context, object, Callable[[], Awaitable[None]]]
-"""What a task begins in, what it is known by, and what it does."""
-
-
 def _nothing() -> None:
     """Be what is done where only what follows from it matters."""
 
@@ -107,20 +91,17 @@ class Session:
     """Serves one connection."""
 
     __slots__ = (
-        "_context",
         "_exchange",
         "_has_complained",
         "_is_forgotten",
-        "_is_inside",
         "_link",
         "_owner",
         "_request",
-        "_starts",
         "_tasks",
         "connection",
         "driver",
-        "is_cancelling",
         "is_draining",
+        "is_inside",
         "stream",
         "timers",
     )
@@ -133,26 +114,21 @@ class Session:
         """What handlers wait for (`spry_core.tasks`), and the stages of a shutdown."""
         self.is_draining: bool = False
         """True when the server shuts down."""
-        self.is_cancelling: bool = False
-        """True since the tasks were cancelled; what is started later is cancelled at once."""
+        self.is_inside: bool = False
+        """True in a call of the pump, and while events are taken: the pump looks afterwards by itself."""
         self._owner = owner
-        self._tasks: dict[object, Task] = {}
         self._exchange: HttpExchange | None = None
         self._request: Request | None = None
         self._link: Link | None = None
-        self._is_inside = False
         self._is_forgotten = False
         self._has_complained = False
-        # What every request begins in, so that none sees the context variables of another; whose session it is stands there.
-        self._context = copy_context()
-        self._context.run(become_host, self)
-        self._starts: list[_Start] | None = None  # to be begun when the events are taken
+        self._tasks = Tasks(self)
 
     # The pump's half: as of `Connection`
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the peer (see `Connection.receive_data`)."""
-        was_inside, self._is_inside = self._is_inside, True  # `_inside`, for the call that comes most often
+        was_inside, self.is_inside = self.is_inside, True  # `_inside`, for the call that comes most often
         try:
             self.connection.receive_data(data, now)
             if not was_inside:
@@ -160,7 +136,7 @@ class Session:
         except MemoryError as error:
             self._run_out(error)
         finally:
-            self._is_inside = was_inside
+            self.is_inside = was_inside
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more."""
@@ -174,7 +150,7 @@ class Session:
 
     def bytes_written(self, n: int, now: float) -> None:
         """Take note that the transport took `n` bytes."""
-        was_inside, self._is_inside = self._is_inside, True
+        was_inside, self.is_inside = self.is_inside, True
         try:
             self.connection.bytes_written(n, now)
             if not was_inside and self.connection.has_events:
@@ -182,7 +158,7 @@ class Session:
         except MemoryError as error:
             self._run_out(error)
         finally:
-            self._is_inside = was_inside
+            self.is_inside = was_inside
 
     def data_to_send(self) -> list[bytes | StreamEnd]:
         """Hand over what to write now (see `Connection.data_to_send`)."""
@@ -209,7 +185,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """True when the stream is gone and every task has ended."""
-        return self.connection.closed and not self._tasks
+        return self.connection.closed and self._tasks.are_over
 
     @property
     def is_websocket(self) -> bool:
@@ -221,7 +197,7 @@ class Session:
 
         Want of memory costs this connection alone, and frees what it holds: who sends too much runs into it first.
         """
-        was_inside, self._is_inside = self._is_inside, True
+        was_inside, self.is_inside = self.is_inside, True
         try:
             call()
             if not was_inside:
@@ -229,7 +205,7 @@ class Session:
         except MemoryError as error:
             self._run_out(error)
         finally:
-            self._is_inside = was_inside
+            self.is_inside = was_inside
 
     def _run_out(self, error: MemoryError) -> None:
         self._owner.report(record_want_of_memory(self.stream.peer, self._head))
@@ -255,7 +231,7 @@ class Session:
         timeouts = self.connection.timeouts
         grace = timeouts.grace if grace is None else grace
         if grace is not None:
-            self.timers.add(now + grace, self._cancel_tasks)
+            self.timers.add(now + grace, self._tasks.cancel)
             self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut_late)
         self._inside(lambda: self.connection.shutdown(now, code, reason))
 
@@ -263,7 +239,7 @@ class Session:
         """End at once: the stream is reset and the tasks are cancelled."""
         # First the tasks: where the end of the connection has woken one, it depends on the backend whether a cancellation
         # still finds it waiting.
-        self._cancel_tasks()
+        self._tasks.cancel()
         self._inside(lambda: self.connection.abort(now))
         self._end_exchange()
         self._notify()
@@ -271,25 +247,21 @@ class Session:
     def _cut_late(self) -> None:
         """Whoever waits for the end of the process learns what keeps it, if its cancellation was swallowed."""
         seconds = self.connection.timeouts.close_timeout
-        if self._tasks and seconds and not self._has_complained:
+        if seconds and not self._tasks.are_over and not self._has_complained:
             self._has_complained = True
             self._owner.report(record_held(self.stream.peer, self._head, seconds))
-        self._cut()
+        self.cut()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End at once, but leave the tasks alone: they see the end."""
         self._inside(lambda: self.connection.abort(self.driver.now()))
         self._notify()
-
-    def _cancel_tasks(self) -> None:
-        self.is_cancelling = True
-        for task in tuple(self._tasks.values()):
-            task.cancel()
 
     # What its exchange and its link ask
 
     def touch(self, soon: bool = False) -> None:
         """A task has changed something: take what follows, and let the pump look at everything."""
-        if self._is_inside:
+        if self.is_inside:
             return
         connection = self.connection
         if connection.has_events or connection.close_info is not None:  # nearly always there are bytes alone
@@ -297,48 +269,17 @@ class Session:
         self.driver.notify(soon)
 
     def _notify(self, soon: bool = False) -> None:
-        if not self._is_inside:
+        if not self.is_inside:
             self.driver.notify(soon)
 
+    @property
+    def is_cancelling(self) -> bool:
+        """True since the tasks were cancelled."""
+        return self._tasks.is_cancelling
+
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
-        """Run this as a task of the connection. It never begins inside this call: inside a call of the pump, where the driver
-        might begin it at once, it waits until the events are taken and those that asked for it have returned.
-        """
-        key = object()
-        begin = partial(enter, self, partial(self._run, key, function))
-        self._tasks[key] = _NOT_BEGUN
-        if self._is_inside:
-            self._start_later(copy_context(), key, begin)
-        else:
-            self._start(copy_context(), key, begin)
-
-    def _start_later(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
-        if self._starts is None:
-            self._starts = []
-        self._starts.append((context, key, begin))
-
-    def _start(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
-        try:
-            task = context.run(self.driver.start, begin)
-        except BaseException:
-            self._tasks.pop(key, None)  # there was no memory for it, or its first step has ended the process
-            raise
-        if key in self._tasks:  # else it is over already
-            self._tasks[key] = task
-        if self.is_cancelling:
-            task.cancel()
-
-    def _start_waiting(self, starts: list[_Start]) -> None:
-        self._starts = None
-        for place, (context, key, begin) in enumerate(starts, 1):
-            try:
-                self._start(context, key, begin)
-            except BaseException:
-                self._starts = [
-                    *starts[place:],
-                    *(self._starts or ()),
-                ]  # the others are to begin all the same
-                raise
+        """Run this as a task of the connection (see `Tasks.start`)."""
+        self._tasks.start(function)
 
     @property
     def _head(self) -> RequestHead | None:
@@ -353,7 +294,7 @@ class Session:
 
         When the next request has been waiting behind it, its answer may come along: before the loop sleeps is early enough.
         """
-        if not self._is_inside:
+        if not self.is_inside:
             self._inside(_nothing)
             self.driver.notify(self._exchange is not exchange)
 
@@ -372,34 +313,6 @@ class Session:
 
     # Tasks
 
-    async def _run(self, key: object, function: Callable[[], Awaitable[None]]) -> None:
-        """Run one task behind a barrier: nothing gets out but our own cancellation and what ends the process.
-
-        What applications raise is dealt with further in; an error that comes as far as this is our own, and costs
-        the connection but not the server.
-        """
-        try:
-            await function()
-        except BaseException as raised:
-            self._contain(raised)
-        finally:
-            self._end_task(key)
-
-    def _contain(self, raised: BaseException) -> None:
-        error, rest = part(raised, is_cancelling=self.is_cancelling)
-        if error is not None:
-            self.report_error("internal error", error)
-            self._cut()
-        if rest is not None:
-            if not self.is_cancelling:
-                self._cut()  # nobody will answer any more, whether the process ends by this or not
-            raise rest from None
-
-    def _end_task(self, key: object) -> None:
-        del self._tasks[key]
-        if not self._tasks and self.connection.closed:
-            self._finish_if_over()
-
     # One coroutine for the barrier, the chain and the answer: each costs time in every request, and memory as long as a
     # WebSocket lives.
     async def _serve(self, exchange: HttpExchange, request: Request, chain: Chain) -> None:
@@ -416,9 +329,9 @@ class Session:
             finally:
                 self._note(exchange)
         except BaseException as raised:
-            self._contain(raised)
+            self._tasks.contain(raised)
         finally:
-            self._end_task(exchange)
+            self._tasks.end(exchange)
 
     def _note(self, exchange: HttpExchange) -> None:
         """A request is over: log it."""
@@ -502,8 +415,8 @@ class Session:
                 else:
                     self._take(event)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.
-            if self._starts is not None:
-                self._start_waiting(self._starts)
+            if self._tasks.waiting is not None:
+                self._tasks.begin_waiting()
             elif self._link is None or not self._link.notice_settling():
                 return
 
@@ -549,8 +462,8 @@ class Session:
             self.connection.ignore_offer()
         # Its handler may run at once, and finds what has come with the head. A pipelined request begins in the task of the one
         # before it, whose context variables are none of its business.
-        self._tasks[exchange] = _NOT_BEGUN
-        self._start_later(self._context, exchange, partial(self._serve, exchange, request, chain))
+        tasks = self._tasks
+        tasks.begin_later(tasks.context, exchange, partial(self._serve, exchange, request, chain))
 
     def _wake_senders(self) -> None:
         if self._link is not None:
@@ -569,7 +482,7 @@ class Session:
         is_too_late = head is not None and self._request is not None and self._request.is_upgrade
         self._end_exchange(event.error.status_code)
         if is_too_late:
-            self._cancel_tasks()
+            self._tasks.cancel()
 
     def _end_exchange(self, status_code: int | None = None) -> None:
         if self._exchange is not None and self._request is not None:
@@ -586,14 +499,13 @@ class Session:
             if self._owner.logs_access:
                 seconds = self.driver.now() - self._exchange.started
                 self._owner.report(record_websocket(self.stream.peer, self._exchange, info, seconds))
-        self._finish_if_over()
+        self.finish_if_over()
 
-    def _finish_if_over(self) -> None:
+    def finish_if_over(self) -> None:
         """When the stream is gone and the last task has ended, tell the server and the pump."""
         if not self.closed or self._is_forgotten:
             return
         self._is_forgotten = True
-        self._context = _ENDED  # it knows this session, as this knows it
         self._owner.forget(self)
         self._notify()
 
