@@ -170,7 +170,10 @@ class Connection(Facts):
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
-        return self._stream.next_deadline()
+        stream = self._stream
+        if stream.unsent:
+            stream.time_writing()
+        return stream.deadlines.next()
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`, in the order of the deadlines; being late or early does

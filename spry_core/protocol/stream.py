@@ -171,14 +171,8 @@ class Stream:
             self._was_full = False
             self.events.append(Writable())
 
-    def next_deadline(self) -> float | None:
-        """Return the earliest deadline, or None. That of what is unsent is set only now: most is gone before anybody asks."""
-        if self.unsent:
-            self.time_writing()
-        return self.deadlines.next()
-
     def time_writing(self) -> None:
-        """Set the deadline of what is unsent, if it is not."""
+        """Set the deadline of what is unsent, if it is not. Asked before anybody looks at deadlines: most has gone by then."""
         if self.unsent and not self._is_timed:
             self._is_timed = True
             if self._due is not None:

@@ -399,13 +399,14 @@ class Inbox:
             self._release([_size(message) for message in messages])
             return
         self._items += messages
-        self.mail.wake()
-        if self._called is not None:
-            self._is_delivering = True
-            try:
-                self._called.look()
-            finally:
-                self._is_delivering = False
+        if self._called is None:
+            self.mail.wake()
+            return
+        self._is_delivering = True
+        try:
+            self._called.look()
+        finally:
+            self._is_delivering = False
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
         """Some of a message in pieces has come."""

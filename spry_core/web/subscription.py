@@ -167,6 +167,7 @@ class Subscription:
     def _pass_messages_on(self) -> Awaitable[object] | None:
         """Call back with the messages that are there; they are released when no more is, several at a time."""
         link, inbox, connection = self._link, self._link.inbox, self._link.connection
+        run, on_message = self._context.run, self._on_message
         while not self._is_over:
             if (self._is_paused or link.cancels_on_end) and connection.closed:
                 self._is_paused = False
@@ -180,7 +181,11 @@ class Subscription:
                     return None
             message = inbox.take()
             if message is not None:
-                result = self._call(self._on_message, message)
+                try:
+                    result = run(on_message, message)
+                except BaseException as raised:
+                    self._fail(raised)
+                    continue
                 if type(result) not in _NOT_AWAITED and isawaitable(result):
                     inbox.come_back_with_one()
                     return result
@@ -201,19 +206,22 @@ class Subscription:
         self._finish()
 
     def _call(self, callback: Callable[..., object], argument: object) -> object:
-        """Call back; an exception of it is one of the handler, never swallowed.
-
-        Also what looks like a cancellation: who does not wait cannot have been cancelled by us.
-        """
+        """Call back about the end."""
         try:
             return self._context.run(callback, argument)
         except BaseException as raised:
-            error, rest = part(raised, is_cancelling=False)
-            if error is not None:
-                fail_handler(self._link, error)
-            if rest is not None:
-                raise rest from None
-            return None
+            return self._fail(raised)
+
+    def _fail(self, raised: BaseException) -> None:
+        """A callback has raised: that is an exception of the handler, never swallowed.
+
+        Also what looks like a cancellation: who does not wait cannot have been cancelled by us.
+        """
+        error, rest = part(raised, is_cancelling=False)
+        if error is not None:
+            fail_handler(self._link, error)
+        if rest is not None:
+            raise rest from None
 
     def _finish(self) -> None:
         """Call back for no message any more; the last one counts as consumed."""
