@@ -122,6 +122,7 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.serving": (
         ("server",),
         ("lifespan", "session", "tls"),
+        ("outcome",),
         ("answer", "journal"),
         ("ciphertext", "exchange", "face", "record", "tasks"),
     ),

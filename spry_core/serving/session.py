@@ -2,7 +2,8 @@
 
 A session has the pump's half of a `Connection`'s face and is itself the owner of the other half: it takes the
 events, starts a task for each request, feeds contents and inboxes, and ends what must end. So the pump that
-drives a bare `Connection` drives a session too.
+drives a bare `Connection` drives a session too. When its tasks begin and what comes out of them is in `tasks.py`, what becomes
+of a request in `outcome.py`.
 
 What is to be begun inside a call of the pump is begun at the end of that call, when all that came is taken: the driver may
 take the first step of a task at once. `notify` is always the last thing that a session does, since the driver may write at
@@ -37,7 +38,6 @@ from spry_core.protocol.events import (
     Writable,
 )
 from spry_core.protocol.stream import StreamEnd
-from spry_core.serving.answer import answer_stream, answer_whole
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.journal import (
     record_application_fault,
@@ -48,17 +48,14 @@ from spry_core.serving.journal import (
     record_warning,
     record_websocket,
 )
+from spry_core.serving.outcome import serve
 from spry_core.serving.record import LogRecord
 from spry_core.serving.tasks import Tasks
-from spry_core.tasks import Timers, part
+from spry_core.tasks import Timers
 from spry_core.web.dispatch import Dispatcher
-from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
-from spry_core.web.failure import fail_handler, without_ends
 from spry_core.web.link import Link
-from spry_core.web.middleware import Chain, Outcome
 from spry_core.web.request import Request
-from spry_core.web.response import Response
 
 
 class Owner(Protocol):
@@ -94,15 +91,15 @@ class Session:
         "_exchange",
         "_has_complained",
         "_is_forgotten",
-        "_link",
         "_owner",
         "_request",
-        "_tasks",
         "connection",
         "driver",
         "is_draining",
         "is_inside",
+        "link",
         "stream",
+        "tasks",
         "timers",
     )
 
@@ -114,15 +111,17 @@ class Session:
         """What handlers wait for (`spry_core.tasks`), and the stages of a shutdown."""
         self.is_draining: bool = False
         """True when the server shuts down."""
+        self.tasks: Tasks = Tasks(self)
+        """Those of its requests, and what they start."""
+        self.link: Link | None = None
+        """The WebSocket that it has become."""
         self.is_inside: bool = False
         """True in a call of the pump, and while events are taken: the pump looks afterwards by itself."""
         self._owner = owner
         self._exchange: HttpExchange | None = None
         self._request: Request | None = None
-        self._link: Link | None = None
         self._is_forgotten = False
         self._has_complained = False
-        self._tasks = Tasks(self)
 
     # The pump's half: as of `Connection`
 
@@ -185,7 +184,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """True when the stream is gone and every task has ended."""
-        return self.connection.closed and self._tasks.are_over
+        return self.connection.closed and self.tasks.are_over
 
     @property
     def is_websocket(self) -> bool:
@@ -231,7 +230,7 @@ class Session:
         timeouts = self.connection.timeouts
         grace = timeouts.grace if grace is None else grace
         if grace is not None:
-            self.timers.add(now + grace, self._tasks.cancel)
+            self.timers.add(now + grace, self.tasks.cancel)
             self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut_late)
         self._inside(lambda: self.connection.shutdown(now, code, reason))
 
@@ -239,7 +238,7 @@ class Session:
         """End at once: the stream is reset and the tasks are cancelled."""
         # First the tasks: where the end of the connection has woken one, it depends on the backend whether a cancellation
         # still finds it waiting.
-        self._tasks.cancel()
+        self.tasks.cancel()
         self._inside(lambda: self.connection.abort(now))
         self._end_exchange()
         self._notify()
@@ -247,7 +246,7 @@ class Session:
     def _cut_late(self) -> None:
         """Whoever waits for the end of the process learns what keeps it, if its cancellation was swallowed."""
         seconds = self.connection.timeouts.close_timeout
-        if seconds and not self._tasks.are_over and not self._has_complained:
+        if seconds and not self.tasks.are_over and not self._has_complained:
             self._has_complained = True
             self._owner.report(record_held(self.stream.peer, self._head, seconds))
         self.cut()
@@ -268,26 +267,18 @@ class Session:
             self._inside(_nothing)
         self.driver.notify(soon)
 
-    def _notify(self, soon: bool = False) -> None:
-        if not self.is_inside:
-            self.driver.notify(soon)
-
     @property
     def is_cancelling(self) -> bool:
         """True since the tasks were cancelled."""
-        return self._tasks.is_cancelling
+        return self.tasks.is_cancelling
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
         """Run this as a task of the connection (see `Tasks.start`)."""
-        self._tasks.start(function)
-
-    @property
-    def _head(self) -> RequestHead | None:
-        return None if self._exchange is None else self._exchange.head
+        self.tasks.start(function)
 
     def connect(self, link: Link) -> None:
         """The request has become this WebSocket."""
-        self._link = link
+        self.link = link
 
     def answered(self, exchange: HttpExchange) -> None:
         """The whole answer of `exchange` is said: take what follows, and let the pump look at everything.
@@ -309,31 +300,14 @@ class Session:
     def report_handler_error(self, error: BaseException) -> None:
         """Log an error of a WebSocket's handler once, with its traceback."""
         assert self._exchange is not None
-        self._report_error_of(self._exchange, error)
+        self.report_error_of(self._exchange, error)
 
-    # Tasks
+    def report_error_of(self, exchange: HttpExchange, error: BaseException) -> None:
+        """Log an error of the application in this request, with its traceback."""
+        what = f"{type(error).__name__} in the application"
+        self._owner.report(record_application_fault(self.stream.peer, exchange.head, error, what))
 
-    # One coroutine for the barrier, the chain and the answer: each costs time in every request, and memory as long as a
-    # WebSocket lives.
-    async def _serve(self, exchange: HttpExchange, request: Request, chain: Chain) -> None:
-        """Run the chain of one request and send its answer, behind the same barrier as `_run`."""
-        try:
-            try:
-                try:
-                    outcome = await chain(request)
-                except BaseException as raised:
-                    outcome = self._take_raised(raised, exchange)
-                stream = self._conclude(exchange, outcome)
-                if stream is not None:
-                    await self._answer(exchange, stream)
-            finally:
-                self._note(exchange)
-        except BaseException as raised:
-            self._tasks.contain(raised)
-        finally:
-            self._tasks.end(exchange)
-
-    def _note(self, exchange: HttpExchange) -> None:
+    def note(self, exchange: HttpExchange) -> None:
         """A request is over: log it."""
         if self._owner.logs_access and not exchange.is_upgraded:
             seconds = self.driver.now() - exchange.started
@@ -342,67 +316,13 @@ class Session:
         if exchange.is_complete and self._exchange is exchange:
             self._exchange = self._request = None
 
-    def _take_raised(self, raised: BaseException, exchange: HttpExchange) -> Response:
-        """Return the answer to what has left the chain; what is no error of the application is raised again."""
-        error, rest = part(raised, is_cancelling=self.is_cancelling)
-        if error is not None:
-            self._judge(exchange, error)
-        if rest is not None:
-            if not exchange.is_over:
-                self._answer_instead(exchange, 503)
-            self._leave(exchange)
-            raise rest from None
-        return Abort(500).response()
+    def _notify(self, soon: bool = False) -> None:
+        if not self.is_inside:
+            self.driver.notify(soon)
 
-    def _judge(self, exchange: HttpExchange, error: BaseException) -> None:
-        """Deal with an error that has left the chain: log it, unless it only says that the peer has left."""
-        if self._link is not None and exchange.is_upgraded:
-            fail_handler(self._link, error)
-            return
-        remaining = without_ends(error) if exchange.is_over else error
-        if remaining is not None:
-            self._report_error_of(exchange, remaining)
-
-    def _conclude(self, exchange: HttpExchange, outcome: Outcome) -> Response | None:
-        """The chain is left: answer, unless that has to wait. Return a response that is a stream."""
-        if exchange.is_upgraded:
-            self._leave(exchange)
-            return None
-        assert isinstance(outcome, Response)  # without a 101 there is no other outcome
-        if outcome.is_streamed:
-            return outcome
-        try:
-            if not exchange.is_over:
-                answer_whole(exchange, outcome)
-        except BaseException as raised:
-            self._fail_answer(exchange, raised)
-        return None
-
-    def _leave(self, exchange: HttpExchange) -> None:
-        """The chain is left: a WebSocket that is still open has lost its handler."""
-        if exchange.is_upgraded and self.connection.is_open:
-            assert self._link is not None
-            self._link.close(Close(code=1011))
-
-    async def _answer(self, exchange: HttpExchange, response: Response) -> None:
-        try:
-            await answer_stream(exchange, response)
-        except BaseException as raised:
-            self._fail_answer(exchange, raised)
-
-    def _fail_answer(self, exchange: HttpExchange, raised: BaseException) -> None:
-        error, rest = part(raised, is_cancelling=self.is_cancelling)
-        if error is not None:
-            self._report_error_of(exchange, error)
-        if exchange.status_code is None and not exchange.is_over:
-            self._answer_instead(exchange, 500 if rest is None else 503)
-        if rest is not None:
-            raise rest from None
-
-    def _answer_instead(self, exchange: HttpExchange, status_code: int) -> None:
-        """Answer with a status alone; 503 only if it is we who cancel."""
-        if status_code != 503 or self.is_cancelling:
-            answer_whole(exchange, Abort(status_code).response())
+    @property
+    def _head(self) -> RequestHead | None:
+        return None if self._exchange is None else self._exchange.head
 
     # Events
 
@@ -410,14 +330,14 @@ class Session:
         while True:
             while (event := self.connection.take_event()) is not None:
                 if isinstance(event, list):
-                    assert self._link is not None
-                    self._link.inbox.deliver_run(event)
+                    assert self.link is not None
+                    self.link.inbox.deliver_run(event)
                 else:
                     self._take(event)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.
-            if self._tasks.waiting is not None:
-                self._tasks.begin_waiting()
-            elif self._link is None or not self._link.notice_settling():
+            if self.tasks.waiting is not None:
+                self.tasks.begin_waiting()
+            elif self.link is None or not self.link.notice_settling():
                 return
 
     def _take(self, event: Event) -> None:
@@ -433,11 +353,11 @@ class Session:
                 self._exchange.content_received += len(event.data)
                 self._request.body.deliver(event.data)
             case Message():
-                assert self._link is not None
-                self._link.inbox.deliver(event.data)
+                assert self.link is not None
+                self.link.inbox.deliver(event.data)
             case MessageStart() | MessageData() | MessageEnd():
-                assert self._link is not None
-                self._link.inbox.deliver_piece(event)
+                assert self.link is not None
+                self.link.inbox.deliver_piece(event)
             case Writable():
                 self._wake_senders()
             case Failure():
@@ -445,8 +365,8 @@ class Session:
             case ConnectionEnded():
                 self._end()
             case Pong():
-                assert self._link is not None
-                self._link.take_pong(event.payload, self.driver.now())
+                assert self.link is not None
+                self.link.take_pong(event.payload, self.driver.now())
             case Ping() | Close():
                 pass  # answered already; what a Close has settled is noticed when all events are taken
             case ResponseHead() | Accept():  # pragma: no cover - a server's connection never gives these
@@ -462,12 +382,12 @@ class Session:
             self.connection.ignore_offer()
         # Its handler may run at once, and finds what has come with the head. A pipelined request begins in the task of the one
         # before it, whose context variables are none of its business.
-        tasks = self._tasks
-        tasks.begin_later(tasks.context, exchange, partial(self._serve, exchange, request, chain))
+        tasks = self.tasks
+        tasks.begin_later(tasks.context, exchange, partial(serve, self, exchange, request, chain))
 
     def _wake_senders(self) -> None:
-        if self._link is not None:
-            self._link.look()
+        if self.link is not None:
+            self.link.look()
         elif self._exchange is not None:
             self._exchange.wake()
 
@@ -476,25 +396,25 @@ class Session:
         # Behind a complete answer the fault is not of that request.
         head = None if exchange is None or exchange.is_complete else exchange.head
         self._owner.report(record_peer_fault(self.stream.peer, head, event.error))
-        if self._link is not None:
+        if self.link is not None:
             return
         # While an opening handshake waits for its answer nothing can fail but its time: whoever is to give it comes too late.
         is_too_late = head is not None and self._request is not None and self._request.is_upgrade
         self._end_exchange(event.error.status_code)
         if is_too_late:
-            self._tasks.cancel()
+            self.tasks.cancel()
 
     def _end_exchange(self, status_code: int | None = None) -> None:
         if self._exchange is not None and self._request is not None:
             self._request.fail_body(self._exchange.end(status_code))
 
     def _end(self) -> None:
-        if self._link is None:
+        if self.link is None:
             self._end_exchange()
         else:
             assert self._exchange is not None
-            self._link.end()
-            info = self._link.info
+            self.link.end()
+            info = self.link.info
             assert info is not None
             if self._owner.logs_access:
                 seconds = self.driver.now() - self._exchange.started
@@ -508,7 +428,3 @@ class Session:
         self._is_forgotten = True
         self._owner.forget(self)
         self._notify()
-
-    def _report_error_of(self, exchange: HttpExchange, error: BaseException) -> None:
-        what = f"{type(error).__name__} in the application"
-        self._owner.report(record_application_fault(self.stream.peer, exchange.head, error, what))

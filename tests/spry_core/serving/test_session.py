@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 
 import pytest
 
+from clients import GET, answering, closing, faults, held, http, lines, opened, waiting, websocket
+from eager import EagerDriver
+from fakes import pause
 from sockets import SWITCH, UPGRADE
 from spry_core import (
     Abort,
@@ -26,9 +29,9 @@ from spry_core import (
     sleep,
 )
 from spry_core.errors import HandshakeRejected, RemoteProtocolError
-from spry_core.protocol import Connection
-from spry_core.serving import LogRecord, Server, Session
-from spry_core.tasks import event, timeout
+from spry_core.protocol import ABORT, Connection
+from spry_core.serving import LogRecord, Server
+from spry_core.tasks import event, scope
 from spry_core.testing import (
     Cancelled,
     ClientResponse,
@@ -38,8 +41,8 @@ from spry_core.testing import (
     TestClient,
     stream,
 )
+from spry_core.testing.transcript import MemoryRecorder
 
-GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 DATE = b"Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
 
 
@@ -49,44 +52,6 @@ def text(content: bytes) -> bytes:
         content
     )
     return head + DATE + b"\r\n" + content
-
-
-def http(
-    handler: Callable[[Request], Awaitable[object]],
-    *,
-    path: str = "/",
-    limits: Limits | None = None,
-    timeouts: Timeouts | None = None,
-) -> TestClient:
-    """Return a client of an application with one route for GET and POST."""
-    app = Application()
-    app.on(["GET", "POST"], path, handler)
-    return TestClient(app, limits=limits, timeouts=timeouts)
-
-
-def websocket(
-    handler: Callable[[WebSocket, Request], Awaitable[None]],
-    *,
-    on_disconnect: str = "raise",
-    timeouts: Timeouts | None = None,
-) -> TestClient:
-    """Return a client of an application with one WebSocket route."""
-    app = Application()
-    app.ws_defaults["on_disconnect"] = "cancel" if on_disconnect == "cancel" else "raise"
-    app.ws("/", handler)
-    return TestClient(app, timeouts=timeouts)
-
-
-def opened(client: TestClient) -> MemoryPeer:
-    """Return a peer by hand whose WebSocket is open."""
-    peer = client.connect()
-    peer.send(UPGRADE)
-    assert peer.take() == SWITCH
-    return peer
-
-
-def lines(client: TestClient) -> list[str]:
-    return [record.text for record in client.reports]
 
 
 # Requests
@@ -180,78 +145,6 @@ def test_content_is_fed_as_it_arrives() -> None:
 # What applications do wrong
 
 
-def test_a_handler_that_raises_is_a_500_and_costs_nothing_else() -> None:
-    async def handler(request: Request) -> str:
-        raise LookupError("of the handler")
-
-    client = http(handler)
-    peer = client.connect()
-    peer.send(GET)
-    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
-    peer.send(GET)
-    assert peer.take().startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
-    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        "LookupError('of the handler')"
-    ] * 2
-
-
-def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> None:
-    async def handler(request: Request) -> str:
-        raise Cancelled
-
-    client = http(handler)
-    assert client.get("/").status_code == 500
-    assert isinstance(client.reports[0].exception, Cancelled)
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_is_no_error_leaves_no_request_without_an_end(error: type[BaseException]) -> None:
-    async def handler(request: Request) -> str:
-        raise error
-
-    client = http(handler)
-    peer = client.connect()
-    with pytest.raises(error):
-        peer.send(GET)
-    client.driver.settle()
-    assert (peer.take(), peer.is_reset) == (b"", True)
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_what_ends_the_process_passes(error: type[BaseException]) -> None:
-    async def handler(request: Request) -> str:
-        raise error
-
-    client = http(handler)
-    with pytest.raises(error):
-        client.get("/")
-
-
-def test_a_websocket_handler_that_raises_is_1011_and_is_logged_once() -> None:
-    """RFC 6455 §7.4.1; the reason never says what went wrong."""
-
-    async def handler(ws: WebSocket, request: Request) -> None:
-        raise LookupError("of the handler")
-
-    client = websocket(handler)
-    info = client.ws("/").close()
-    assert (info.close_code, info.close_reason) == (1011, "")
-    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        "LookupError('of the handler')"
-    ]
-
-
-def test_an_unasked_cancellation_in_a_websocket_handler_is_1011_too() -> None:
-    async def handler(ws: WebSocket, request: Request) -> None:
-        raise Cancelled
-
-    client = websocket(handler)
-    assert client.ws("/").close().close_code == 1011
-    assert [type(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        Cancelled
-    ]
-
-
 def test_a_callback_that_raises_is_an_error_of_the_handler() -> None:
     async def handler(ws: WebSocket, request: Request) -> None:
         def on_message(message: str | bytes) -> None:
@@ -336,24 +229,6 @@ def test_a_websocket_that_breaks_the_protocol_is_failed_and_logged() -> None:
 
 
 # Ends
-
-
-def test_a_handler_goes_on_when_the_peer_has_left_and_its_answer_is_dropped() -> None:
-    done = list[float]()
-
-    async def handler(request: Request) -> str:
-        await sleep(5.0)
-        done.append(client.now)
-        return "for nobody"
-
-    client = http(handler)
-    peer = client.connect()
-    peer.send(GET)
-    peer.reset()
-    assert client.server.session_count == 1
-    client.advance(5.0)
-    assert (done, client.server.session_count) == ([5.0], 0)
-    assert [record.logger for record in client.reports] == ["spry.access"]
 
 
 def test_asking_for_content_of_a_peer_that_has_left_raises() -> None:
@@ -600,27 +475,6 @@ def test_what_a_peer_sends_is_escaped_and_cut_in_the_log() -> None:
 # From outside, and inside out
 
 
-def held(client: TestClient) -> tuple[Session, MemoryPeer]:
-    """Return a session of the client's server, and its peer."""
-    ours, theirs = stream()
-    pump = MemoryPump(client.driver, theirs, "connection")
-    session = client.server.session(pump.driver)
-    pump.start(session, session)
-    return session, MemoryPeer(client.driver, ours)
-
-
-async def answering(request: Request) -> str:
-    return "fine"
-
-
-async def waiting(request: Request) -> None:
-    await event().wait()
-
-
-async def closing(ws: WebSocket, request: Request) -> None:
-    await ws.closed
-
-
 def test_without_a_grace_handlers_are_left_alone() -> None:
     client = http(waiting, timeouts=Timeouts(grace=None))
     session, peer = held(client)
@@ -628,16 +482,6 @@ def test_without_a_grace_handlers_are_left_alone() -> None:
     session.shutdown(client.now)
     client.advance(1e6)
     assert len(client.driver.tasks()) == 1
-
-
-def test_a_handler_that_is_cancelled_leaves_a_503() -> None:
-    client = http(waiting)
-    session, peer = held(client)
-    peer.send(GET)
-    session.shutdown(client.now, grace=2.0)
-    client.advance(2.0)
-    assert peer.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert [record.text for record in client.reports] == ['peer "GET /" 503 19 B 2000.0 ms']
 
 
 def test_a_websocket_that_is_not_closed_in_time_is_cut() -> None:
@@ -735,8 +579,30 @@ def test_an_error_of_our_own_costs_the_connection_and_nothing_else() -> None:
     assert client.get("/").text == "fine"
 
 
-@pytest.mark.parametrize("step", ["receive_data", "take_event"])
-def test_want_of_memory_costs_the_connection_and_one_line(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def half_close(peer: MemoryPeer) -> None:
+    peer.half_close()
+
+
+def begin_frame(peer: MemoryPeer) -> None:
+    peer.send(b"\x81")
+
+
+def ping(peer: MemoryPeer) -> None:
+    peer.send(b"\x89\x80\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("step", "do"),
+    [
+        ("receive_data", begin_frame),
+        ("take_event", begin_frame),
+        ("bytes_written", ping),
+        ("receive_eof", half_close),
+    ],
+)
+def test_want_of_memory_costs_the_connection_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, step: str, do: Callable[[MemoryPeer], None]
+) -> None:
     """Its handler sees the end of the connection, which is no error of the application."""
     seen = list[ConnectionClosed]()
 
@@ -755,7 +621,7 @@ def test_want_of_memory_costs_the_connection_and_one_line(monkeypatch: pytest.Mo
         raise MemoryError
 
     monkeypatch.setattr(Connection, step, fail)
-    peer.send(b"\x81")
+    do(peer)
     assert peer.is_reset
     assert [(type(error), error.close_code) for error in seen] == [(ConnectionLost, 1006)]
     assert not other.is_reset
@@ -763,47 +629,6 @@ def test_want_of_memory_costs_the_connection_and_one_line(monkeypatch: pytest.Mo
     assert [(record.level, record.text, record.exception) for record in told] == [
         (40, '127.0.0.1:50000 "GET /": out of memory, connection aborted', None)
     ]
-
-
-def test_an_answer_that_cannot_be_sent_becomes_a_500() -> None:
-    """RFC 9112 §6.1."""
-
-    async def handler(request: Request) -> Response:
-        return Response("abc", headers={"transfer-encoding": "gzip"})
-
-    client = http(handler)
-    assert client.get("/").status_code == 500
-    assert [type(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        ValueError
-    ]
-
-
-def test_an_answer_that_breaks_off_is_logged_and_cut() -> None:
-    async def handler(request: Request) -> Iterator[bytes]:
-        def pieces() -> Iterator[bytes]:
-            yield b"a"
-            raise LookupError("of the stream")
-
-        return pieces()
-
-    client = http(handler)
-    with pytest.raises(ConnectionLost):
-        client.get("/")
-    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        "LookupError('of the stream')"
-    ]
-
-
-def test_a_stream_that_raises_what_ends_the_process_lets_it_pass() -> None:
-    async def handler(request: Request) -> Iterator[bytes]:
-        def pieces() -> Iterator[bytes]:
-            yield b"a"
-            raise KeyboardInterrupt
-
-        return pieces()
-
-    with pytest.raises(KeyboardInterrupt):
-        http(handler).get("/")
 
 
 def test_a_streamed_answer_goes_on_when_the_peer_reads_again() -> None:
@@ -818,40 +643,6 @@ def test_a_streamed_answer_goes_on_when_the_peer_reads_again() -> None:
     assert peer.received.endswith(b"\r\n0\r\n\r\n")
 
 
-def test_middleware_that_raises_after_the_websocket_has_ended_is_logged() -> None:
-    app = Application()
-
-    async def careless(request: Request, next: Next) -> Outcome:
-        await next()
-        raise LookupError("of the middleware")
-
-    app.middleware.use(careless)
-    app.ws("/", closing)
-    client = TestClient(app)
-    client.ws("/").close()
-    assert [repr(record.exception) for record in client.reports if record.logger == "spry.error"] == [
-        "LookupError('of the middleware')"
-    ]
-
-
-def test_middleware_that_leaves_before_the_websocket_has_ended_closes_it() -> None:
-    app = Application()
-
-    async def hasty(request: Request, next: Next) -> Outcome:
-        try:
-            with timeout(5.0):
-                return await next()
-        except TimeoutError:
-            return Response("never sent")
-
-    app.middleware.use(hasty)
-    app.ws("/", closing)
-    client = TestClient(app)
-    ws = client.ws("/")
-    client.advance(5.0)
-    assert ws.close().close_code == 1011
-
-
 def test_a_callback_may_send_while_it_is_called() -> None:
     """It runs inside `receive_data`: the pump looks at everything afterwards by itself."""
 
@@ -861,6 +652,90 @@ def test_a_callback_may_send_while_it_is_called() -> None:
     peer = opened(websocket(handler))
     peer.send(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b")
     assert peer.received == b"\x81\x01a\x81\x01b"
+
+
+def test_a_callback_may_end_the_websocket_while_it_is_called() -> None:
+    """RFC 6455 §5.5.1. It runs inside `receive_data`, too."""
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        def on_message(message: str | bytes) -> None:
+            ws.close(4000)
+
+        ws.listen(on_message)
+
+    peer = opened(websocket(handler))
+    peer.send(b"\x81\x81\0\0\0\0a")
+    assert peer.received == b"\x88\x02\x0f\xa0"
+
+
+def test_a_task_that_cuts_its_websocket_wakes_the_others_before_the_stream_is_gone() -> None:
+    codes = list[int | None]()
+
+    async def read(ws: WebSocket) -> None:
+        try:
+            await ws.receive()
+        except ConnectionClosed as error:
+            codes.append(error.close_code)
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        async with scope() as tasks:
+            tasks.start_soon(read, ws)
+            await pause()
+            await pause()
+            ws.abort()
+
+    driver = EagerDriver()
+    session = websocket(handler).server.session(driver)
+    session.receive_data(UPGRADE, 7.0)
+    for _ in range(4):
+        driver.run()
+    assert (codes, session.data_to_send(), session.closed) == ([1006], [ABORT], False)
+
+
+def test_bytes_that_come_while_a_callback_is_called_are_taken_after_it() -> None:
+    """A driver that writes at once may come back in with the answer to what it has written."""
+    order = list[str]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        def on_message(message: str | bytes) -> None:
+            order.append(f"{message!r} begins")
+            if message == "a":
+                session.receive_data(b"\x81\x81\0\0\0\0b", client.now)
+            order.append(f"{message!r} ends")
+
+        ws.listen(on_message)
+
+    client = websocket(handler)
+    session, peer = held(client)
+    peer.send(UPGRADE)
+    peer.send(b"\x81\x81\0\0\0\0a")
+    assert order == ["'a' begins", "'a' ends", "'b' begins", "'b' ends"]
+
+
+def test_an_answer_may_be_given_inside_of_the_call_that_brought_its_request() -> None:
+    """Then nobody has to be told to look: the pump does so after its call."""
+    driver = EagerDriver()
+    session = http(answering).server.session(driver)
+    driver.is_pumping = True
+    session.receive_data(GET, 7.0)
+    assert (b"".join(each for each in session.data_to_send() if isinstance(each, bytes)), driver.notes) == (
+        text(b"fine"),
+        [],
+    )
+
+
+def test_messages_come_one_by_one_out_of_a_connection_that_is_recorded() -> None:
+    seen = list[str | bytes]()
+
+    async def handler(ws: WebSocket, request: Request) -> None:
+        ws.listen(seen.append)
+
+    app = Application()
+    app.ws("/", handler)
+    recorder = MemoryRecorder()
+    peer = opened(TestClient(app, record=recorder))
+    peer.send(b"\x81\x81\0\0\0\0a\x82\x81\0\0\0\0b")
+    assert seen == ["a", b"b"]
 
 
 def test_a_broken_pipelined_request_is_not_blamed_on_the_one_before() -> None:
@@ -882,14 +757,6 @@ def test_room_for_an_answer_that_belongs_to_no_request_wakes_nobody() -> None:
 # Whose fault it is, and what the log says of it
 
 
-def faults(client: TestClient) -> list[tuple[int, str, str]]:
-    return [
-        (record.level, record.text, repr(record.exception))
-        for record in client.reports
-        if record.logger == "spry.error"
-    ]
-
-
 def test_the_text_of_an_exception_stays_in_the_log() -> None:
     async def handler(request: Request) -> None:
         raise LookupError("secret")
@@ -900,97 +767,6 @@ def test_the_text_of_an_exception_stays_in_the_log() -> None:
         [(40, '127.0.0.1:50000 "GET /": LookupError in the application', "LookupError('secret')")],
     )
     assert lines(client)[1:] == ['127.0.0.1:50000 "GET /" 500 21 B 0.0 ms']
-
-
-def test_a_group_of_one_is_logged_as_that_one() -> None:
-    async def handler(request: Request) -> None:
-        raise ExceptionGroup("a task group's", [ExceptionGroup("another's", [LookupError("inner")])])
-
-    client = http(handler)
-    client.get("/")
-    assert [what for _, _, what in faults(client)] == ["LookupError('inner')"]
-
-
-def test_two_tasks_of_a_handler_that_notice_that_the_peer_has_left_are_no_error() -> None:
-    async def handler(request: Request) -> None:
-        try:
-            await request.read()
-        except ConnectionClosed as error:
-            raise ExceptionGroup("tasks", [error, ConnectionLost(None)]) from None
-
-    client = http(handler)
-    peer = client.connect()
-    peer.send(b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nab")
-    peer.reset()
-    assert lines(client) == ['127.0.0.1:50000 "POST /" no answer 0.0 ms']
-
-
-def test_an_error_that_has_nothing_to_do_with_a_peer_that_has_left_is_logged() -> None:
-    async def handler(request: Request) -> None:
-        await sleep(1.0)
-        raise LookupError("all the same")
-
-    client = http(handler)
-    peer = client.connect()
-    peer.send(GET)
-    peer.reset()
-    client.advance(1.0)
-    assert [what for _, _, what in faults(client)] == ["LookupError('all the same')"]
-
-
-def test_a_lost_connection_of_somebody_else_is_an_error() -> None:
-    async def handler(request: Request) -> None:
-        raise ConnectionLost(None, "the database")
-
-    client = http(handler)
-    assert client.get("/").status_code == 500
-    assert [what for _, _, what in faults(client)] == ["ConnectionLost('the database')"]
-
-
-def test_an_error_behind_a_complete_answer_is_of_that_request_and_leaves_the_next_alone() -> None:
-    """The stream of the first is closed when the second, which came in one piece with it, has begun."""
-
-    class Pieces:
-        """A stream that fails when it is closed."""
-
-        def __init__(self) -> None:
-            self.left = 1
-
-        def __aiter__(self) -> Pieces:
-            return self
-
-        async def __anext__(self) -> bytes:
-            if not self.left:
-                raise StopAsyncIteration
-            self.left -= 1
-            return b"first"
-
-        async def aclose(self) -> None:
-            raise LookupError("in the cleanup")
-
-    async def handler(request: Request) -> object:
-        if request.params["name"] == "first":
-            return Pieces()
-        await sleep(1.0)
-        return "second"
-
-    client = http(handler, path="/:name")
-    peer = client.connect()
-    peer.send(GET.replace(b"/", b"/first", 1) + GET.replace(b"/", b"/second", 1))
-    client.advance(1.0)
-    assert peer.received.count(b"HTTP/1.1 200 OK\r\n") == 2
-    assert peer.received.endswith(b"\r\n\r\nsecond")
-    assert faults(client) == [
-        (
-            40,
-            '127.0.0.1:50000 "GET /first": LookupError in the application',
-            "LookupError('in the cleanup')",
-        )
-    ]
-    assert [each.text for each in client.reports if each.logger == "spry.access"] == [
-        '127.0.0.1:50000 "GET /first" 200 5 B 0.0 ms',
-        '127.0.0.1:50000 "GET /second" 200 6 B 1000.0 ms',
-    ]
 
 
 def test_an_answer_that_broke_off_says_so_in_the_log() -> None:
@@ -1125,17 +901,6 @@ def test_a_peer_that_does_not_read_what_is_streamed_back_is_not_read_either() ->
     head, _, content = peer.take().partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert (content.count(b"A"), content[-5:], peer.unread) == (size, b"0\r\n\r\n", 0)
-
-
-def test_what_a_handler_returns_that_is_no_answer_is_a_500_and_the_log_names_the_route() -> None:
-    async def handler(request: Request) -> object:
-        return 1
-
-    client = http(handler, path="/rooms/:room")
-    assert client.get("/rooms/a").status_code == 500
-    (report,) = [each for each in client.reports if each.logger == "spry.error"]
-    assert report.text == '127.0.0.1:50000 "GET /rooms/a": TypeError in the application'
-    assert str(report.exception) == "GET /rooms/:room returned int, of which no response can be made"
 
 
 def test_the_errors_of_an_application_can_be_told_as_the_client_wants_them() -> None:
