@@ -15,7 +15,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.account import Account
 from spry_core.protocol.closing_handshake import fail
 from spry_core.protocol.compression import Decompressor
-from spry_core.protocol.engines import FramePart, Opcode
+from spry_core.protocol.engines import FramePart, Inflate, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
 from spry_core.protocol.limits import Limits
 
@@ -41,6 +41,7 @@ class Assembly:
         "_payload",
         "_size",
         "_wants_pieces",
+        "inflate",
         "longest",
         "received",
     )
@@ -53,6 +54,8 @@ class Assembly:
         self._may_be_compressed = decompressor is not None
         self._wants_pieces = limits.max_message_size is None
         self._is_dropping = False
+        self.inflate: Inflate | None = None if decompressor is None else decompressor.take_message
+        """What makes a message of a whole compressed one that may come whole and past this; None if none may be compressed."""
         self.longest: int | None = None
         """The most bytes of a message, where messages may come whole and past this now: between two of them, as long as
         somebody wants them; else None.
@@ -82,7 +85,7 @@ class Assembly:
         """Only follow from now on what comes in, and keep nothing: nobody will read it any more."""
         self._is_dropping = True
         self.longest = None
-        self._decompressor = None
+        self._decompressor = self.inflate = None
         self._payload.clear()
         if self._has_all:
             self._begin()

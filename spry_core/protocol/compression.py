@@ -23,7 +23,7 @@ from typing import Final, Protocol, Self
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.deflate import FEWEST_BITS, MOST_BITS, Agreement, Deflate
-from spry_core.protocol.engines import Role
+from spry_core.protocol.engines import AT_ONCE, Role
 from spry_core.protocol.turn import Turn
 
 LEVEL: Final = 1
@@ -39,11 +39,6 @@ _EMPTY_BLOCK: Final = b"\x00" + _TAIL
 
 _LAST_BLOCK: Final = b"\x01" + _TAIL
 """The same, saying of itself that it is the last (RFC 1951 §3.2.3)."""
-
-_AT_ONCE: Final = 4 * 1024
-"""Bytes that zlib is given at a time. It copies what it leaves of them, and it may leave nearly all of them
-each time that room or a stream of blocks ends: given everything, it would copy everything over and over.
-"""
 
 _STEP: Final = 64
 """Compressed bytes that count as a step: at worst they are nothing but the tables of blocks without content. The end of
@@ -165,6 +160,7 @@ class Decompressor:
         self._held = bytearray()  # compressed, in the order in which it came
         self._is_ending = False  # all of the message is in `_held`, or has been
         self._has_more = False
+        self._is_odd = False  # `take_message` has seen the message, and left it to `decompress`
         # Found, and to be told when what stands before it is out.
         self._fault: RemoteProtocolError | None = None
 
@@ -182,6 +178,44 @@ class Decompressor:
     def has_time(self) -> bool:
         """True until the turn is over."""
         return self._turn is None or self._turn.left > 0
+
+    def take_message(self, data: bytes, is_text: bool, longest: int) -> tuple[str | bytes, int] | None:
+        """Take all the payload data of a message, at most `AT_ONCE`; return the message and how many bytes it is.
+
+        None if it is not plainly in order, longer than `longest` or in more than one stream of blocks, and when the turn is
+        over. Then it is as good as not taken: put it into `decompress`, which knows what is wrong with it and what is not. Ask
+        only between two messages.
+
+        RFC 7692 §7.2.2.
+        """
+        if self._is_odd or not self.has_time:
+            return None
+        old = self._context
+        # A copy costs less than the shortest message does, and this one is forgotten if the message is not in order.
+        context = zlib.decompressobj(-self._bits) if old is None else old.copy()
+        self._is_odd = True
+        try:
+            inflated = context.decompress(data, longest + 1)
+            size = len(inflated)
+            message = inflated.decode() if is_text and size <= longest else inflated
+        except (zlib.error, UnicodeDecodeError):
+            return None
+        if context.eof:
+            self._spend(len(data), size)
+        if context.eof or size > longest:
+            return None
+        # Only its end can be wrong now, and then that fault is all there is to tell. No third context at any time.
+        self._context = old = context
+        self._is_ending = True
+        self._end_input()
+        if self._fault is not None:
+            return None
+        self._spend(len(data), size)
+        return message, size
+
+    def _spend(self, used: int, size: int) -> None:
+        if self._turn is not None:
+            self._turn.spend(1 + used // _STEP, size)
 
     def decompress(self, data: bytes, max_length: int, *, ends_message: bool = False) -> bytes:
         """Take payload data of a compressed message; return what they inflate to, at most `max_length` bytes.
@@ -217,7 +251,7 @@ class Decompressor:
         context = self._context
         if context is None:
             context = self._context = zlib.decompressobj(-self._bits)
-        taken = bytes(self._held[:_AT_ONCE])
+        taken = bytes(self._held[:AT_ONCE])
         before = context.copy()
         try:
             piece = context.decompress(taken, room)
@@ -244,7 +278,7 @@ class Decompressor:
         self._has_more = False
         if self._is_ending and self._forgets:
             self._context = None
-        self._is_ending = False
+        self._is_ending = self._is_odd = False
 
     def _take_tail(self) -> bool:
         """Put back what the sender left out; tell whether it completes the message, with nothing of its own."""

@@ -176,18 +176,30 @@ class WebSocketProtocol:
             self._stream.wait_for_turn(now)
 
     def _take_run(self, data: bytes, longest: int) -> bool:
-        """Take `data`, and the run of plain messages that comes next, as far as there is room for it. True if that was all."""
-        account, stream = self._account, self._stream
-        turn, most = stream.turn, account.places
-        if most > turn.left:  # noqa: PLR1730 - `min` is another call for each message
-            most = turn.left
-        messages, sizes, has_more = self._engine.take_messages(data, most, account.left, longest)
-        if messages:
-            total = sum(sizes)
-            account.add_messages(sizes, total)
-            turn.spend(len(sizes), total)
-            stream.events.append(messages)
-        return not has_more
+        """Take `data`, and the run of messages that comes next, as far as there is room for it. True if that was all."""
+        account, stream, assembly = self._account, self._stream, self._assembly
+        turn = stream.turn
+        while True:
+            most = account.places
+            if most > turn.left:  # noqa: PLR1730 - `min` is another call for each message
+                most = turn.left
+            messages, sizes, has_more = self._engine.take_messages(data, most, account.left, longest)
+            if messages:
+                total = sum(sizes)
+                account.add_messages(sizes, total)
+                turn.spend(len(sizes), total)
+                stream.events.append(messages)
+            if not has_more or assembly.inflate is None:
+                return not has_more
+            messages, sizes, has_more = self._engine.take_compressed(
+                assembly.inflate, account.places, account.left, longest
+            )
+            if messages:  # which have counted their steps
+                account.add_messages(sizes, sum(sizes))
+                stream.events.append(messages)
+            if not has_more or not messages:
+                return not has_more
+            data = b""
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""

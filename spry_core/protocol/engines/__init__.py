@@ -10,17 +10,20 @@ from spry_core.protocol.engines.choice import (
     http_engine,
 )
 from spry_core.protocol.engines.interface import (
+    AT_ONCE,
     Admit,
     EngineName,
     FrameEngine,
     FramePart,
     HttpEngine,
     HttpEvent,
+    Inflate,
     Opcode,
     Role,
 )
 
 __all__ = [
+    "AT_ONCE",
     "DEFAULT_ENGINE",
     "HAS_SPEEDUPS",
     "Admit",
@@ -29,6 +32,7 @@ __all__ = [
     "FramePart",
     "HttpEngine",
     "HttpEvent",
+    "Inflate",
     "Opcode",
     "Role",
     "check_engine",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
 from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits
@@ -135,6 +135,17 @@ know, so the engine itself refuses a frame that has one of them (RFC 6455 §5.2)
 """
 
 
+AT_ONCE: Final = 4 * 1024
+"""Compressed bytes that zlib is given at a time. It copies what it leaves of them, and it may leave nearly all of them
+each time that room or a stream of blocks ends: given everything, it would copy everything over and over.
+"""
+
+Inflate: TypeAlias = Callable[[bytes, bool, int], tuple[str | bytes, int] | None]
+"""Asked with all the payload of a compressed message, whether it is text, and the most bytes that it may inflate to. Returns
+the message and its bytes, or None if it is not plainly in order, or there is no time for it.
+"""
+
+
 class Primitives(Protocol):
     """The innermost loops of the native engine: in Python (`pure`), and in C where that is built. They decide nothing: what
     is not plainly in order they leave alone, for the rules to judge.
@@ -200,6 +211,14 @@ class FrameEngine(Protocol):
         At most `most`, none of more than `longest` bytes, and none behind the one with which they are `room` bytes or more.
         What is anything else, or breaks a rule, is left to `next_part`; so an engine may find none at all. Ask only between
         two messages.
+        """
+        ...
+
+    def take_compressed(
+        self, inflate: Inflate, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take the messages that come next and are complete, compressed, of one frame each and of `AT_ONCE` bytes of payload
+        at most. Otherwise as `take_messages`, with the bytes that they inflate to; what `inflate` does not take is left.
         """
         ...
 

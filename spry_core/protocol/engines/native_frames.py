@@ -10,9 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from spry_core.errors import RemoteProtocolError
-from spry_core.protocol.engines.interface import Admit, FramePart, Opcode, Primitives, Role
+from spry_core.protocol.engines.interface import AT_ONCE, Admit, FramePart, Inflate, Opcode, Primitives, Role
 
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
+
+_TEXT: Final = b"\xc1"
+"""FIN, RSV1 and the opcode, as they stand in the first byte of a compressed message of one frame."""
+_BINARY: Final = b"\xc2"
 
 
 class NativeFrameEngine:
@@ -71,6 +75,32 @@ class NativeFrameEngine:
             return messages, sizes, False
         self._data, self._position = data, end
         return messages, sizes, True
+
+    def take_compressed(
+        self, inflate: Inflate, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take the messages that come next and are complete, of one frame each and compressed."""
+        messages, sizes = list[str | bytes](), list[int]()
+        if self._opcode is not None:
+            return messages, sizes, self.has_data
+        data, position, is_server = self._data, self._position, self._is_server
+        unmask = self._primitives.unmask
+        while most > 0 and room > 0:
+            is_text, begin, end = _find_compressed(data, position, is_server)
+            if not end:
+                break
+            payload = unmask(data, begin, end, data[begin - 4 : begin]) if is_server else data[begin:end]
+            taken = inflate(payload, is_text, longest)
+            if taken is None:
+                break
+            messages.append(taken[0])
+            sizes.append(taken[1])
+            most -= 1
+            room -= taken[1]
+            position = end
+        self._position = position
+        self._forget()
+        return messages, sizes, position < len(data)
 
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""
@@ -139,6 +169,27 @@ class NativeFrameEngine:
         """Encode one frame."""
         first = fin << 7 | rsv1 << 6 | opcode
         return self._primitives.frame(first, payload, None if self._is_server else self._random(4))
+
+
+def _find_compressed(data: bytes, start: int, masked: bool) -> tuple[bool, int, int]:
+    """Find a message that is one compressed frame: whether it is text, and where its payload begins and ends. It ends at 0 if
+    anything else is at `start`, if it is not all here, or not to be inflated at once (RFC 7692 §6.1).
+    """
+    first = data[start : start + 1]
+    if first not in (_TEXT, _BINARY):
+        return False, 0, 0
+    begin = start + 2
+    length = int.from_bytes(data[start + 1 : begin], "big") - (0x80 if masked else 0)
+    if length == 126:
+        begin += 2
+        length = int.from_bytes(data[start + 2 : begin], "big")
+        if length < 126:
+            return False, 0, 0  # not in its shortest form, or not all of it is here
+    elif not 0 <= length < 126:
+        return False, 0, 0
+    begin += 4 if masked else 0
+    end = begin + length
+    return (first == _TEXT, begin, end) if length <= AT_ONCE and end <= len(data) else (False, 0, 0)
 
 
 def _check_control(first: int, length: int) -> None:

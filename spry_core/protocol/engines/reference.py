@@ -17,7 +17,15 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Par
 from wsproto.frame_protocol import Opcode as WsprotoOpcode
 
 from spry_core.errors import RemoteProtocolError
-from spry_core.protocol.engines.interface import Admit, FramePart, HttpEvent, Opcode, Role, TakenHead
+from spry_core.protocol.engines.interface import (
+    Admit,
+    FramePart,
+    HttpEvent,
+    Inflate,
+    Opcode,
+    Role,
+    TakenHead,
+)
 from spry_core.protocol.events import BodyData, BodyEnd, RawFields, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits
 
@@ -207,6 +215,12 @@ class WsprotoEngine:
     ) -> tuple[list[str | bytes], list[int], bool]:
         """Take bytes, and no message: each comes in parts here."""
         self.receive_data(data)
+        return [], [], self.has_data
+
+    def take_compressed(
+        self, inflate: Inflate, most: int, room: int, longest: int
+    ) -> tuple[list[str | bytes], list[int], bool]:
+        """Take no message."""
         return [], [], self.has_data
 
     def next_part(self) -> FramePart | None:
