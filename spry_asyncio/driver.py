@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Protocol, TypeVarTuple
+from typing import Final, Protocol, TypeVarTuple, cast
 
 from spry_core import driver
 
@@ -48,6 +48,27 @@ class Owner(Protocol):
     def task_ended(self, error: Exception | None) -> None:
         """Learn that a task is at its end, with what it raised if nobody caught that."""
         ...
+
+
+async def _switch(task: asyncio.Task[object] | None) -> None:
+    await asyncio.sleep(0)
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+_NO_STEPS: Final = cast("Generator[None]", iter(()))
+
+
+class _Passed:
+    """What there is to await where nothing is to be awaited: a coroutine for each message would cost several times as much."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None]:
+        return _NO_STEPS
+
+
+_PASSED: Final = _Passed()
 
 
 class Driver:
@@ -91,7 +112,7 @@ class Driver:
         """Give a block of the running task that `cancel` ends."""
         return Scope(self._loop, self._leaving)
 
-    async def checkpoint(self, switch: bool) -> None:
+    def checkpoint(self, switch: bool) -> Awaitable[None]:
         """Raise here if the running task is cancelled and nobody has taken that back; with `switch`, let others run too.
 
         asyncio delivers a cancellation once. Who catches it and goes on is cancelled all the same, as on trio: else the
@@ -100,9 +121,10 @@ class Driver:
         """
         task = asyncio.current_task(self._loop)
         if switch or (self._leaving and any(each.is_of(task) for each in self._leaving)):
-            await asyncio.sleep(0)
+            return _switch(task)
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
+        return _PASSED
 
     def event(self) -> driver.Event:
         """Make an event."""

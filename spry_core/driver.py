@@ -76,8 +76,10 @@ class Driver(Protocol):
         """Give a `with` block of the running task that `Scope.cancel` ends."""
         ...
 
-    async def checkpoint(self, switch: bool) -> None:
-        """Raise here if the running task is cancelled; with `switch`, let other tasks run as well."""
+    def checkpoint(self, switch: bool) -> Awaitable[None]:
+        """Raise if the running task is cancelled, here or when what this gives is awaited, which has to be at once; with
+        `switch`, let other tasks run as well.
+        """
         ...
 
     def event(self) -> Event:

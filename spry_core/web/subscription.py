@@ -210,7 +210,8 @@ class Subscription:
         try:
             return self._context.run(callback, argument)
         except BaseException as raised:
-            return self._fail(raised)
+            self._fail(raised)
+            return None
 
     def _fail(self, raised: BaseException) -> None:
         """A callback has raised: that is an exception of the handler, never swallowed.
