@@ -692,24 +692,32 @@ def test_a_task_that_cuts_its_websocket_wakes_the_others_before_the_stream_is_go
     assert (codes, session.data_to_send(), session.closed) == ([1006], [ABORT], False)
 
 
-def test_bytes_that_come_while_a_callback_is_called_are_taken_after_it() -> None:
+def test_what_bytes_lead_to_that_come_inside_of_a_call_waits_for_the_end_of_that_call() -> None:
     """A driver that writes at once may come back in with the answer to what it has written."""
     order = list[str]()
 
+    async def note(name: str) -> None:
+        order.append(f"task of {name}")
+
     async def handler(ws: WebSocket, request: Request) -> None:
-        def on_message(message: str | bytes) -> None:
-            order.append(f"{message!r} begins")
-            if message == "a":
-                session.receive_data(b"\x81\x81\0\0\0\0b", client.now)
-            order.append(f"{message!r} ends")
+        async with scope() as tasks:
 
-        ws.listen(on_message)
+            def on_message(message: str | bytes) -> None:
+                tasks.start_soon(note, str(message))
+                if message == "a":
+                    session.receive_data(b"\x81\x81\0\0\0\0b", 7.0)
+                order.append(f"callback of {message!s}")
 
-    client = websocket(handler)
-    session, peer = held(client)
-    peer.send(UPGRADE)
-    peer.send(b"\x81\x81\0\0\0\0a")
-    assert order == ["'a' begins", "'a' ends", "'b' begins", "'b' ends"]
+            ws.listen(on_message)
+            await event().wait()
+
+    driver = EagerDriver()
+    session = websocket(handler).server.session(driver)
+    driver.is_pumping = True
+    session.receive_data(UPGRADE, 7.0)
+    driver.run()
+    session.receive_data(b"\x81\x81\0\0\0\0a", 7.0)
+    assert order == ["callback of a", "callback of b", "task of a", "task of b"]
 
 
 def test_an_answer_may_be_given_inside_of_the_call_that_brought_its_request() -> None:
