@@ -89,7 +89,7 @@ class Tasks:
         self.is_cancelling: bool = False
         """True since the tasks were cancelled; what is started later is cancelled at once."""
         self.context: Context = copy_context()
-        """What every request begins in, so that none sees the context variables of another; whose task it is stands there."""
+        """What every request begins in, so that none sees the context variables of another; its host stands there."""
         self.waiting: list[Start] | None = None
         """What `begin_waiting` will begin."""
         self._owner = owner
@@ -99,7 +99,7 @@ class Tasks:
 
     @property
     def are_over(self) -> bool:
-        """True when none is running, or will."""
+        """True when none runs or waits for its beginning."""
         return not self._running
 
     def start(self, function: Callable[[], Awaitable[None]]) -> None:
@@ -129,19 +129,15 @@ class Tasks:
             try:
                 self._start(context, key, begin)
             except BaseException:
-                self.waiting = [
-                    *starts[place:],
-                    *(self.waiting or ()),
-                ]  # the others are to begin all the same
+                self.waiting = [*starts[place:], *(self.waiting or ())]  # they are to begin all the same
                 raise
 
     def _start(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
         try:
             task = context.run(self.driver.start, begin)
         except BaseException:
-            self._running.pop(
-                key, None
-            )  # there was no memory for it, or its first step has ended the process
+            # There was no memory for it, or its first step has ended the process, and may have said its end.
+            self._running.pop(key, None)
             raise
         if key in self._running:  # else it is over already
             self._running[key] = task
