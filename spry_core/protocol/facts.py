@@ -44,6 +44,12 @@ class Facts:
         return stream.unsent > stream.limits.high_water and self.is_open
 
     @property
+    def is_stuffed(self) -> bool:
+        """True while WebSocket messages may be sent, and none should be that does not wait: `Limits.max_unsent` is reached."""
+        stream = self._stream
+        return stream.unsent >= stream.limits.max_unsent and self.is_open
+
+    @property
     def has_events(self) -> bool:
         """True if something has happened that was not fetched yet."""
         return bool(self._stream.events)

@@ -119,7 +119,6 @@ class Inbox:
         "_current",
         "_driver",
         "_in_pieces",
-        "_is_delivering",
         "_is_discarding",
         "_is_taken_over",
         "_items",
@@ -129,6 +128,7 @@ class Inbox:
         "_unreleased",
         "is_boundless",
         "is_closed",
+        "is_delivering",
         "is_orphaned",
         "mail",
     )
@@ -141,6 +141,8 @@ class Inbox:
         """True if messages may be of any size, and so never come whole."""
         self.is_closed: bool = False
         """True when we have ended the connection: what comes is of no interest any more."""
+        self.is_delivering: bool = False
+        """True while a consumer is called from within the session, which looks at everything afterwards."""
         self.is_orphaned: bool = False
         """True when the handler has returned."""
         self._connection = connection
@@ -155,7 +157,6 @@ class Inbox:
         self._consumer: object | None = None
         self._called: Consumer | None = None
         self._in_pieces = self.is_boundless
-        self._is_delivering = False  # a consumer is called from within the session
         self._is_discarding = False
         self._is_taken_over = (
             False  # somebody has received since the handler returned, and may be back for more
@@ -369,9 +370,9 @@ class Inbox:
         """Pay for the messages that were taken, but for `spare` of them."""
         connection = self._connection
         n, self._taken = self._taken - spare, spare
-        wanted_read = self._is_delivering or connection.wants_read
+        wanted_read = self.is_delivering or connection.wants_read
         connection.release_messages(n, self._driver.now())
-        if self._is_delivering:
+        if self.is_delivering:
             return  # the session looks when all is delivered
         if not wanted_read or connection.close_info is not None:
             self._touch(True)
@@ -402,11 +403,11 @@ class Inbox:
         if self._called is None:
             self.mail.wake()
             return
-        self._is_delivering = True
+        self.is_delivering = True
         try:
             self._called.look()
         finally:
-            self._is_delivering = False
+            self.is_delivering = False
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
         """Some of a message in pieces has come."""

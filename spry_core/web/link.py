@@ -202,7 +202,9 @@ class Link:
             if self.connection.is_open:
                 raise
         else:
-            self._host.touch(self.inbox.has_mail)
+            inbox = self.inbox
+            if not inbox.is_delivering:
+                self._host.touch(inbox.has_mail)
             return
         raise self.closed_error()
 

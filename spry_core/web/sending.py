@@ -117,8 +117,8 @@ class Sending(Linked):
             link = self._link_to_send(data)
             data = data if isinstance(data, (str, bytes)) else bytes(data)
         connection = link.connection
-        if connection.buffered_amount:
-            self._check_unsent()
+        if connection.is_stuffed:
+            raise _buffer_full(link)
         link.send_message(data, compress)
         return _BACKPRESSURE if connection.is_full else _OK
 
@@ -148,13 +148,10 @@ class Sending(Linked):
 
     def _send_control(self, event: Ping | Pong) -> None:
         """Send a control frame, which may pass between messages and between fragments (RFC 6455 §5.4)."""
-        self._check_unsent()
-        self._link.send(event)
-
-    def _check_unsent(self) -> None:
-        connection = self._link.connection
-        if connection.is_open and connection.buffered_amount >= connection.limits.max_unsent:
-            raise BufferFull(f"{connection.buffered_amount} bytes are unsent already")
+        link = self._link
+        if link.connection.is_stuffed:
+            raise _buffer_full(link)
+        link.send(event)
 
     def _check_open(self) -> None:
         if not self._link.connection.is_open:
@@ -167,6 +164,10 @@ class Sending(Linked):
         if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
         return link
+
+
+def _buffer_full(link: Link) -> BufferFull:
+    return BufferFull(f"{link.connection.buffered_amount} bytes are unsent already")
 
 
 def check_message(data: object) -> None:
