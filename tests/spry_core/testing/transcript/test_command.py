@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recordings import GET, recorded
+from recordings import GET, HANDSHAKE, recorded
 from spry_core.testing.transcript.command import main
 
 
@@ -25,9 +25,19 @@ def test_a_recording_is_shown_in_two_columns(file: Path, capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     assert err == ""
     assert "               3  GET /?*****=****** HTTP/1.1             |\n" in out
-    assert "ignore_offer" not in out
+    assert "read the wall clock" not in out
     assert main([str(file), "--all"]) == 0
-    assert "ignore_offer" in capsys.readouterr().out
+    assert "               8  . read the wall clock\n" in capsys.readouterr().out
+
+
+def test_an_offer_that_is_ignored_is_told_with_everything(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(recorded(HANDSHAKE.replace(b"/chat", b"/")))
+    assert main([str(file), "--width", "100"]) == 0
+    assert "ignore_offer" not in capsys.readouterr().out
+    assert main([str(file), "--width", "100", "--all"]) == 0
+    assert "               5  . ignore_offer()\n" in capsys.readouterr().out
 
 
 def test_a_page_stands_beside_the_file_or_where_it_is_wanted(
@@ -43,7 +53,7 @@ def test_a_page_stands_beside_the_file_or_where_it_is_wanted(
 
 def test_a_replay_says_what_it_found(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(file), "--replay"]) == 0
-    assert capsys.readouterr().out == "the core does the same: 20 lines, to the end of the connection\n"
+    assert capsys.readouterr().out == "the core does the same: 19 lines, to the end of the connection\n"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([*lines[:6], ""]))
     assert main([str(file), "--replay"]) == 0
@@ -56,7 +66,7 @@ def test_a_replay_says_what_it_found(file: Path, capsys: pytest.CaptureFixture[s
 def test_what_is_sound_is_shown_and_the_rest_is_told(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with file.open("a") as end:
         end.write('{"call')
-    fault = f"{file}:21: the file ends in the midst of this line\n"
+    fault = f"{file}:20: the file ends in the midst of this line\n"
     for arguments in ([], ["--html"]):
         assert main([str(file), *arguments]) == 1
         out, err = capsys.readouterr()
@@ -109,4 +119,4 @@ def test_it_is_a_program(
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("spry_core.testing.transcript", run_name="__main__")
     assert caught.value.code == 0
-    assert capsys.readouterr().out == "the core does the same: 20 lines, to the end of the connection\n"
+    assert capsys.readouterr().out == "the core does the same: 19 lines, to the end of the connection\n"

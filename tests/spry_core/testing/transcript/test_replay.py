@@ -298,7 +298,7 @@ def test_the_text_is_bounded_and_names_another_version() -> None:
     ("change", "message"),
     [
         ({"role": "proxy"}, "there is no role 'proxy'"),
-        ({"engine": "x"}, "no engine 'x'; there is: reference"),
+        ({"engine": "x"}, "no engine 'x'; there is: native, pure, reference"),
         ({"limits": {"max_x": 1}}, "Limits has no 'max_x'"),
         ({"redacted": ["host"]}, "host cannot be redacted: a replay needs it"),
         ({"now": "a"}, "a number is needed"),

@@ -34,28 +34,38 @@ def test_a_request_is_told_from_its_head_to_the_end_of_the_stream() -> None:
         (3, 0.0, "in", "head", "GET /?*****=****** HTTP/1.1"),
         (4, 0.0, "inside", "state", "no deadline"),
         (5, 0.0, "in", "event", "event RequestHead GET /?*****=******"),
-        (6, 0.0, "inside", "call", "ignore_offer()"),
-        (7, 0.0, "in", "event", "event BodyEnd"),
-        (8, 0.0, "out", "send", "send ResponseHead 200"),
-        (9, 0.0, "inside", "source", "read the wall clock"),
-        (10, 0.0, "inside", "state", found[9].title),
-        (11, 0.0, "out", "send", "send BodyData home"),
-        (12, 0.0, "inside", "state", found[11].title),
-        (13, 0.0, "out", "send", "send BodyEnd"),
-        (14, 0.0, "inside", "state", "deadline at 15.000 s"),
-        (15, 0.0, "out", "head", "HTTP/1.1 200 OK"),
-        (15, 0.0, "out", "content", "4 bytes of content"),
-        (16, 0.0, "inside", "call", found[16].title),
-        (17, 0.0, "inside", "state", "0 bytes unsent"),
-        (18, 1.0, "in", "end", "the stream is gone: ConnectionResetError"),
-        (19, 1.0, "inside", "state", "phase http to closed, does not read, no deadline"),
-        (20, 1.0, "in", "event", "event ConnectionEnded by transport, close code 1006"),
+        (6, 0.0, "in", "event", "event BodyEnd"),
+        (7, 0.0, "out", "send", "send ResponseHead 200"),
+        (8, 0.0, "inside", "source", "read the wall clock"),
+        (9, 0.0, "inside", "state", found[8].title),
+        (10, 0.0, "out", "send", "send BodyData home"),
+        (11, 0.0, "inside", "state", found[10].title),
+        (12, 0.0, "out", "send", "send BodyEnd"),
+        (13, 0.0, "inside", "state", "deadline at 15.000 s"),
+        (14, 0.0, "out", "head", "HTTP/1.1 200 OK"),
+        (14, 0.0, "out", "content", "4 bytes of content"),
+        (15, 0.0, "inside", "call", found[15].title),
+        (16, 0.0, "inside", "state", "0 bytes unsent"),
+        (17, 1.0, "in", "end", "the stream is gone: ConnectionResetError"),
+        (18, 1.0, "inside", "state", "phase http to closed, does not read, no deadline"),
+        (19, 1.0, "in", "event", "event ConnectionEnded by transport, close code 1006"),
     ]
     assert found[0].title.startswith("a server's connection, Spry ")
     assert ("Cookie", "**********") in found[2].details
     assert ("headers.cookie", "**********") in found[4].details
     assert ("limits.max_body", "1048576") in found[0].details
-    assert found[9].state == State("http", int(found[9].title.split()[0]), True, 30.0)
+    assert found[8].state == State("http", int(found[8].title.split()[0]), True, 30.0)
+
+
+def test_an_offer_of_a_websocket_that_is_not_taken_up_is_told() -> None:
+    """RFC 9110 §7.8: a server may ignore it."""
+    found = of(recorded(HANDSHAKE.replace(b"/chat", b"/")))
+    assert [(step.lane, step.title) for step in found if step.kind in ("event", "call", "send")][:4] == [
+        ("in", "event RequestHead GET /?*****=******"),
+        ("inside", "ignore_offer()"),
+        ("in", "event BodyEnd"),
+        ("out", "send ResponseHead 200"),
+    ]
 
 
 def test_a_chat_is_told_in_frames() -> None:
