@@ -124,17 +124,19 @@ class Compressor:
 
         RFC 7692 §7.2.1.
         """
-        payload = self._deflate(data) if data else _EMPTY_BLOCK if ends_message else b""
+        if data:
+            context = self._context
+            if context is None:
+                context = zlib.compressobj(self._level, zlib.DEFLATED, -self._bits, self._mem_level)
+                self._context = context
+            payload = context.compress(data) + context.flush(zlib.Z_SYNC_FLUSH)
+        else:
+            payload = _EMPTY_BLOCK if ends_message else b""
         if not ends_message:
             return payload
         if self._forgets:
             self._context = None
         return payload[: -len(_TAIL)]
-
-    def _deflate(self, data: bytes) -> bytes:
-        if self._context is None:
-            self._context = zlib.compressobj(self._level, zlib.DEFLATED, -self._bits, self._mem_level)
-        return self._context.compress(data) + self._context.flush(zlib.Z_SYNC_FLUSH)
 
 
 class Decompressor:

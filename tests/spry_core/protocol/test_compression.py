@@ -518,6 +518,154 @@ def test_contexts_are_made_by_the_first_message_and_dropped_where_they_are_forgo
     assert growth(lambda: made(FORGETFUL, used=True)) < 2 * 1024
 
 
+# ----------------------------------------------------------------------------------------------------- whole messages at once
+
+
+def test_a_whole_message_is_taken_at_once() -> None:
+    """RFC 7692 §7.2.3: the examples of the standard, text or not, and how many bytes each is; the window lives on."""
+    decompressor = reader()
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+    assert decompressor.take_message(HELLO_AGAIN, False, PLENTY) == (b"Hello", 5)
+    assert read(decompressor, [HELLO_AGAIN]) == b"Hello"
+    assert decompressor.take_message(HELLO_AGAIN, True, 5) == ("Hello", 5)
+    assert decompressor.take_message(b"\x00", True, 0) == ("", 0)
+    # An empty block at the end that says it is the last: there is no window behind it.
+    assert decompressor.take_message(HELLO[:-1] + b"\x04", True, PLENTY) == ("Hello", 5)
+    assert decompressor.take_message(HELLO_AGAIN, True, PLENTY) is None
+    assert failure(decompressor, HELLO_AGAIN) == NOT_DEFLATE
+
+
+def test_the_size_of_a_text_is_that_of_its_bytes() -> None:
+    payload = writer().compress("Hé€😀".encode(), ends_message=True)
+    assert reader().take_message(payload, True, 10) == ("Hé€😀", 10)
+    assert reader().take_message(payload, True, 9) is None
+
+
+def test_a_whole_message_is_forgotten_where_that_is_agreed() -> None:
+    """RFC 7692 §7.1.1."""
+    decompressor = reader(FORGETFUL)
+    for _ in range(2):
+        assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+    assert decompressor.take_message(HELLO_AGAIN, True, PLENTY) is None
+    assert failure(decompressor, HELLO_AGAIN) == NOT_DEFLATE
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_text", "longest", "message"),
+    [
+        (HELLO, True, 4, b"Hello"),
+        (HELLO_FINAL, True, 5, b"Hello"),
+        (HELLO[:-1] + b"\x18", True, 5, None),
+        (b"\x00\x01\x00\xfe\xff\xff\x00", True, 5, b"\xff"),
+        (HELLO_FINAL[:-1] + HELLO, False, 10, b"HelloHello"),
+    ],
+)
+@pytest.mark.parametrize("agreement", [PLAIN, FORGETFUL])
+def test_a_message_that_is_not_plainly_in_order_is_as_good_as_not_taken(
+    payload: bytes, is_text: bool, longest: int, message: bytes | None, agreement: Agreement
+) -> None:
+    """It is left to who knows what is wrong with it, however often it is offered; the next one is taken again."""
+    decompressor = reader(agreement)
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+    for _ in range(3):
+        assert decompressor.take_message(payload, is_text, longest) is None
+    if message is None:
+        assert failure(decompressor, payload) == NOT_DEFLATE
+        return
+    assert read(decompressor, [payload], room=2) == message
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+
+
+@pytest.mark.parametrize("agreement", [PLAIN, FORGETFUL])
+@pytest.mark.parametrize("payload", [b"", HELLO[:-1], HELLO[:2], HELLO + b"\x00\x00\xff\xff", b"\xdd\x28"])
+def test_a_message_that_is_incomplete_is_never_taken(payload: bytes, agreement: Agreement) -> None:
+    """RFC 7692 §7.2.1, however often it is offered: not as the continuation of itself either."""
+    decompressor = reader(agreement)
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+    for _ in range(3):
+        assert decompressor.take_message(payload, False, PLENTY) is None
+    assert failure(decompressor, payload) == INCOMPLETE
+
+
+def test_taking_messages_counts_as_steps() -> None:
+    """One for each, one for 64 compressed bytes, one for 4 KiB that they say."""
+    turn = Turn()
+    decompressor = Decompressor(PLAIN, "server", turn)
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+    assert turn.left == STEPS - 1
+    noise = Random(1).randbytes(60)
+    stored = b"\x00\x3c\x00\xc3\xff" + noise + b"\x00"
+    assert decompressor.take_message(stored, False, PLENTY) == (noise, 60)
+    assert turn.left == STEPS - 3
+    payload = writer().compress(bytes(9000), ends_message=True)
+    assert len(payload) < 64
+    assert decompressor.take_message(payload, False, PLENTY) == (bytes(9000), 9000)
+    assert turn.left == STEPS - 6
+    # Time was spent on it, though it is not taken.
+    assert decompressor.take_message(HELLO_FINAL, False, PLENTY) is None
+    assert turn.left == STEPS - 7
+    assert decompressor.take_message(HELLO_FINAL, False, PLENTY) is None
+    assert turn.left == STEPS - 7
+
+
+def test_no_message_is_taken_when_the_turn_is_over() -> None:
+    turn = Turn()
+    decompressor = Decompressor(PLAIN, "server", turn)
+    turn.left = 0
+    assert decompressor.take_message(HELLO, True, PLENTY) is None
+    turn.begin()
+    assert decompressor.take_message(HELLO, True, PLENTY) == ("Hello", 5)
+
+
+def test_taking_a_message_makes_no_third_context() -> None:
+    """One context is some 40 KiB with the widest window, and what zlib returns is at first as large as a half."""
+    decompressor = reader()
+
+    def take(n: int) -> None:
+        for _ in range(n):
+            assert decompressor.take_message(HELLO, False, PLENTY) == (b"Hello", 5)
+
+    size = growth(lambda: take(1))
+    assert 32 * 1024 < size < 48 * 1024
+    decompressor = reader()
+    assert 2 * size < peak(lambda: take(3)) < 3 * size
+
+
+@given(
+    payloads=st.lists(
+        st.binary(max_size=40)
+        | st.binary(max_size=10).map(lambda noise: HELLO_FINAL + noise)
+        | st.sampled_from([HELLO, HELLO_AGAIN, HELLO_FINAL, HELLO[:-1], b"\x00"])
+        | st.binary(max_size=100).map(lambda data: writer().compress(data, ends_message=True)),
+        max_size=5,
+    ),
+    agreement=st.sampled_from([PLAIN, FORGETFUL]),
+    longest=st.integers(0, 60),
+    is_text=st.booleans(),
+)
+def test_what_is_taken_is_what_would_be_read(
+    payloads: list[bytes], agreement: Agreement, longest: int, is_text: bool
+) -> None:
+    """And what is not taken is read afterwards as if nobody had tried."""
+    taking, reading = reader(agreement), reader(agreement)
+    for payload in payloads:
+        expected, error = read_to_the_fault(reading, [payload], PLENTY)
+        taken = taking.take_message(payload, is_text, longest)
+        if taken is not None:
+            assert error is None
+            assert taken == (expected.decode() if is_text else expected, len(expected))
+            assert len(expected) <= longest
+            continue
+        found = read_to_the_fault(taking, [payload], PLENTY)
+        if error == INCOMPLETE:
+            # That fault may be told without what stands before it, of which nothing is wrong.
+            assert found in ((expected, error), (b"", error))
+        else:
+            assert found == (expected, error)
+        if error is not None:
+            break
+
+
 # Both together, and with others
 
 
