@@ -100,7 +100,6 @@ Shape: TypeAlias = tuple[Key, ...]
 """What tells one pattern from another: neither the names of its parameters nor, where it does not count, case."""
 
 
-
 class Router(Generic[H]):
     """All routes of one application, and the way from a request to one of them.
 
@@ -270,7 +269,9 @@ class _Held(Generic[H]):
         self.route: Route[H] = route
         self.plain: Match[H] = Match(route)
         """The answer if the pattern takes nothing from the path."""
-        named = [(each.name, i) for i, each in enumerate(route.pattern.segments) if isinstance(each, Parameter)]
+        named = [
+            (each.name, i) for i, each in enumerate(route.pattern.segments) if isinstance(each, Parameter)
+        ]
         constants = sum(isinstance(each, Constant) for each in route.pattern.segments)
         self.last_name: str = named[-1][0] if named else ""
         """What the last of its parameters is called."""

@@ -44,7 +44,7 @@ class NativeFrameEngine:
         self._admit = admit
         self._random = random
         self._primitives = primitives
-        self._data = b""
+        self._data: bytes = b""
         self._position = 0  # what stands before it is done with
         self._opcode: Opcode | None = None  # of the frame whose payload is coming in
         self._fin = self._rsv1 = False
