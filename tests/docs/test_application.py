@@ -17,6 +17,7 @@ INTERNAL: Final = {
     "Timeout",
     "Timer",
     "Timers",
+    "become_host",
     "current_host",
     "enter",
     "part",
