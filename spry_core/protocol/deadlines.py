@@ -34,7 +34,7 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._running: dict[Deadline, float] = {}
-        self._held: dict[Deadline, float] = {}
+        self._held: dict[Deadline, float] | None = None  # most connections never hold one
 
     def set(self, name: Deadline, now: float, seconds: float | None) -> None:
         """Let `name` fall due `seconds` after `now`; with None it never does. A deadline set before is
@@ -59,22 +59,23 @@ class Deadlines:
     def clear_all(self) -> None:
         """Forget everything."""
         self._running.clear()
-        self._held.clear()
+        self._held = None
 
     def is_set(self, name: Deadline) -> bool:
         """Tell whether `name` is set, running or held."""
-        return name in self._running or name in self._held
+        return name in self._running or (self._held is not None and name in self._held)
 
     def hold(self, name: Deadline, now: float) -> bool:
         """Stop the clock of `name`, if it runs; what is left of it is kept. Tell whether it ran."""
         if (moment := self._running.pop(name, None)) is None:
             return False
+        self._held = self._held or {}
         self._held[name] = moment - now
         return True
 
     def resume(self, name: Deadline, now: float) -> bool:
         """Let the clock of `name` run on, if it is held. Tell whether it was."""
-        if (left := self._held.pop(name, None)) is None:
+        if not self._held or (left := self._held.pop(name, None)) is None:
             return False
         self._running[name] = now + left
         return True

@@ -84,36 +84,30 @@ class Link:
 
     __slots__ = (
         "_closes_on_return",
+        "_ending",
         "_error",
         "_has_noticed_settling",
         "_host",
         "_interrupted_by_end",
         "_interrupted_by_settling",
         "_pings",
+        "_room",
+        "_settling",
         "_tasks",
         "background",
         "cancels_on_end",
         "connection",
         "driver",
-        "ending",
         "has_exclusive_sender",
         "inbox",
-        "room",
-        "settling",
         "streams",
     )
 
     def __init__(self, connection: Connection, host: Host) -> None:
         self.connection: Connection = connection
         self.driver: Driver = host.driver
-        self.room: WakeUp = WakeUp(host.driver)
-        """Awaited by senders: there is room again, or the end has come."""
         self.inbox: Inbox = Inbox(connection, host.driver, host.touch)
         """What has come and is not yet consumed."""
-        self.settling: WakeUp = WakeUp(host.driver)
-        """Awaited by those who close: the end is settled."""
-        self.ending: WakeUp = WakeUp(host.driver)
-        """Awaited by those who want the end of the stream, and of the tasks."""
         self.streams: int = 0
         """Streams of messages that are being sent."""
         self.has_exclusive_sender: bool = False
@@ -123,6 +117,9 @@ class Link:
         self.cancels_on_end: bool = False
         """True if the end of the stream is to cancel the handler, or a callback in progress."""
         self._host = host
+        self._room: WakeUp | None = None
+        self._settling: WakeUp | None = None
+        self._ending: WakeUp | None = None
         self._pings: Pings | None = None
         self._closes_on_return = False
         self._has_noticed_settling = False
@@ -132,7 +129,28 @@ class Link:
         self._interrupted_by_settling: list[Scope] = []
         self._interrupted_by_end: list[Scope] = []
 
-    # What a WebSocket asks
+    # What a WebSocket asks. Each of the next four is made when somebody waits: most connections need one of them.
+
+    @property
+    def room(self) -> WakeUp:
+        """Awaited by senders: there is room again, or the end has come."""
+        if self._room is None:
+            self._room = WakeUp(self.driver)
+        return self._room
+
+    @property
+    def settling(self) -> WakeUp:
+        """Awaited by those who close: the end is settled."""
+        if self._settling is None:
+            self._settling = WakeUp(self.driver)
+        return self._settling
+
+    @property
+    def ending(self) -> WakeUp:
+        """Awaited by those who want the end of the stream, and of the tasks."""
+        if self._ending is None:
+            self._ending = WakeUp(self.driver)
+        return self._ending
 
     @property
     def pings(self) -> Pings:
@@ -260,7 +278,7 @@ class Link:
                 await function()
             finally:
                 self._tasks -= 1
-                self.ending.wake()
+                _wake(self._ending)
 
         self._tasks += 1
         self._host.start(counted)
@@ -275,7 +293,7 @@ class Link:
     def look(self) -> None:
         """Something else has changed: room to write, or the end."""
         if not self.is_full:
-            self.room.wake()
+            _wake(self._room)
         self.inbox.look()
 
     def notice_settling(self) -> bool:
@@ -290,7 +308,7 @@ class Link:
         self.inbox.mail.wake()
         if self._pings is not None:
             self._pings.answers.wake()
-        self.settling.wake()
+        _wake(self._settling)
         _cancel_all(self._interrupted_by_settling)
         self.look()
         return True
@@ -299,7 +317,7 @@ class Link:
         """The stream is gone."""
         if not self.notice_settling():
             self.look()
-        self.ending.wake()
+        _wake(self._ending)
         _cancel_all(self._interrupted_by_end)
 
     # The handler's end
@@ -375,6 +393,11 @@ def _kind_of(ended: CloseInfo) -> type[ConnectionClosed]:
     if ended.sent is not None or (ended.initiator == "local" and ended.cause is None):
         return ConnectionClosed
     return ConnectionLost
+
+
+def _wake(wake_up: WakeUp | None) -> None:
+    if wake_up is not None:
+        wake_up.wake()
 
 
 def _cancel_all(scopes: list[Scope]) -> None:
