@@ -20,7 +20,7 @@ from frames import (
 )
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.engines import pure
-from spry_core.protocol.engines.interface import Admit, FramePart, Opcode, Role
+from spry_core.protocol.engines.interface import AT_ONCE, Admit, FramePart, Opcode, Role
 from spry_core.protocol.engines.native_frames import NativeFrameEngine
 from spry_core.testing.strategies import cuts
 from traces import COUNTED_MASK, counted, error_values, two_way_cuts
@@ -500,6 +500,137 @@ def test_a_server_draws_nothing() -> None:
         raise AssertionError(n)
 
     assert NativeFrameEngine("server", admit, draw, pure).frame(Opcode.TEXT, b"a") == b"\x81\x01a"
+
+
+# -------------------------------------------------------------------------------------------------- compressed messages
+
+RSV1 = 4
+
+
+def compressed(
+    payload: bytes, opcode: int = BINARY, role: Role = "server", *, fin: bool = True, rsv: int = RSV1
+) -> bytes:
+    return frame(opcode, payload, fin=fin, rsv=rsv, mask=mask_of(role))
+
+
+def doubled(payload: bytes, is_text: bool, longest: int) -> tuple[str | bytes, int] | None:
+    """Stand in for zlib: what it is given comes out twice, unless that is too long."""
+    size = 2 * len(payload)
+    if size > longest:
+        return None
+    return (payload * 2).decode() if is_text else payload * 2, size
+
+
+def inflated(
+    engine: NativeFrameEngine, most: int = MOST, room: int = MOST, longest: int = MOST
+) -> tuple[list[str | bytes], list[int]]:
+    """Take compressed messages; what is said to be left is."""
+    messages, sizes, has_data = engine.take_compressed(doubled, most, room, longest)
+    assert has_data is engine.has_data
+    return messages, sizes
+
+
+@ROLES
+def test_a_run_of_compressed_messages_is_taken_at_once(role: Role) -> None:
+    """RFC 7692 §6; a plain one ends the run, as a compressed one ends that of plain ones."""
+    engine = codec(role)
+    engine.receive_data(
+        compressed("é".encode(), TEXT, role)
+        + compressed(b"", role=role)
+        + compressed(b"\xff" * 126, role=role)
+        + compressed(b"a", role=role, rsv=0)
+        + compressed(b"b", TEXT, role)
+    )
+    assert take(engine) == ([], [])
+    assert inflated(engine) == (["éé", b"", b"\xff" * 252], [4, 0, 252])
+    assert inflated(engine) == ([], [])
+    assert take(engine) == ([b"a"], [1])
+    assert inflated(engine) == (["bb"], [2])
+    assert not engine.has_data
+    assert inflated(engine) == ([], [])
+
+
+@ROLES
+@pytest.mark.parametrize(
+    ("bounds", "taken"),
+    [
+        *(((most, MOST, MOST), min(most, 3)) for most in (0, 1, 3, 4)),
+        *(((MOST, room, MOST), taken) for room, taken in [(0, 0), (1, 1), (6, 1), (7, 2), (12, 2), (13, 3)]),
+        *(((MOST, MOST, longest), taken) for longest, taken in [(5, 0), (6, 2), (7, 2), (8, 3)]),
+    ],
+)
+def test_what_is_beyond_a_bound_is_left_compressed(
+    role: Role, bounds: tuple[int, int, int], taken: int
+) -> None:
+    """They are about what comes out; and what `inflate` does not take is left as well."""
+    payloads = [b"abc", b"def", b"ghij"]
+    engine = codec(role)
+    engine.receive_data(b"".join(compressed(each, role=role) for each in payloads))
+    assert inflated(engine, *bounds) == ([each * 2 for each in payloads[:taken]], [6, 6, 8][:taken])
+    assert engine.has_data is (taken < 3)
+    rest = [FramePart(Opcode.BINARY, each, True, True, True) for each in payloads[taken:]]
+    assert parts(engine) == rest
+
+
+@ROLES
+@pytest.mark.parametrize("size", [0, 1, 125, 126, AT_ONCE])
+def test_a_compressed_message_is_taken_when_its_last_byte_has_come(role: Role, size: int) -> None:
+    data = compressed(bytes(size), role=role)
+    for end in {*range(min(len(data), 12)), len(data) - 1}:
+        engine = codec(role)
+        engine.receive_data(data[:end])
+        assert inflated(engine) == ([], [])
+        engine.receive_data(data[end:])
+        assert inflated(engine) == ([bytes(2 * size)], [2 * size])
+        assert not engine.has_data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        compressed(b"a", fin=False),
+        compressed(b"a", CONTINUATION),
+        compressed(b"a", rsv=RSV1 | 1),
+        compressed(b"a", rsv=RSV1 | 2),
+        compressed(b"a", PING),
+        compressed(bytes(AT_ONCE + 1)),
+        compressed(bytes(65536)),
+        compressed(b"a", role="client"),
+        b"\xc2\xfe\x00\x7d" + bytes(4 + 125),
+    ],
+)
+def test_what_is_no_whole_compressed_message_is_left(data: bytes) -> None:
+    """A fragment, other bits, other opcodes, one that is too long for one go, no mask, a length that is not in its shortest
+    form.
+    """
+    engine = codec()
+    engine.receive_data(compressed(b"b") + data)
+    assert inflated(engine) == ([b"bb"], [2])
+    assert inflated(engine) == ([], [])
+    assert engine.has_data
+
+
+def test_a_client_takes_no_compressed_message_with_a_mask() -> None:
+    """RFC 6455 §5.1."""
+    engine = codec("client")
+    engine.receive_data(compressed(b"a"))
+    assert inflated(engine) == ([], [])
+    assert engine.has_data
+
+
+@ROLES
+def test_no_compressed_message_is_taken_from_the_middle_of_a_frame(role: Role) -> None:
+    """Its payload may look like a frame."""
+    trap = compressed(b"trap", role=role)
+    data = compressed(b"a" + trap, role=role, rsv=0)
+    begins = len(data) - len(trap)
+    engine = codec(role)
+    engine.receive_data(data[:begins])
+    assert engine.next_part() == FramePart(Opcode.BINARY, b"a", False, True)
+    assert inflated(engine) == ([], [])
+    engine.receive_data(data[begins:])
+    assert inflated(engine) == ([], [])
+    assert engine.next_part() == FramePart(Opcode.BINARY, trap, True, True)
 
 
 # ----------------------------------------------------------------------------------------------------------------- cuts

@@ -250,6 +250,19 @@ def test_an_engine_has_data_until_all_of_it_is_in_parts() -> None:
     assert not engine.has_data
 
 
+def test_no_message_is_taken_at_once() -> None:
+    """wsproto reads every frame of it."""
+
+    def inflate(payload: bytes, is_text: bool, longest: int) -> None:
+        raise AssertionError(payload)
+
+    engine = WsprotoEngine("server", admit, counted)
+    assert engine.take_compressed(inflate, 1, 1, 1) == ([], [], False)
+    assert engine.take_messages(frame(TEXT, b"a", mask=MASK), 1, 1, 1) == ([], [], True)
+    assert engine.take_compressed(inflate, 1, 1, 1) == ([], [], True)
+    assert parts(engine) == [FramePart(Opcode.TEXT, b"a", True, True)]
+
+
 def test_data_comes_in_parts_and_control_frames_come_whole() -> None:
     engine = WsprotoEngine("server", admit, counted)
     engine.receive_data(frame(TEXT, b"abcdef", fin=False)[:8])
