@@ -29,6 +29,7 @@ from spry_core.protocol.head import (
     KNOWN,
     NOTABLE,
     Framing,
+    Length,
     Terms,
     may_persist,
     read_request,
@@ -129,7 +130,11 @@ class Http1Server(Http1):
         self._stream.turn.left -= HEAD_STEPS
         head = self._request = request_head(method, target, fields, version)
         self._is_still_answering = False
-        self._deliver_head(head, noted, settle(head, noted), now)
+        terms, content = settle(head, noted), b""
+        if terms.framing is not EMPTY:
+            content = _content_at(data, end, terms.framing)
+            end += len(content)
+        self._deliver_head(head, noted, terms, now, content)
         return end
 
     def _receive_head(self, head: bytes, now: float) -> None:
@@ -139,7 +144,10 @@ class Http1Server(Http1):
         self._engine.receive_head(head)
         self._deliver_head(request, noted, terms, now)
 
-    def _deliver_head(self, head: RequestHead, noted: RawFields, terms: Terms, now: float) -> None:
+    def _deliver_head(
+        self, head: RequestHead, noted: RawFields, terms: Terms, now: float, content: bytes = b""
+    ) -> None:
+        """Begin a request, and complete it if it has no content, or all of that is here: `content`."""
         stream, framing = self._stream, terms.framing
         self._terms = terms
         self._requests += 1
@@ -156,6 +164,9 @@ class Http1Server(Http1):
         if framing is EMPTY:
             self._state = _COMPLETE
             stream.events.append(END)
+        elif content:  # what an `IncomingContent` would come to that is complete as soon as it is made
+            self._state = _COMPLETE
+            stream.events += BodyData(data=content), END
         else:
             self._state = advance(self._state, Step.REQUEST_HEAD)
             self._incoming = IncomingContent(
@@ -342,3 +353,13 @@ class Http1Server(Http1):
                 self._close()
             case _:
                 self._finish(now)
+
+
+def _content_at(data: bytes | bytearray, start: int, framing: Framing) -> bytes:
+    """Return the content that begins there if its length is announced and all of it is here, and else nothing."""
+    if not isinstance(framing, Length) or start + framing.size > len(data):
+        return b""
+    with memoryview(data)[
+        start : start + framing.size
+    ] as part:  # of a bytearray a slice would be one copy more
+        return bytes(part)

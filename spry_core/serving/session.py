@@ -351,7 +351,7 @@ class Session:
                 assert self._exchange is not None
                 assert self._request is not None
                 self._exchange.content_received += len(event.data)
-                self._request.body.deliver(event.data)
+                self._request.deliver_body(event.data)
             case Message():
                 assert self.link is not None
                 self.link.inbox.deliver(event.data)

@@ -102,9 +102,14 @@ class RequestBody:
             raise too_large()
         return self._content
 
-    async def _collect(self, max_size: int) -> bytes:
+    def begin_to_collect(self) -> None:
+        """Give nothing piece by piece from now on. For the request, which may have collected what there is."""
         if self._collected is None:
             self._collected = bytearray()
+
+    async def _collect(self, max_size: int) -> bytes:
+        self.begin_to_collect()
+        assert self._collected is not None
         while len(self._collected) <= max_size:
             piece = await self._next()
             if piece is None:
@@ -166,7 +171,7 @@ class RequestBody:
     def finish(self, trailers: RawFields = ()) -> None:
         """Take the end of the content and its trailer section."""
         self._is_complete = True
-        self._trailers = Headers.from_raw(trailers)
+        self._trailers = Headers.from_raw(trailers) if trailers else None
         self._arrival.wake()
 
     def fail(self, error: ConnectionClosed) -> None:

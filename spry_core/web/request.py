@@ -66,6 +66,7 @@ class Request:
         "_body",
         "_head",
         "_headers",
+        "_is_collected",
         "_is_complete",
         "_is_upgraded",
         "_locals",
@@ -73,6 +74,7 @@ class Request:
         "_params",
         "_parts",
         "_upgrade_headers",
+        "_whole",
         "exchange",
         "is_upgrade",
         "verdict",
@@ -101,7 +103,9 @@ class Request:
         # Any: as for `locals`.
         self._locals: dict[str, Any] | None = None
         self._body: RequestBody | None = None
+        self._whole: bytes | None = None  # the one piece of content that has come, until there is a body
         self._is_complete = False
+        self._is_collected = False
         self._is_upgraded = False
         self._headers: Headers | None = None
         self._upgrade_headers: MutableHeaders | None = None
@@ -219,8 +223,10 @@ class Request:
     @property
     def content_length(self) -> int | None:
         """Bytes of content that the client announced, or None if it did not, as in chunks (RFC 9110 §8.6)."""
-        value = self.headers.get("content-length")
-        return None if value is None else int(value)
+        for name, value in self.head.headers:  # not `headers`, which need not be made for this
+            if name.lower() == b"content-length":
+                return int(value)
+        return None
 
     @property
     def media_type(self) -> str:
@@ -234,7 +240,19 @@ class Request:
         """The content, an async iterator of bytes; or take it whole by `read`, `text`, `json` or `form`."""
         if self._body is None:
             self._body = RequestBody(self.exchange, is_complete=self._is_complete or self._is_upgraded)
+            if self._whole is not None:
+                self._body.deliver(self._whole)
+                self._whole = None
+            if self._is_collected:
+                self._body.begin_to_collect()
         return self._body
+
+    def deliver_body(self, data: bytes) -> None:
+        """Take a piece of the content. For the session; if it is all of the content, no body is made for it."""
+        if self._body is None and self._whole is None:
+            self._whole = data
+        else:
+            self.body.deliver(data)
 
     def finish_body(self, trailers: RawFields = ()) -> None:
         """Take the end of the content. For the session; of a request without content no body is made for it."""
@@ -261,6 +279,11 @@ class Request:
             LocalProtocolError: Another task is reading, or pieces were taken from `body` already.
         """
         limit = self.exchange.limits.max_body if max_size is None else max_size
+        content = self._whole
+        if content is not None and self._is_complete and len(content) <= limit:
+            self._is_collected = True  # as `collect` would leave it, which has nothing to wait for
+            await self.exchange.driver.checkpoint(False)
+            return content
         if (self.content_length or 0) > limit:
             raise too_large()
         return await self.body.collect(limit)

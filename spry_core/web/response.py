@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import datetime
 from typing import Final, Self, TypeAlias, cast
 
-from spry_core.headers import MutableHeaders, Pairs
+from spry_core.headers import MutableHeaders, Pairs, check_field_value
 from spry_core.web.cookies import SameSite, format_set_cookie
 from spry_core.web.json_text import to_json
 
@@ -67,8 +67,8 @@ class Response:
             return
         _check_status(status_code)
         # The header section is made for whoever looks at it: until then it is what type, content and status say.
-        self._headers = None if headers is None else MutableHeaders(headers)
-        self._kind = ""
+        self._kind = "" if headers is None else _only_kind(headers)
+        self._headers = None if headers is None or self._kind else MutableHeaders(headers)
         self._reason_phrase = reason_phrase and _checked_phrase(reason_phrase)
         self._take(content)
         # A length of one's own is right for an answer to HEAD, and for a stream; with 204 there is none (RFC 9110 §8.6).
@@ -258,6 +258,17 @@ def _checked_phrase(reason_phrase: str) -> str:
     if _PHRASE.fullmatch(reason_phrase) is None:
         raise ValueError("the reason phrase has a character that none may have (RFC 9112 §4)")
     return reason_phrase
+
+
+def _only_kind(headers: Pairs) -> str:
+    """Return the Content-Type if these are no other fields, checked as `MutableHeaders` would; else the empty one."""
+    fields = cast("dict[str, str]", headers)
+    if type(headers) is dict and len(fields) == 1:
+        [(name, value)] = fields.items()
+        if name.lower() == "content-type":
+            check_field_value("content-type", value)
+            return value
+    return ""
 
 
 def _encode(content: object) -> tuple[bytes | Stream, str]:

@@ -42,7 +42,7 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
-from traces import DATE, GET, HANDSHAKE, SWITCH, ended, fetched, said
+from traces import DATE, GET, HANDSHAKE, SWITCH, comparable, ended, fetched, said
 
 # -------------------------------------------------------------------------------------------------- requests and answers
 
@@ -60,6 +60,37 @@ def test_a_request_and_its_answer() -> None:
     ]
     answer(conn, b"hello", (b"X-B", b"1"), status_code=404)
     assert said(conn) == b"HTTP/1.1 404 Not Found\r\nX-B: 1\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@pytest.mark.parametrize("behind", [b"", GET, b"GET / HT"])
+@pytest.mark.parametrize("before", [b"", GET])
+@pytest.mark.parametrize("field", [b"content-length: 3", b"content-length: 3\r\nexpect: 100-continue"])
+def test_a_request_that_came_whole_is_what_its_pieces_are(before: bytes, behind: bytes, field: bytes) -> None:
+    """However much of it, and of others, came in one read."""
+    data = before + b"POST / HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n\r\nabc" + behind
+    whole, cut = server(), server()
+    whole.receive_data(data, T0)
+    for at in range(len(data)):
+        cut.receive_data(data[at : at + 1], T0)
+    if before:
+        for conn in (whole, cut):
+            assert [type(event) for event in conn] == [RequestHead, BodyEnd]
+            answer(conn)
+            assert said(conn).endswith(b"Content-Length: 0\r\n\r\n")
+    content = list(whole)
+    assert content[1:] == [BodyData(data=b"abc"), BodyEnd()]
+    assert comparable(content) == comparable(cut)
+    for conn in (whole, cut):
+        assert conn.next_deadline() is None
+        assert conn.wants_read
+        assert not conn.awaits_continue
+        conn.release(3, T0)
+        answer(conn)
+    assert said(whole) == said(cut) != b""
+    assert whole.next_deadline() == cut.next_deadline()
+    assert whole.wants_read == cut.wants_read
+    behind_it = [type(event) for event in whole]
+    assert behind_it == [type(event) for event in cut] == ([RequestHead, BodyEnd] if behind == GET else [])
 
 
 def test_a_request_that_is_complete_has_no_deadline() -> None:

@@ -99,6 +99,16 @@ def test_trailers_come_with_the_end() -> None:
     assert body.trailers == Headers({"digest": "\xe9"})
 
 
+def test_beginning_to_collect_takes_nothing_and_ends_the_taking_of_pieces() -> None:
+    body = full_body(FakeExchange(), b"a", b"b")
+    body.begin_to_collect()
+    with pytest.raises(LocalProtocolError):
+        run(pieces_of(body))
+    assert run(body.collect(2)) == b"ab"
+    body.begin_to_collect()
+    assert run(body.collect(2)) == b"ab"
+
+
 def test_a_peer_that_leaves_is_noticed_after_what_it_sent() -> None:
     body = RequestBody(FakeExchange())
     error = ConnectionLost()

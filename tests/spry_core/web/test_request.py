@@ -7,9 +7,10 @@ import pytest
 from fakes import FakeExchange, head, run
 from spry_core.closing import ConnectionLost
 from spry_core.errors import LocalProtocolError, ResponseSealedError
-from spry_core.headers import MultiMapping
+from spry_core.headers import Headers, MultiMapping
 from spry_core.protocol.limits import Limits
 from spry_core.routing import Match, Pattern, Route, Router
+from spry_core.web.body import RequestBody
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import StreamInfo
 from spry_core.web.request import Params, Request
@@ -160,6 +161,7 @@ def test_the_length_is_known_if_the_client_said_it() -> None:
     """RFC 9110 §8.6."""
     assert Request(head("/", ("Content-Length", "10")), FakeExchange()).content_length == 10
     assert Request(head("/"), FakeExchange()).content_length is None
+    assert Request(head("/", ("Host", "a")), FakeExchange()).content_length is None
 
 
 def test_the_content_can_be_read_again_and_again() -> None:
@@ -191,6 +193,78 @@ def test_an_announced_length_is_believed_before_anything_is_read() -> None:
     request.body.deliver(b"abcd")
     request.body.finish()
     assert run(request.read(4)) == b"abcd"
+
+
+def whole_request(content: bytes, *fields: tuple[str, str]) -> tuple[Request, FakeExchange]:
+    """Make a request whose content has come in one piece, and its exchange."""
+    exchange = FakeExchange()
+    request = Request(head("/", *fields, method="POST"), exchange)
+    request.deliver_body(content)
+    request.finish_body()
+    return request, exchange
+
+
+def test_content_that_came_whole_is_read_with_one_checkpoint_and_again() -> None:
+    request, exchange = whole_request(b"abc")
+    assert run(request.read()) == b"abc"
+    assert exchange.driver.switches == [False]
+    assert run(request.read(3)) == b"abc"
+    assert exchange.asked == []
+
+
+def test_content_that_came_whole_may_be_too_much() -> None:
+    """RFC 9110 §15.5.14."""
+    request, _ = whole_request(b"abcd")
+    assert refusal(request.read(3)) == (413, "")
+    assert run(request.read(4)) == b"abcd"
+    request, _ = whole_request(b"abcd", ("Content-Length", "4"))
+    assert refusal(request.read(3)) == (413, "")
+    assert run(pieces_of(request)) == [b"abcd"]
+
+
+async def pieces_of(request: Request) -> list[bytes]:
+    return [piece async for piece in request.body]
+
+
+def test_content_that_came_whole_is_one_piece() -> None:
+    request, exchange = whole_request(b"abc")
+    assert run(pieces_of(request)) == [b"abc"]
+    assert exchange.asked == [3]
+    with pytest.raises(LocalProtocolError):
+        run(request.read())
+
+
+def test_what_was_read_at_once_cannot_be_taken_in_pieces_but_read_again() -> None:
+    request, _ = whole_request(b"abc")
+    assert run(request.read()) == b"abc"
+    with pytest.raises(LocalProtocolError):
+        run(pieces_of(request))
+    assert run(request.read()) == b"abc"
+    assert request.body.trailers == Headers()
+
+
+def test_a_second_piece_and_trailers_follow_the_first_piece() -> None:
+    """RFC 9110 §6.5."""
+    request = Request(head("/", method="POST"), FakeExchange())
+    request.deliver_body(b"a")
+    request.deliver_body(b"b")
+    request.finish_body(((b"x", b"1"),))
+    assert run(request.read()) == b"ab"
+    assert request.body.trailers == Headers({"x": "1"})
+
+
+def test_the_only_piece_comes_before_the_news_that_the_peer_has_left() -> None:
+    request = Request(head("/", method="POST"), FakeExchange())
+    request.deliver_body(b"a")
+    request.fail_body(ConnectionLost())
+    reader = request.body
+    assert run(anext_of(reader)) == b"a"
+    with pytest.raises(ConnectionLost):
+        run(anext_of(reader))
+
+
+async def anext_of(body: RequestBody) -> bytes:
+    return await anext(body)
 
 
 @pytest.mark.parametrize("method", [Request.read, Request.text, Request.json])

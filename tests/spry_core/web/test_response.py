@@ -365,3 +365,40 @@ def test_a_subclass_of_response_is_one() -> None:
 
     page = Page("a")
     assert to_response(page, None) is page
+
+
+@pytest.mark.parametrize("name", ["content-type", "Content-Type"])
+@pytest.mark.parametrize(
+    ("content", "status_code"),
+    [("a", 200), (b"a", 404), (b"", 200), (b"", 204), (b"", 205), (b"", 304), (["a"], 200)],
+)
+def test_a_type_alone_makes_the_same_response_as_a_section_with_nothing_else(
+    name: str, content: Content, status_code: int
+) -> None:
+    """A type is all that most answers say; no section is made for it."""
+    alone = Response(content, status_code, {name: "text/x"})
+    section = Response(content, status_code, MutableHeaders({name: "text/x"}))
+    assert section.usual_fields() is None
+    length = alone.headers.get("content-length")
+    assert Response(content, status_code, {name: "text/x"}).usual_fields() == (
+        "text/x",
+        None if length is None else int(length),
+    )
+    assert alone.headers == section.headers
+    alone.content = section.content = b""
+    alone.status_code = section.status_code = 200
+    assert alone.headers == section.headers
+
+
+@pytest.mark.parametrize("kind", ["a\r\nb: c", "a\x00", " a", "a "])
+def test_a_type_alone_is_checked_where_it_is_given(kind: str) -> None:
+    """RFC 9110 §5.5."""
+    with pytest.raises(ValueError, match="the value of field 'content-type'"):
+        Response("a", headers={"Content-Type": kind})
+
+
+def test_an_empty_type_is_a_field_all_the_same() -> None:
+    assert Response("a", headers={"content-type": ""}).headers.items() == [
+        ("content-type", ""),
+        ("content-length", "1"),
+    ]
