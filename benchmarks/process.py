@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ PATIENCE: Final = 20.0
 """Seconds until a server that does not listen counts as stuck."""
 
 _PROC: Final = Path("/proc")
+_PORTS: Final = range(16384, 32768)
 
 
 class CannotServe(Exception):  # noqa: N818 - it states a fact, as the project's own exceptions do
@@ -94,10 +96,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-    return port
+    """Return a port that nobody listens on, of those that a connection never gets: one of them might take it meanwhile."""
+    for port in random.sample(_PORTS, k=100):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
+    raise CannotServe("no port is free")
 
 
 def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
