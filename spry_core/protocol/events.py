@@ -75,17 +75,23 @@ class _UnfinishedRequestHead:
     target: bytes
     headers: RawFields
     http_version: bytes
-    websocket: None
+    websocket: Offer | Refusal | None
 
 
-def request_head(method: bytes, target: bytes, headers: RawFields, http_version: bytes) -> RequestHead:
+def request_head(
+    method: bytes,
+    target: bytes,
+    headers: RawFields,
+    http_version: bytes,
+    websocket: Offer | Refusal | None = None,
+) -> RequestHead:
     """Make a `RequestHead` in a third of the time: a frozen one would set each of its attributes by a call."""
     head = _UnfinishedRequestHead()
     head.method = method
     head.target = target
     head.headers = headers
     head.http_version = http_version
-    head.websocket = None
+    head.websocket = websocket
     # No checker knows that a class with the same slots may take the place of another one.
     head.__class__ = RequestHead  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
     return head  # type: ignore[return-value]  # pyright: ignore[reportReturnType]

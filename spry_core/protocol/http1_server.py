@@ -6,7 +6,6 @@ What is the same for a client stands in `http1`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import ClassVar, Final
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
@@ -179,14 +178,14 @@ class Http1Server(Http1):
 
     def _examine(self, head: RequestHead, noted: RawFields, framing: Framing, now: float) -> RequestHead:
         """Look for the opening handshake in a request that may be one."""
-        picked = replace(head, headers=noted)
+        picked = request_head(head.method, head.target, noted, head.http_version)
         websocket = handshake.examine(picked, framing, self._stream.limits.max_fields)
         if websocket is None:
             return head
         self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)
         if framing is not EMPTY:
             self._keep_alive = False
-        return replace(head, websocket=websocket)
+        return request_head(head.method, head.target, head.headers, head.http_version, websocket)
 
     def _deliver_data(self, event: BodyData, now: float) -> None:
         self._expects_continue = False

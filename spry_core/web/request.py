@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from spry_core.closing import ConnectionClosed
 from spry_core.headers import Headers, MultiMapping, MutableHeaders, Pairs
-from spry_core.protocol.events import RawFields, RequestHead
+from spry_core.protocol.events import RawFields, RequestHead, request_head
 from spry_core.web.body import RequestBody, too_large
 from spry_core.web.cookies import parse_cookies
 from spry_core.web.exceptions import Abort
@@ -216,7 +216,8 @@ class Request:
         self._body = None  # it was empty
         # A WebSocket may live for days and hardly ever asks for a field again: in one piece they take a third of the memory.
         self._packed = b"\n".join([name + b":" + value for name, value in self._head.headers])
-        self._head = replace(self._head, headers=())
+        head = self._head
+        self._head = request_head(head.method, head.target, (), head.http_version, head.websocket)
         if self._upgrade_headers is not None:
             self._upgrade_headers.seal()
 
