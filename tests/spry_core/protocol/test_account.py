@@ -113,6 +113,33 @@ def test_pieces_that_nobody_takes_cost_no_entry_each() -> None:
     assert made.is_empty
 
 
+def test_whole_messages_are_counted_at_once_and_released_by_their_number() -> None:
+    made = account(max_queue=4, max_queue_size=20)
+    made.add(5, completes=True)
+    made.add_messages([3, 0, 7], 10)
+    assert (made.messages, made.size, made.room, made.is_full) == (4, 15, 5, True)
+    assert (made.sizes(1), made.sizes(3), made.sizes(9)) == ([5], [5, 3, 0], [5, 3, 0, 7])
+    made.release_messages(3)
+    assert (made.room, made.is_full, made.sizes(9)) == (13, False, [7])
+    made.release_messages(1)
+    assert (made.room, made.is_empty, made.messages, made.size) == (20, True, 4, 15)
+
+
+@given(st.lists(st.integers(0, 5), max_size=20), st.data())
+def test_what_is_counted_at_once_is_what_is_counted_one_by_one(sizes: list[int], data: st.DataObject) -> None:
+    made, twin = account(), account()
+    made.add_messages(sizes, sum(sizes))
+    for size in sizes:
+        twin.add(size, completes=True)
+    n = data.draw(st.integers(0, len(sizes)))
+    made.release_messages(n)
+    for size in sizes[:n]:
+        twin.release(size)
+    assert made.sizes(len(sizes)) == twin.sizes(len(sizes)) == sizes[n:]
+    assert (made.room, made.is_full, made.is_empty) == (twin.room, twin.is_full, twin.is_empty)
+    assert (made.messages, made.size) == (twin.messages, twin.size) == (len(sizes), sum(sizes))
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()) | st.integers(0, 12), max_size=30))
 def test_the_sums_are_those_of_a_list(steps: list[tuple[int, bool] | int]) -> None:
     """What is unreleased is what a plain list of bytes and ends would hold."""

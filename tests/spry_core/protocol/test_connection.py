@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from frames import CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, close_payload, frame
+from frames import BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT, close_payload, frame
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol import (
@@ -82,6 +82,16 @@ def test_events_come_one_by_one_or_all_at_once() -> None:
     assert isinstance(conn.next_event(), RequestHead)
     assert list(conn) == [BodyEnd()]
     assert list(conn) == []
+
+
+def test_a_run_of_messages_is_taken_one_by_one_or_at_once() -> None:
+    """An owner may change its mind within a run."""
+    conn = open_websocket()
+    conn.receive_data(frame(TEXT, b"a") + frame(BINARY, b"b") + frame(TEXT, b"c") + frame(PING), 0.0)
+    assert conn.has_events
+    assert conn.next_event() == Message(data="a")
+    assert [conn.take_event(), conn.take_event(), conn.take_event()] == [[b"b", "c"], Ping(), None]
+    assert (conn.has_events, conn.next_event()) == (False, None)
 
 
 @pytest.mark.parametrize("is_lost", [False, True])
@@ -483,6 +493,94 @@ def test_each_event_is_allowed_or_changes_nothing(state: str, name: str) -> None
     with pytest.raises(LocalProtocolError):
         conn.send(EVENTS[name], 0.0)
     assert aftermath(conn) == aftermath(twin)
+
+
+def outcome(conn: Connection, call: Callable[[Connection], None]) -> list[object]:
+    """Do this; return what it raised, and all that is seen then and that time then brings."""
+    raised: tuple[type[Exception], str] | None = None
+    try:
+        call(conn)
+    except (LocalProtocolError, TypeError, ValueError) as error:
+        raised = type(error), str(error)
+    return [raised, *aftermath(conn)]
+
+
+@pytest.mark.parametrize("data", ["a", b"\xff", "", "\ud800", cast("str", None)], ids=ascii)
+@pytest.mark.parametrize("state", STATES)
+def test_a_message_may_be_said_without_an_event_wherever_it_may_be_with_one(state: str, data: str) -> None:
+    make, _ = STATES[state]
+    assert outcome(make(), lambda conn: conn.send_message(data, None, 0.0)) == outcome(
+        make(), lambda conn: conn.send(Message(data=data), 0.0)
+    )
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_whole_response_may_be_said_wherever_one_may_begin_and_elsewhere_changes_nothing(
+    state: str,
+) -> None:
+    """RFC 9112 §6.3: with its head, its content and its end, the same bytes as with one call for each."""
+    make, allowed = STATES[state]
+    conn, twin = make(), make()
+    if "response" in allowed:
+        conn.send_response(RESPONSE, b"abc", 0.0)
+        assert aftermath(conn) == aftermath(say(twin, RESPONSE, ABC, END))
+        return
+    with pytest.raises(LocalProtocolError):
+        conn.send_response(RESPONSE, b"abc", 0.0)
+    assert aftermath(conn) == aftermath(twin)
+
+
+class Asking(Connection):
+    """As one that records: it says one by one what its owner says at once."""
+
+    def events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
+        return self._response_events(head, content)
+
+    def sizes(self, n: int) -> list[int]:
+        return self._sizes(n)
+
+
+def asking(heard: bytes) -> Asking:
+    conn = Asking("server", now=0.0, random=counted)
+    conn.receive_data(heard, 0.0)
+    return conn
+
+
+def test_what_a_whole_response_consists_of_can_be_asked_before_it_is_said() -> None:
+    conn = asking(GET)
+    assert conn.events(RESPONSE, b"abc") == (RESPONSE, ABC, END)
+    assert said(conn) == b""
+    with pytest.raises(LocalProtocolError, match=r"^1 bytes of content are missing"):
+        conn.events(RESPONSE, b"ab")
+
+
+def test_a_websocket_has_only_the_head_of_a_response_to_refuse() -> None:
+    conn = asking(HANDSHAKE)
+    conn.send(Accept(), 0.0)
+    (event,) = conn.events(RESPONSE, b"abc")
+    assert event is RESPONSE
+    with pytest.raises(LocalProtocolError):
+        conn.send(event, 0.0)
+
+
+def test_whole_messages_are_released_by_their_number() -> None:
+    conn = asking(HANDSHAKE)
+    conn.configure(limits=Limits(max_queue=3), timeouts=Timeouts(), deflate=None)
+    conn.send(Accept(), 0.0)
+    conn.receive_data(frame(TEXT, b"four") + frame(TEXT) + frame(TEXT, b"a"), 0.0)
+    assert (conn.sizes(2), conn.sizes(3), conn.wants_read) == ([4, 0], [4, 0, 1], False)
+    conn.release_messages(2, 0.0)
+    assert (conn.sizes(3), conn.wants_read) == ([1], True)
+
+
+def test_only_a_websocket_has_messages_to_release() -> None:
+    with pytest.raises(LocalProtocolError, match=r"^the stream is no WebSocket$"):
+        server().release_messages(1, 0.0)
+    conn = open_websocket()
+    conn.receive_data(frame(TEXT, b"a"), 0.0)
+    conn.connection_lost(None, 0.0)
+    assert conn.release_messages(1, 0.0) is None
+    assert list(conn)[0] == Message(data="a")
 
 
 NOT_SENT: list[Event] = [
