@@ -53,6 +53,7 @@ from spry_core.protocol import (
 )
 from spry_core.protocol.compression import Compressor
 from spry_core.protocol.deflate import negotiate, offer
+from spry_core.protocol.engines import EngineName
 from spry_core.protocol.handshake import accept_key, request
 from spry_core.testing.strategies import cuts
 from traces import HANDSHAKE, comparable, connection, counted, error_values, fetched, said, two_way_cuts
@@ -249,6 +250,158 @@ def test_a_compressed_message_is_inflated() -> None:
         frame(BINARY, HELLO_AGAIN, rsv=RSV1),
         frame(TEXT, b"\x00", rsv=RSV1),
     ) == [Message(data="Hello"), Message(data="World"), Message(data=b"Hello"), Message(data="")]
+
+
+ENGINES: Final[tuple[EngineName, ...]] = ("native", "pure", "reference")
+
+
+def speaking(engine: EngineName, limits: Limits | None = None) -> Connection:
+    """Make a server's connection on that engine which has become a WebSocket that compresses."""
+    conn = Connection("server", now=0.0, random=counted, engine=engine)
+    conn.configure(limits=limits or Limits(), timeouts=Timeouts(), deflate=WIDE)
+    field = b"Sec-WebSocket-Extensions: " + ANY_OFFER.encode() + b"\r\n\r\n"
+    conn.receive_data(HANDSHAKE.removesuffix(b"\r\n") + field, 0.0)
+    conn.send(Accept(extensions=("permessage-deflate",)), 0.0)
+    said(conn)
+    list(conn)
+    return conn
+
+
+def taken(conn: Connection) -> list[object]:
+    """Fetch what happened, runs of messages as they come."""
+    found: list[object] = []
+    while (event := conn.take_event()) is not None:
+        found.append(event)
+    return found
+
+
+FINAL: Final = bytes.fromhex("f348cdc9c9070000")
+"""The message "Hello" in a block that says it is the last (RFC 7692 §7.2.3.4), so without what was before it."""
+
+
+@pytest.mark.parametrize("engine", ["native", "pure"])
+def test_compressed_messages_come_in_runs_as_plain_ones_do(engine: EngineName) -> None:
+    """RFC 7692 §6: in any order with others."""
+    conn = speaking(engine)
+    again, world = frame(TEXT, HELLO_AGAIN, rsv=RSV1), frame(BINARY, b"World")
+    conn.receive_data(frame(TEXT, HELLO, rsv=RSV1) + again + world + world + again + world + again, 0.0)
+    assert taken(conn) == [["Hello", "Hello"], [b"World"] * 2, ["Hello"], [b"World"], ["Hello"]]
+    conn.receive_data(again + frame(PING, b"?") + again + frame(TEXT, FINAL, rsv=RSV1) + again[:-1], 0.0)
+    assert taken(conn) == [["Hello"], Ping(payload=b"?"), ["Hello"], Message(data="Hello")]
+    # That one forgot the window.
+    conn.receive_data(again[-1:], 0.0)
+    conn.release(50, 0.0)
+    fault = ("Failure", "the compressed message is not DEFLATE", None, 1007, "RFC 6455 §7.4.1")
+    assert comparable(conn) == [fault]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("limits", "n"),
+    [
+        (Limits(max_queue=1), 1),
+        (Limits(max_queue=3), 3),
+        (Limits(max_queue_size=1), 1),
+        (Limits(max_queue_size=10), 2),
+        (Limits(max_queue_size=11), 3),
+    ],
+)
+def test_compressed_messages_wait_while_enough_of_them_are_not_consumed(
+    engine: EngineName, limits: Limits, n: int
+) -> None:
+    """They wait compressed, and what they come to is counted."""
+    conn = speaking(engine, limits)
+    again = frame(TEXT, HELLO_AGAIN, rsv=RSV1)
+    conn.receive_data(frame(TEXT, HELLO, rsv=RSV1) + 4 * again, 0.0)
+    counts = list[int]()
+    while (count := len(list(conn))) > 0:
+        assert conn.wants_read is (sum(counts) + count == 5 and count < n)
+        counts.append(count)
+        for _ in range(count):
+            conn.release(5, 0.0)
+    assert counts == [n] * (5 // n) + [5 % n] * (5 % n > 0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("payload", "message", "n"),
+    [
+        # A step each,
+        (HELLO, b"Hello", 256),
+        # two more for 128 bytes and more of them, compressed,
+        (b"\x00\x80\x00\x7f\xff" + bytes(128) + b"\x00", bytes(128), 86),
+        # one more for each 4 KiB of what comes out,
+        (Compressor(Agreement(), "client", WIDE).compress(bytes(9000), ends_message=True), bytes(9000), 86),
+    ],
+)
+def test_compressed_messages_are_taken_in_turns(
+    engine: EngineName, payload: bytes, message: bytes, n: int
+) -> None:
+    """However they are taken, it is as long until others have their turn."""
+    conn = speaking(engine, Limits(max_queue=1000, max_queue_size=1 << 24))
+    conn.receive_data(300 * frame(BINARY, payload, rsv=RSV1), 0.0)
+    assert list(conn) == [Message(data=message)] * n
+    assert conn.next_deadline() == 0.0
+    assert not conn.wants_read
+    rest = 300 - n
+    while rest:
+        conn.handle_deadline(0.0)
+        assert list(conn) == [Message(data=message)] * min(n, rest)
+        rest -= min(n, rest)
+    assert conn.wants_read
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("opcode", "payload", "told"),
+    [
+        (TEXT, HELLO[:-1], "the compressed message is incomplete"),
+        (TEXT, b"", "the compressed message is incomplete"),
+        (TEXT, HELLO[:-1] + b"\x18", "the compressed message is not DEFLATE"),
+        (TEXT, b"\x00\x01\x00\xfe\xff\xff\x00", "the text is not UTF-8"),
+        # The fault that stands before the other is the one that is told.
+        (TEXT, b"\x00\x01\x00\xfe\xff\xff\xff", "the text is not UTF-8"),
+        (TEXT, b"\x00\x01\x00\xfe\xff\xff", "the text is not UTF-8"),
+        (BINARY, b"\x00\x01\x00\xfe\xff\xff\xff", "the compressed message is not DEFLATE"),
+        (BINARY, Compressor(Agreement(), "client", WIDE).compress(bytes(201), ends_message=True), "too big"),
+        (TEXT, b"\x00\xc9\x00\x36\xff" + b"\xff" + bytes(200) + b"\x00", "the text is not UTF-8"),
+        (TEXT, b"\x00\xc9\x00\x36\xff" + bytes(200) + b"\xff\xff", "too big"),
+        (TEXT, b"\x00\xc8\x00\x37\xff" + bytes(200) + b"\xff", "the compressed message is not DEFLATE"),
+        # A character that is cut off is no text, unless the message has not ended.
+        (TEXT, b"\x00\x01\x00\xfe\xff\xe2\x00", "the text is not UTF-8"),
+        (TEXT, b"\x00\x01\x00\xfe\xff\xe2", "the compressed message is incomplete"),
+    ],
+)
+def test_of_two_faults_the_first_is_told_however_a_message_comes(
+    engine: EngineName, opcode: int, payload: bytes, told: str
+) -> None:
+    """In one go or cut anywhere, and behind what came before it (RFC 7692 §7.2.2, RFC 6455 §8.1)."""
+    data = frame(TEXT, b"\x00", rsv=RSV1) + frame(opcode, payload, rsv=RSV1)
+    for pieces in ([data], *two_way_cuts(data)):
+        conn = speaking(engine, Limits(max_message_size=200))
+        for piece in pieces:
+            conn.receive_data(piece, 0.0)
+        conn.release(0, 0.0)
+        first, failure = conn
+        assert first == Message(data="")
+        assert isinstance(failure, Failure)
+        assert told in str(failure.error)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_message_that_was_left_may_come_in_pieces(engine: EngineName) -> None:
+    """One with a last block is looked at, which takes the rest of the turn, and comes in the next, as it is wanted then."""
+    conn = speaking(engine, Limits(max_queue=1000))
+    first = 255 * frame(TEXT, HELLO, rsv=RSV1)
+    conn.receive_data(first + frame(TEXT, FINAL, rsv=RSV1) + frame(TEXT, HELLO, rsv=RSV1), 0.0)
+    found = list(conn)
+    assert set(found) == {Message(data="Hello")}
+    conn.receive_in_pieces(True, 0.0)
+    for _ in range(2):
+        conn.handle_deadline(0.0)
+        found += list(conn)
+    hello = [MessageStart(kind="text"), MessageData(data="Hello"), MessageEnd()]
+    assert found[255:] in ([*hello, *hello], [Message(data="Hello"), *hello])
 
 
 def test_a_compressed_message_may_be_cut_into_frames_anywhere() -> None:
