@@ -400,6 +400,254 @@ scan(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
     return tuple_of(parts, 3);
 }
 
+/* ---------------------------------------------------------------------- messages of several reads (RFC 6455 5.3, 5.6) */
+
+/* A message of one frame of which not all is here yet. Like everything else of a connection it is for one thread at a time. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *payload; /* a bytes that nobody else sees, with room for more than has come; NULL when it was taken */
+    Py_ssize_t length; /* of the whole payload */
+    Py_ssize_t size;   /* what has come of it */
+    Py_ssize_t sound;  /* what was found to be UTF-8 of that */
+    int is_text, is_masked;
+    unsigned char key[4];
+} Arrival;
+
+enum { AT_ONCE = 1 << 18, SHARE = 8 };
+
+/* How much to have room for: a message that is not long is given its length at once, of another an eighth of it, or an eighth of
+   that, before the whole. So a header alone pins little, and what there was and what there is now are never more than the message
+   and an eighth. */
+static Py_ssize_t
+room_for(Py_ssize_t size, Py_ssize_t length)
+{
+    while (length > AT_ONCE && length / SHARE + 1 >= size) {
+        length = length / SHARE + 1;
+    }
+    return length;
+}
+
+/* See to it that there is room for so many bytes; 0 with an error set if there is no memory. */
+static int
+make_room(Arrival *self, Py_ssize_t size)
+{
+    PyObject *bigger;
+
+    if (self->payload != NULL && size <= PyBytes_Size(self->payload)) {
+        return 1;
+    }
+    bigger = PyBytes_FromStringAndSize(NULL, room_for(size, self->length));
+    if (bigger == NULL) {
+        return 0;
+    }
+    if (self->payload != NULL) {
+        memcpy(PyBytes_AsString(bigger), PyBytes_AsString(self->payload), (size_t)self->size);
+        Py_DECREF(self->payload);
+    }
+    self->payload = bigger;
+    return 1;
+}
+
+static PyObject *
+new_arrival(PyTypeObject *type, PyObject *arguments, PyObject *Py_UNUSED(names))
+{
+    const unsigned char *key = NULL;
+    Py_ssize_t length;
+    int is_text;
+    PyObject *mask_with;
+    Arrival *self;
+
+    if (!has_count("Arrival", PyTuple_Size(arguments), 3)
+        || (is_text = PyObject_IsTrue(PyTuple_GetItem(arguments, 0))) < 0
+        || !read_position(PyTuple_GetItem(arguments, 1), &length)) {
+        return NULL;
+    }
+    mask_with = PyTuple_GetItem(arguments, 2);
+    if (mask_with != Py_None && !read_key(mask_with, &key)) {
+        return NULL;
+    }
+    self = (Arrival *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self != NULL) {
+        self->length = length; /* all else is 0 */
+        self->is_text = is_text;
+        self->is_masked = key != NULL;
+        if (key != NULL) {
+            memcpy(self->key, key, 4);
+        }
+    }
+    return (PyObject *)self;
+}
+
+static void
+drop_arrival(Arrival *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+    Py_XDECREF(self->payload);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* Return the first byte that is not ASCII. */
+static const unsigned char *
+pass_ascii(const unsigned char *from, const unsigned char *to)
+{
+    uint64_t eight;
+
+    for (; to - from >= 8; from += 8) {
+        memcpy(&eight, from, 8);
+        if (eight & 0x8080808080808080u) {
+            break;
+        }
+    }
+    while (from < to && *from < 0x80) {
+        from++;
+    }
+    return from;
+}
+
+/* Tell whether the text can go on behind what has come: 1, 0 if not, -1 with an error set. Half a character at its end may, unless
+   it is half a surrogate already (RFC 3629 3). */
+static int
+can_go_on(Arrival *self)
+{
+    const unsigned char *text = (const unsigned char *)PyBytes_AsString(self->payload), *end = text + self->size;
+    const unsigned char *from = pass_ascii(text + self->sound, end);
+    Py_ssize_t found = 0;
+    PyObject *decoded;
+
+    if (from < end) {
+        decoded = PyUnicode_DecodeUTF8Stateful((const char *)from, end - from, NULL, &found);
+        if (decoded == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+                return -1;
+            }
+            PyErr_Clear();
+            return 0;
+        }
+        Py_DECREF(decoded);
+        from += found;
+    }
+    self->sound = from - text;
+    return !(end - from >= 2 && from[0] == 0xED && from[1] >= 0xA0);
+}
+
+PyDoc_STRVAR(add_doc, "add(data, start, end, /)\n--\n\n"
+"Take ``data[start:end]``, which comes next. False if the text cannot go on behind it; it is taken all the same.\n\n"
+"ValueError if that is not a part of the data, or more than is missing, or the message was taken.");
+
+static PyObject *
+add(Arrival *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    const unsigned char *data;
+    unsigned char *target;
+    Py_ssize_t length, start, end;
+    int is_sound = 1;
+
+    if (!has_count("add", count, 3) || !read_bytes(arguments[0], &data, &length)
+        || !read_position(arguments[1], &start) || !read_position(arguments[2], &end)) {
+        return NULL;
+    }
+    if (start > end || end > length || end - start > self->length - self->size) {
+        PyErr_SetString(PyExc_ValueError, "not a part of the data, or more than is missing");
+        return NULL;
+    }
+    if (!make_room(self, self->size + (end - start))) {
+        return NULL;
+    }
+    target = (unsigned char *)PyBytes_AsString(self->payload) + self->size;
+    if (self->is_masked) {
+        unsigned char key[4];
+        for (int place = 0; place < 4; place++) {
+            key[place] = self->key[(self->size + place) & 3];
+        }
+        mask(target, data + start, end - start, key);
+    } else {
+        memcpy(target, data + start, (size_t)(end - start));
+    }
+    self->size += end - start;
+    if (self->is_text && self->size < self->length) { /* of the whole `take` will tell */
+        is_sound = can_go_on(self);
+    }
+    return is_sound < 0 ? NULL : PyBool_FromLong(is_sound);
+}
+
+PyDoc_STRVAR(so_far_doc, "so_far()\n--\n\n"
+"Return what has come of the payload, unmasked.");
+
+static PyObject *
+so_far(Arrival *self, PyObject *Py_UNUSED(nothing))
+{
+    return PyBytes_FromStringAndSize(self->payload == NULL ? NULL : PyBytes_AsString(self->payload), self->size);
+}
+
+PyDoc_STRVAR(take_doc, "take()\n--\n\n"
+"Return the message, which has come whole; None if it is text and no UTF-8, which is left.\n\n"
+"ValueError if some of it is missing. It can be taken once.");
+
+static PyObject *
+take(Arrival *self, PyObject *Py_UNUSED(nothing))
+{
+    PyObject *message;
+
+    if (self->size < self->length) {
+        PyErr_SetString(PyExc_ValueError, "some of the message is missing");
+        return NULL;
+    }
+    if (!make_room(self, self->length)) {
+        return NULL;
+    }
+    if (self->is_text) {
+        message = decode((const unsigned char *)PyBytes_AsString(self->payload), self->length);
+        if (message == NULL && !PyErr_Occurred()) {
+            Py_RETURN_NONE;
+        }
+        return message;
+    }
+    message = self->payload;
+    self->payload = NULL;
+    self->size = 0;
+    return message;
+}
+
+static PyMethodDef ARRIVAL_METHODS[] = {
+    {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL, add_doc},
+    {"so_far", (PyCFunction)(void (*)(void))so_far, METH_NOARGS, so_far_doc},
+    {"take", (PyCFunction)(void (*)(void))take, METH_NOARGS, take_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(arrival_doc, "Arrival(is_text, length, key, /)\n--\n\n"
+"A message of one frame while its payload comes in, masked if `key` is not None (RFC 6455 \302\2475.3, \302\2475.6).\n\n"
+"ValueError if the length is negative, or the key has not four bytes.");
+
+static PyType_Slot ARRIVAL_SLOTS[] = {
+    {Py_tp_doc, (void *)arrival_doc},
+    {Py_tp_new, (void *)new_arrival},
+    {Py_tp_dealloc, (void *)drop_arrival},
+    {Py_tp_methods, ARRIVAL_METHODS},
+    {0, NULL},
+};
+
+static PyType_Spec ARRIVAL = {
+    .name = "spry_core.speedups.Arrival",
+    .basicsize = sizeof(Arrival),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = ARRIVAL_SLOTS,
+};
+
+static int
+add_types(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &ARRIVAL, NULL);
+    /* Under the name of a function too, for in a module that is what checkers of types understand. */
+    int is_added = type != NULL && PyModule_AddType(module, (PyTypeObject *)type) == 0
+                   && PyModule_AddObjectRef(module, "arrival", type) == 0;
+
+    Py_XDECREF(type);
+    return is_added ? 0 : -1;
+}
+
 /* ------------------------------------------------------------------------- heads of requests (RFC 9112 2.2, 3, 5) */
 
 /* What a byte may be part of: a token, a target without a fragment, a field value. */
@@ -669,6 +917,7 @@ static PyMethodDef FUNCTIONS[] = {
 
 /* What newer headers can be told. The stable ABI of 3.11 knows neither, and what it leaves out is the cautious answer. */
 static PyModuleDef_Slot SLOTS[] = {
+    {Py_mod_exec, (void *)add_types},
 #ifdef Py_mod_multiple_interpreters
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif

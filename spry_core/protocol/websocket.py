@@ -10,6 +10,7 @@ waits until it is released.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from spry_core.closing import Close, CloseInfo, ConnectionLost, Initiator, KeepaliveTimeout, check_close
 from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
@@ -33,9 +34,13 @@ from spry_core.protocol.events import (
     SentEvent,
 )
 from spry_core.protocol.keepalive import Keepalive
+from spry_core.protocol.memory import READ_SIZE
 from spry_core.protocol.stream import Stream
 
 _KEEPALIVE = "keepalive timeout"
+
+_APART: Final = 32 * 1024
+"""From so many bytes of payload on another call costs less than a copy of them."""
 
 
 class WebSocketProtocol:
@@ -187,7 +192,8 @@ class WebSocketProtocol:
             if messages:
                 total = sum(sizes)
                 account.add_messages(sizes, total)
-                turn.spend(len(sizes), total)
+                # Of a longer one most came in turns before this.
+                turn.spend(len(sizes), total if total < READ_SIZE else READ_SIZE)  # noqa: FURB136 - as above
                 stream.events.append(messages)
             if not has_more or assembly.inflate is None:
                 return not has_more
@@ -200,6 +206,17 @@ class WebSocketProtocol:
             if not has_more or not messages:
                 return not has_more
             data = b""
+
+    def _take_begun(self) -> None:
+        """Let a message that the engine gathers go on in parts, of which the first is what has come of it."""
+        part = self._engine.take_begun()
+        if part is not None:
+            self._deliver(self._assembly.add(part))
+
+    def _drop(self) -> None:
+        """Keep nothing of the message that is coming in, nor of any other."""
+        self._take_begun()
+        self._assembly.drop()
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""
@@ -286,12 +303,16 @@ class WebSocketProtocol:
         self._advance(Direction.SENT, close)
         self._sent = close
         self._initiator = self._initiator or initiator
-        self._assembly.drop()
+        self._drop()
         self._keepalive.stop()
         self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
 
     def _write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
-        self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
+        if len(payload) < _APART:
+            self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
+        else:
+            for piece in self._engine.frame_apart(opcode, payload, fin, rsv1):
+                self._stream.write(piece, now)
 
     def _advance(self, direction: Direction, event: Assembled | Ping | Pong | Close) -> None:
         self._state = advance(self._state, direction, event)
@@ -307,7 +328,12 @@ class WebSocketProtocol:
         """The owner has consumed the `n` oldest messages, which came whole."""
         self._account.release_messages(n)
         # As `_use_room`, and nearly always nothing is left to do.
-        if self._is_behind or self._failure is not None or self._assembly.is_waiting or self._keepalive.has_pinged:
+        if (
+            self._is_behind
+            or self._failure is not None
+            or self._assembly.is_waiting
+            or self._keepalive.has_pinged
+        ):
             self._use_room(now)
 
     def sizes(self, n: int) -> list[int]:
@@ -324,6 +350,8 @@ class WebSocketProtocol:
         """Get messages in pieces from now on, or whole again from the next one."""
         if not wanted and self._stream.limits.max_message_size is None:
             raise LocalProtocolError("messages of any size come in pieces")
+        if wanted:
+            self._take_begun()
         self._deliver(self._assembly.receive_in_pieces(wanted))
         self._look(now)
 
@@ -395,7 +423,7 @@ class WebSocketProtocol:
         """Fail the connection, after what was received before the fault is released (RFC 6455 §7.1.7)."""
         self._failure = self._cause = error
         forget_frames(error)
-        self._assembly.drop()
+        self._drop()
         self._keepalive.stop()
         self._stream.deadlines.set(Deadline.RELEASE, now, self._stream.timeouts.close_timeout)
 
@@ -412,7 +440,7 @@ class WebSocketProtocol:
     def _settle(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         if self.info is not None:
             return
-        self._assembly.drop()
+        self._drop()
         self._keepalive.stop()
         self._stream.deadlines.clear(Deadline.RELEASE)
         self._control.drop()

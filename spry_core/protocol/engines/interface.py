@@ -146,6 +146,24 @@ the message and its bytes, or None if it is not plainly in order, or there is no
 """
 
 
+class Arrival(Protocol):
+    """A message of one frame while its payload comes in."""
+
+    def add(self, data: bytes, start: int, end: int, /) -> bool:
+        """Take ``data[start:end]``, which comes next. False if the text cannot go on behind it, which is for the rules to
+        judge; it is taken all the same.
+        """
+        ...
+
+    def so_far(self) -> bytes:
+        """Return what has come of the payload, unmasked."""
+        ...
+
+    def take(self) -> str | bytes | None:
+        """Return the message, all of which has come, once; None if it is text and no UTF-8, which is left."""
+        ...
+
+
 class Primitives(Protocol):
     """The innermost loops of the native engine: in Python (`pure`), and in C where that is built. They decide nothing: what
     is not plainly in order they leave alone, for the rules to judge.
@@ -169,6 +187,12 @@ class Primitives(Protocol):
 
         Text that is no UTF-8, a length that is not in its shortest form, a mask that is there and should not be, and the other
         way round, are all left (`FrameEngine.take_messages` has the rest).
+        """
+        ...
+
+    def arrival(self, is_text: bool, length: int, key: bytes | None, /) -> Arrival:
+        """Make what gathers a message of so many bytes, masked with the four bytes of `key` if there is one. It never holds
+        more than these and an eighth, and of a long message little before much has come.
         """
         ...
 
@@ -209,6 +233,7 @@ class FrameEngine(Protocol):
         Return them, the payload bytes of each, and whether bytes are left (`has_data`).
 
         At most `most`, none of more than `longest` bytes, and none behind the one with which they are `room` bytes or more.
+        Of one that is not complete, what has come may be gathered here as long as it is plainly in order (`take_begun`).
         What is anything else, or breaks a rule, is left to `next_part`; so an engine may find none at all. Ask only between
         two messages.
         """
@@ -222,6 +247,12 @@ class FrameEngine(Protocol):
         """
         ...
 
+    def take_begun(self) -> FramePart | None:
+        """Return what `take_messages` has gathered of a message that is not complete, or None if that is nothing; the rest then
+        comes in parts. `next_part` begins with the same.
+        """
+        ...
+
     def next_part(self) -> FramePart | None:
         """Return the next part, or None when more bytes are needed; raise `RemoteProtocolError` with a close
         code.
@@ -230,9 +261,17 @@ class FrameEngine(Protocol):
 
     @property
     def has_data(self) -> bool:
-        """True if bytes are here that no part was made of yet; it may take more of them to make one."""
+        """True if bytes are here that no part was made of yet; it may take more of them to make one. What `take_messages`
+        gathers of a message is none of them.
+        """
         ...
 
     def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame, masked if we are the client."""
+        ...
+
+    def frame_apart(
+        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
+    ) -> tuple[bytes, ...]:
+        """Encode one frame in pieces, so that a long payload need not be copied."""
         ...

@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import Final
 
 from spry_core.errors import RemoteProtocolError
-from spry_core.protocol.engines.interface import AT_ONCE, Admit, FramePart, Inflate, Opcode, Primitives, Role
+from spry_core.protocol.engines import pure
+from spry_core.protocol.engines.interface import (
+    AT_ONCE,
+    Admit,
+    Arrival,
+    FramePart,
+    Inflate,
+    Opcode,
+    Primitives,
+    Role,
+)
 
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
 
@@ -19,16 +29,23 @@ _TEXT: Final = b"\xc1"
 _BINARY: Final = b"\xc2"
 
 
+_FIN_TEXT: Final = 0x81
+_FIN_BINARY: Final = 0x82
+
+
 class NativeFrameEngine:
     """`FrameEngine` of our own."""
 
     __slots__ = (
         "_admit",
+        "_arrival",
         "_data",
         "_fin",
+        "_is_given_up",
         "_is_server",
         "_key",
         "_left",
+        "_length",
         "_opcode",
         "_position",
         "_primitives",
@@ -45,11 +62,15 @@ class NativeFrameEngine:
         self._random = random
         self._primitives = primitives
         self._data: bytes = b""
-        self._position = 0  # what stands before it is done with
+        self._position: int = 0  # what stands before it is done with
         self._opcode: Opcode | None = None  # of the frame whose payload is coming in
-        self._fin = self._rsv1 = False
-        self._key = b""  # for the next byte of the payload
-        self._left = 0  # bytes of its payload
+        self._fin: bool = False
+        self._rsv1: bool = False
+        self._key: bytes = b""  # for the next byte of the payload
+        self._left: int = 0  # bytes of its payload
+        self._length: int = 0  # of all of its payload, of an arrival
+        self._arrival: Arrival | None = None  # the message that this frame is, if it is to be taken whole
+        self._is_given_up = False  # it is not: it comes in parts, of which the first is here
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes."""
@@ -66,15 +87,83 @@ class NativeFrameEngine:
             data, start = (self._data[start:] + data, 0) if data else (self._data, start)
         else:
             start = 0  # behind the header of a frame of which nothing else was here
-        if self._opcode is not None:
+        if self._opcode is None:
+            messages, sizes, end = self._primitives.scan(data, start, self._is_server, most, room, longest)
+        else:
             self._data, self._position = data, start
-            return [], [], start < len(data)
-        messages, sizes, end = self._primitives.scan(data, start, self._is_server, most, room, longest)
+            message = self._go_on() if most > 0 and room > 0 else None
+            start = self._position
+            if message is None or start == len(data):
+                self._forget()
+                return ([], [], self.has_data) if message is None else ([message], [self._length], False)
+            messages, sizes, end = self._primitives.scan(
+                data, start, self._is_server, most - 1, room - self._length, longest
+            )
+            messages.insert(0, message)
+            sizes.insert(0, self._length)
         if end == len(data):
             self._data, self._position = b"", 0
             return messages, sizes, False
         self._data, self._position = data, end
-        return messages, sizes, True
+        if len(messages) < most and sum(sizes) < room:
+            self._begin(longest)
+        return messages, sizes, self.has_data
+
+    def _begin(self, longest: int) -> None:
+        """Begin to gather the message that comes next, if it is plainly in order so far, not short, and not all here."""
+        data, start, is_server = self._data, self._position, self._is_server
+        if len(data) < start + 8:
+            return
+        first, length = data[start], data[start + 1] - (0x80 if is_server else 0)
+        if (first != _FIN_TEXT and first != _FIN_BINARY) or not 126 <= length <= 127:  # noqa: PLR1714 - as in `scan`
+            return
+        end, least = (start + 4, 126) if length == 126 else (start + 10, 65536)
+        length = int.from_bytes(data[start + 2 : end], "big")
+        if is_server:
+            end += 4
+        # One that is all here has been left by `scan`, or will be taken by it.
+        if not least <= length <= longest or not end <= len(data) < end + length:
+            return
+        self._key = data[end - 4 : end] if is_server else b""
+        self._position, self._left, self._length = end, length, length
+        self._opcode, self._fin, self._rsv1 = _OPCODES[first & 0x0F], True, False
+        self._arrival = self._primitives.arrival(first == _FIN_TEXT, length, self._key or None)
+        self._go_on()
+        self._forget()
+
+    def _go_on(self) -> str | bytes | None:
+        """Take more of the message that is gathered, and return it if that was all. If it is not plainly in order any more, give
+        it up, so that it comes in parts.
+        """
+        arrival, start = self._arrival, self._position
+        if arrival is None or self._is_given_up:
+            return None
+        end = self._position = min(start + self._left, len(self._data))
+        self._left -= end - start
+        is_sound = arrival.add(self._data, start, end)
+        if is_sound and self._left:
+            return None
+        message = arrival.take() if is_sound else None
+        if message is None:
+            self._is_given_up = True
+        else:
+            self._arrival = self._opcode = None
+        return message
+
+    def take_begun(self) -> FramePart | None:
+        """Give up the message that is gathered: return what has come of it, the rest comes in parts."""
+        arrival, opcode = self._arrival, self._opcode
+        if arrival is None or opcode is None:
+            return None
+        self._arrival, self._is_given_up = None, False
+        payload = arrival.so_far()
+        if not payload:
+            return None
+        turned = len(payload) & 3
+        self._key = self._key[turned:] + self._key[:turned]
+        if not self._left:
+            self._opcode = None
+        return FramePart(opcode, payload, not self._left, self._fin, self._rsv1)
 
     def take_compressed(
         self, inflate: Inflate, most: int, room: int, longest: int
@@ -104,6 +193,10 @@ class NativeFrameEngine:
 
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""
+        if self._arrival is not None:
+            begun = self.take_begun()
+            if begun is not None:
+                return begun
         opcode = self._next_header() if self._opcode is None else self._opcode
         if opcode is None:
             return None
@@ -163,12 +256,20 @@ class NativeFrameEngine:
     @property
     def has_data(self) -> bool:
         """True if bytes are here that no part was made of."""
-        return self._position < len(self._data)
+        return self._position < len(self._data) or self._is_given_up
 
     def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
         """Encode one frame."""
         first = fin << 7 | rsv1 << 6 | opcode
         return self._primitives.frame(first, payload, None if self._is_server else self._random(4))
+
+    def frame_apart(
+        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
+    ) -> tuple[bytes, ...]:
+        """Encode one frame, the payload apart where it need not be masked."""
+        if not self._is_server:
+            return (self.frame(opcode, payload, fin, rsv1),)
+        return pure.header(fin << 7 | rsv1 << 6 | opcode, len(payload), 0), payload
 
 
 def _find_compressed(data: bytes, start: int, masked: bool) -> tuple[bool, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import utf_8_decode
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,14 +26,19 @@ def unmask(data: bytes, start: int, end: int, key: bytes, /) -> bytes:
 
 def frame(first: int, payload: bytes, key: bytes | None, /) -> bytes:
     """Return a frame with this first byte, masked if there is a `key` (RFC 6455 §5.2)."""
-    length, masked = len(payload), 0 if key is None else 0x80
+    length = len(payload)
+    if key is None:
+        return header(first, length, 0) + payload
+    return header(first, length, 0x80) + key + unmask(payload, 0, length, key)
+
+
+def header(first: int, length: int, masked: int) -> bytes:
+    """Return the header of a frame, without the key; `masked` is 0 or the bit that says that there is one (RFC 6455 §5.2)."""
     if length < 126:
-        head = bytes((first, masked | length))
-    elif length < 65536:
-        head = bytes((first, masked | 126, length >> 8, length & 0xFF))
-    else:
-        head = bytes((first, masked | 127)) + length.to_bytes(8, "big")
-    return head + payload if key is None else head + key + unmask(payload, 0, length, key)
+        return bytes((first, masked | length))
+    if length < 65536:
+        return bytes((first, masked | 126, length >> 8, length & 0xFF))
+    return bytes((first, masked | 127)) + length.to_bytes(8, "big")
 
 
 def scan(
@@ -73,6 +79,58 @@ def scan(
         room -= length
         start = end
     return messages, sizes, start
+
+
+class Arrival:
+    """A message of one frame while its payload comes in (`spry_core.protocol.engines.interface.Arrival`)."""
+
+    __slots__ = ("_is_text", "_key", "_payload", "_rest")
+
+    def __init__(self, is_text: bool, length: int, key: bytes | None, /) -> None:
+        """Begin with nothing; the length is of no use here."""
+        self._is_text = is_text
+        self._key = key
+        # Not a list of pieces: of a message that drips in it would hold an object for every few bytes.
+        self._payload = bytearray()
+        self._rest = b""  # half a character
+
+    def add(self, data: bytes, start: int, end: int, /) -> bool:
+        """Take ``data[start:end]``; return whether the text can go on behind it."""
+        key = self._key
+        if key is None:
+            piece = data[start:end]
+        else:
+            turned = len(self._payload) & 3
+            piece = unmask(data, start, end, key[turned:] + key[:turned])
+        self._payload += piece
+        return not self._is_text or self._can_go_on(piece)
+
+    def _can_go_on(self, piece: bytes) -> bool:
+        if not self._rest and piece.isascii():
+            return True
+        piece = self._rest + piece
+        try:
+            done = utf_8_decode(piece, "strict", False)[1]
+        except UnicodeDecodeError:
+            return False
+        self._rest = piece[done:]
+        # The decoder notices a surrogate one byte late.
+        return not (self._rest[:1] == b"\xed" and self._rest[1:2] >= b"\xa0")
+
+    def so_far(self) -> bytes:
+        """Return what has come."""
+        return bytes(self._payload)
+
+    def take(self) -> str | bytes | None:
+        """Return the message; None if it is text and no UTF-8."""
+        if not self._is_text:
+            return bytes(self._payload)
+        return None if self._rest else self._payload.decode()
+
+
+def arrival(is_text: bool, length: int, key: bytes | None, /) -> Arrival:
+    """Make what gathers a message of so many bytes, masked with the four bytes of `key` if there is one."""
+    return Arrival(is_text, length, key)
 
 
 _REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb""") ([!"$-~]+) HTTP/(1\.[01])\r\n""")

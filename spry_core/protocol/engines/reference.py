@@ -223,6 +223,10 @@ class WsprotoEngine:
         """Take no message."""
         return [], [], self.has_data
 
+    def take_begun(self) -> FramePart | None:
+        """Return None: nothing is kept of a message."""
+        return None
+
     def next_part(self) -> FramePart | None:
         """Return the next part, or None."""
         try:
@@ -252,6 +256,12 @@ class WsprotoEngine:
         if self._random is None:
             return bytes(plain)
         return _mask(bytes(plain), len(payload), self._random(4))
+
+    def frame_apart(
+        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
+    ) -> tuple[bytes, ...]:
+        """Encode one frame; in one piece."""
+        return (self.frame(opcode, payload, fin, rsv1),)
 
 
 def _mask(frame: bytes, length: int, key: bytes) -> bytes:
