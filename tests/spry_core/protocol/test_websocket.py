@@ -26,6 +26,7 @@ from spry_core.protocol import (
     ABORT,
     CLOSE,
     HALF_CLOSE,
+    Accept,
     Agreement,
     Connection,
     ConnectionEnded,
@@ -49,6 +50,7 @@ from spry_core.protocol.compression import Compressor
 from spry_core.protocol.turn import STEPS
 from traces import (
     COUNTED_MASK,
+    HANDSHAKE,
     comparable,
     counted,
     ended,
@@ -1118,6 +1120,74 @@ def test_blocks_that_inflate_to_nothing_are_looked_at_in_turns() -> None:
     assert conn.close_info is not None
 
 
+def compressed(*contents: bytes) -> list[bytes]:
+    """Make one compressed frame of a client of each, in one context (RFC 7692 §7.2.3.2)."""
+    compressor = Compressor(Agreement(), "client", Deflate())
+    return [frame(TEXT, compressor.compress(each, ends_message=True), rsv=4) for each in contents]
+
+
+def test_messages_that_are_compressed_and_others_come_in_runs_and_in_order() -> None:
+    """RFC 7692 §6: each message may be compressed or not."""
+    conn = open_websocket(now=T0, agreement=Agreement())
+    first, second, third = compressed(b"one", b"two", b"three")
+    conn.receive_data(first + second + frame(TEXT, b"plain") + third + frame(PING, b"p"), T0)
+    messages = ["one", "two", "plain", "three"]
+    assert list(conn) == [*(Message(data=each) for each in messages), Ping(payload=b"p")]
+    conn.send(Close(code=1000), T0)
+    conn.receive_data(close_of_client(1000), T0)
+    info = conn.close_info
+    assert info is not None
+    assert (info.messages_received, info.bytes_received) == (4, 16)
+
+
+def test_a_run_of_compressed_messages_ends_where_there_is_no_room_for_more() -> None:
+    conn = open_websocket(now=T0, limits=Limits(max_queue=2), agreement=Agreement())
+    conn.receive_data(b"".join(compressed(b"a", b"", b"b", b"c")), T0)
+    assert (list(conn), conn.wants_read) == ([Message(data="a"), Message(data="")], False)
+    conn.release_messages(1, T0)
+    assert (list(conn), conn.wants_read) == ([Message(data="b")], False)
+    conn.release_messages(2, T0)
+    assert (list(conn), conn.wants_read) == ([Message(data="c")], True)
+
+
+def test_what_is_wrong_with_a_compressed_message_is_found_behind_the_run_before_it() -> None:
+    """RFC 7692 §7.2.3.6: a block of the reserved type."""
+    conn = open_websocket(now=T0, agreement=Agreement())
+    conn.receive_data(b"".join(compressed(b"a", b"b")) + frame(TEXT, b"\x07", rsv=4), T0)
+    assert list(conn) == [Message(data="a"), Message(data="b")]
+    conn.release_messages(2, T0)
+    assert error_of(conn).close_code == 1007
+
+
+class Counting(Connection):
+    """As one that records: it asks how much it is that it consumes."""
+
+    def sizes(self, n: int) -> list[int]:
+        return self._sizes(n)
+
+
+def test_the_bytes_of_messages_that_are_not_consumed_are_known() -> None:
+    conn = Counting("server", now=T0, random=counted)
+    conn.receive_data(HANDSHAKE, T0)
+    conn.send(Accept(), T0)
+    conn.receive_data(frame(TEXT, "é".encode()) + frame(BINARY) + frame(TEXT, b"abc"), T0)
+    conn.release(2, T0)
+    assert (conn.sizes(1), conn.sizes(2)) == ([0], [0, 3])
+
+
+def test_messages_of_which_so_many_are_consumed_count_by_their_bytes() -> None:
+    """What comes in pieces, or was not yet consumed, does not."""
+    conn = server(limits=Limits(max_queue=3, max_queue_size=100))
+    conn.receive_data(frame(TEXT, b"x" * 40) + frame(TEXT, b"x" * 50) + frame(TEXT, b"x" * 10), T0)
+    assert not conn.wants_read
+    conn.release_messages(1, T0)
+    assert conn.wants_read
+    conn.receive_data(frame(TEXT, b"x" * 40), T0)
+    assert not conn.wants_read
+    conn.release(50, T0)
+    assert conn.wants_read
+
+
 def test_who_waits_for_room_is_not_called_again_and_again() -> None:
     conn = in_pieces(limits=Limits(max_queue_size=10), agreement=Agreement())
     zeros = Compressor(Agreement(), "client", Deflate()).compress(bytes(1000), ends_message=True)
@@ -1153,6 +1223,18 @@ def test_writers_hear_when_there_is_room_again() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------------- sending
+
+
+def test_a_message_may_be_said_without_an_event_for_it() -> None:
+    """RFC 6455 §5.6; and as little as with one when the closing handshake has begun (§5.5.1)."""
+    conn = server()
+    conn.send_message("é", None, T0)
+    conn.send_message(b"\xff", False, T0)
+    assert said(conn) == frame(TEXT, "é".encode(), mask=None) + frame(BINARY, b"\xff", mask=None)
+    conn.send(Close(code=1000), T0)
+    with pytest.raises(LocalProtocolError, match=r"^Message cannot be sent in state CLOSE_SENT$"):
+        conn.send_message("a", None, T0)
+    assert said(conn) == close_of_server(1000)
 
 
 def test_messages_are_compressed_where_that_was_agreed() -> None:
