@@ -91,6 +91,11 @@ class Driver:
         """True while a task that was started here has not ended."""
         return bool(self._tasks)
 
+    @property
+    def is_starting(self) -> bool:
+        """True while the task that was started last has not taken its first step."""
+        return bool(self._tasks) and not self._tasks[-1].has_begun
+
     def now(self) -> float:
         """Return the loop's clock, in seconds."""
         return self._loop.time()
@@ -148,12 +153,13 @@ class Driver:
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
 
-    __slots__ = ("_driver", "_has_begun", "_is_cancelled", "running")
+    __slots__ = ("_driver", "_is_cancelled", "has_begun", "running")
 
     def __init__(self, driver: Driver) -> None:
         self.running: asyncio.Task[None] | None = None
         self._driver = driver
-        self._has_begun = False
+        self.has_begun: bool = False
+        """True since it took its first step."""
         self._is_cancelled = False
 
     async def run(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
@@ -161,7 +167,7 @@ class Task:
 
         It says itself that it has ended: a callback of asyncio's would cost another turn of the loop.
         """
-        self._has_begun = True
+        self.has_begun = True
         if self._is_cancelled:
             self._deliver()
         try:
@@ -190,7 +196,7 @@ class Task:
         if self._is_cancelled:
             return
         self._is_cancelled = True
-        if self._has_begun:
+        if self.has_begun:
             self._deliver()
 
     def _deliver(self) -> None:

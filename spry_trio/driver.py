@@ -58,6 +58,11 @@ class Driver:
         """True while a task that was started here has not ended."""
         return bool(self._tasks)
 
+    @property
+    def is_starting(self) -> bool:
+        """True while the task that was started last has not taken its first step."""
+        return bool(self._tasks) and not self._tasks[-1].has_begun
+
     def now(self) -> float:
         """Return trio's clock, in seconds."""
         return trio.current_time()
@@ -92,6 +97,7 @@ class Driver:
             task.cancel()
 
     async def _run(self, task: Task, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
+        task.has_begun = True
         failure: Exception | None = None
         try:
             await function(*args)
@@ -106,9 +112,11 @@ class Driver:
 class Task:
     """One task of a connection (`spry_core.driver.Task`)."""
 
-    __slots__ = ("worker",)
+    __slots__ = ("has_begun", "worker")
 
     def __init__(self) -> None:
+        self.has_begun: bool = False
+        """True since it took its first step."""
         self.worker: Worker | None = None
         """Who does the work, as long as it is not done."""
 

@@ -26,12 +26,16 @@ import trio
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
+from spry_system import send_some
 from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
 
 READ_SIZE: Final = 64 * 1024
 """Bytes asked for in one read: more than a read of a TCP stream usually gives."""
+
+MOST_PUT_OFF: Final = 16
+"""Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
 
 RESET: Final = struct.pack("ii", 1, 0)
 """`SO_LINGER` on, with no time: closing drops what is unsent and resets the stream (RFC 9293 §3.9.1, ABORT)."""
@@ -260,11 +264,11 @@ class Pump:
             else:
                 self._keep(batch)
                 if self._unsent and not self._is_blocked:
-                    self._send(self._next_chunk(self._unsent), session)
+                    self._send_many(self._unsent, session)
         if self._end is not None and not self._unsent:
             self._carry_out(self._end)
 
-    def _send(self, chunk: bytes | memoryview, session: Served) -> None:
+    def _send(self, chunk: bytes, session: Served) -> None:
         """Give the kernel as much as it takes, and the session credit for that; the rest is left to the writer."""
         try:
             sent = self._socket.send(chunk)
@@ -274,7 +278,20 @@ class Pump:
             self._lose(error, trio.current_time())
             return
         if sent < len(chunk):
-            self._wait_for_room(memoryview(chunk)[sent:])
+            self._unsent = [memoryview(chunk)[sent:]]
+            self._wait_for_room()
+        if sent:
+            session.bytes_written(sent, trio.current_time())
+
+    def _send_many(self, unsent: list[bytes | memoryview], session: Served) -> None:
+        """Do the same with what waits."""
+        try:
+            sent, is_blocked = send_some(self._socket, unsent)
+        except OSError as error:
+            self._lose(error, trio.current_time())
+            return
+        if is_blocked:
+            self._wait_for_room()
         if sent:
             session.bytes_written(sent, trio.current_time())
 
@@ -284,21 +301,9 @@ class Pump:
             self._unsent = []
         self._unsent.extend([item for item in batch if isinstance(item, bytes)])
 
-    def _wait_for_room(self, rest: memoryview) -> None:
-        if self._unsent is None:
-            self._unsent = []
-        self._unsent.insert(0, rest)
+    def _wait_for_room(self) -> None:
         self._is_blocked = True
         self._start_writer()
-
-    @staticmethod
-    def _next_chunk(unsent: list[bytes | memoryview]) -> bytes | memoryview:
-        """Take out what one `send` gets: all that is there, but never a copy of a big rest."""
-        if len(unsent) == 1 or len(unsent[0]) >= READ_SIZE:
-            return unsent.pop(0)
-        chunk = b"".join(unsent)
-        unsent.clear()
-        return chunk
 
     def _carry_out(self, end: StreamEnd) -> None:
         """End the stream after its last byte, in one direction or in both."""
@@ -328,6 +333,12 @@ class Pump:
 
     async def _keep_writing(self) -> None:
         """Be the writer: send what is there until nothing is. Ended by the session's deadlines, which close the socket."""
+        for _ in range(MOST_PUT_OFF):
+            if not self._driver.is_starting:
+                break
+            await (
+                trio.lowlevel.cancel_shielded_checkpoint()
+            )  # pipelined requests are then answered in one piece
         self._is_blocked = False
         self._look()
         while self._is_blocked and not self._is_lost:

@@ -183,6 +183,55 @@ async def test_looking_at_once_between_two_looks_soon_keeps_the_order() -> None:
         assert await this.peer.receive(3) == b"abc"
 
 
+async def test_what_one_task_after_the_other_says_soon_is_one_write() -> None:
+    """Pipelined requests are such tasks: each begins when the one before it is answered."""
+    async with pumped() as this:
+        rest = [b"%d" % number for number in range(8)]
+
+        async def say_next() -> None:
+            piece = rest.pop(0)
+            if rest:
+                this.session.driver.start(say_next)
+            this.session.say(piece, soon=True)
+
+        this.session.driver.start(say_next)
+        assert await this.peer.receive_some() == b"01234567"
+        assert this.session.all("written") == [8]
+
+
+async def test_a_task_that_waits_keeps_nothing_back_that_was_said_before() -> None:
+    async with pumped() as this:
+        answered = anyio.Event()
+
+        async def say_and_start() -> None:
+            this.session.driver.start(wait_and_say)
+            this.session.say(b"a", soon=True)
+
+        async def wait_and_say() -> None:
+            await answered.wait()
+            this.session.say(b"b", soon=True)
+
+        this.session.driver.start(say_and_start)
+        assert await this.peer.receive_some() == b"a"
+        answered.set()
+        assert await this.peer.receive_some() == b"b"
+
+
+async def test_tasks_without_end_keep_nothing_back_for_long() -> None:
+    async with pumped() as this:
+
+        async def say_next() -> None:
+            if not this.session.all("written"):
+                this.session.driver.start(say_next)
+            this.session.say(b"a", soon=True)
+
+        this.session.driver.start(say_next)
+        await this.session.until_called("written")
+        [first, *_] = this.session.all("written")
+        assert isinstance(first, int)
+        assert 16 <= first <= 18
+
+
 async def test_a_paused_session_gets_nothing_until_it_wants_to_read_again() -> None:
     async with pumped() as this:
         this.session.wants_reading = False
