@@ -7,7 +7,8 @@ of a connection, so one is made by the first message that needs it, and dropped 
 it would be forgotten.
 
 What a peer sends is inflated only as far as the caller has room, and until its turn is over: blocks that hold nothing
-cost time all the same. The rest stays as it came, compressed.
+cost time all the same. The rest stays as it came, compressed. A short message that is here whole and plainly in order, as
+nearly all are, is inflated in one go.
 
 A context for reading is as large as the agreed window and no larger. A peer that looks further back than it
 agreed to is found out or understood, never misread; which of the two depends on how its bytes were cut, since
@@ -92,6 +93,8 @@ class Compressor:
     or forgetting it, is nothing that a peer has to know.
     """
 
+    __slots__ = ("_bits", "_context", "_forgets", "_level", "_mem_level", "_threshold")
+
     def __init__(self, agreement: Agreement, role: Role, deflate: Deflate) -> None:
         """Serve our direction of `agreement`; `deflate` are our own settings."""
         if role == "server":
@@ -144,6 +147,18 @@ class Decompressor:
 
     After a `RemoteProtocolError` it is of no further use: the connection must be failed.
     """
+
+    __slots__ = (
+        "_bits",
+        "_context",
+        "_fault",
+        "_forgets",
+        "_has_more",
+        "_held",
+        "_is_ending",
+        "_is_odd",
+        "_turn",
+    )
 
     def __init__(self, agreement: Agreement, role: Role, turn: Turn | None = None) -> None:
         """Serve the peer's direction of `agreement`; `role` is ours. Steps are those of `turn`; without one, there is

@@ -274,6 +274,9 @@ BOMBS: Final = {
     "zeros": bomb(bytes(4096)),
     "text": bomb("€".encode() * 1000),
     "behind last blocks": b"\x03\x00" * 200 + bomb(bytes(4096)),
+    # Short enough to be inflated in one go.
+    "short": deflated(bytes(2 * 1024 * 1024)),
+    "short text": deflated("€".encode() * 700_000),
 }
 
 
@@ -297,13 +300,14 @@ def test_a_bomb_is_stopped_before_it_is_allocated(name: str, fragments: int, rol
     well, to at most four bytes for each of its own.
     """
     conn = open_websocket(role, agreement=Agreement(), limits=Limits(max_message_size=LIMIT))
-    opcode = TEXT if name == "text" else BINARY
+    opcode = TEXT if "text" in name else BINARY
 
     def frames(data: bytes, i: int, fin: bool) -> bytes:
         return from_peer(role, CONTINUATION if i else opcode, data, fin=fin, rsv=0 if i else RSV1)
 
     data = spread(frames, BOMBS[name], fragments)
     times = 6 if opcode == TEXT else 2
+    assert ("short" in name) is (len(data) < 4096)
     assert peak(lambda: conn.receive_data(data, 0.0)) < times * LIMIT + CONTEXT + 4 * len(data)
     (failure,) = conn
     assert isinstance(failure, Failure)
