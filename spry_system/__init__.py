@@ -15,6 +15,7 @@ from spry_system.listeners import (
     unix_paths,
 )
 from spry_system.recordings import MAX_FILES, record_in
+from spry_system.sending import send_some
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
 
@@ -31,5 +32,6 @@ __all__ = [
     "make_tls",
     "open_listeners",
     "record_in",
+    "send_some",
     "unix_paths",
 ]

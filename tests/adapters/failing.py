@@ -72,6 +72,10 @@ class FailingSocket(socket.socket):
         self._failures.count("send")
         return super().send(*args)
 
+    def sendmsg(self, *args: Any) -> int:  # noqa: ANN401
+        self._failures.count("send")
+        return super().sendmsg(*args)
+
     def shutdown(self, how: int) -> None:
         self._failures.count("shutdown")
         super().shutdown(how)
