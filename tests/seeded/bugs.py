@@ -137,14 +137,14 @@ CORE: Final = (
         name="a message is sent in two steps, with a wait between them",
         path="spry_core/web/sending.py",
         change="""\
--        self._link.send(_message(data, compress))
+-        link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
 +        from spry_core.protocol.events import MessageData, MessageEnd, MessageStart
 +
-+        message = _message(data, compress).data
-+        self._link.send(MessageStart(kind="text" if isinstance(message, str) else "binary", compress=compress))
-+        self._link.send(MessageData(data=message))
-         await self._room()
-+        self._link.send(MessageEnd())
++        message = data if isinstance(data, (str, bytes)) else bytes(data)
++        link.send(MessageStart(kind="text" if isinstance(message, str) else "binary", compress=compress))
++        link.send(MessageData(data=message))
++        await self._room()
++        link.send(MessageEnd())
 """,
         finders=("scenario: cancellation: a send that is cancelled leaves no frame torn",),
     ),
@@ -165,8 +165,8 @@ CORE: Final = (
         name="the end of a stream goes out before its last bytes",
         path="spry_core/protocol/stream.py",
         change="""\
--            data.append(self._end)
-+            data.insert(0, self._end)
+-            data = [*data, self.end]
++            data = [self.end, *data]
 """,
         finders=(
             "law: nothing_after_half_close",
@@ -177,10 +177,9 @@ CORE: Final = (
         name="the source of a stream stays open when its peer has gone",
         path="spry_core/serving/exchange.py",
         change="""\
--        self.room.wake()
-         for scope in tuple(self._scopes):
+-        self.wake()
+-        for scope in tuple(self._scopes or ()):
 -            scope.cancel()
-+            pass
 """,
         finders=("scenario: streaming: a source waits for a peer that does not read",),
     ),
@@ -197,7 +196,7 @@ CORE: Final = (
         name="a Pong that had no room is sent behind our own Close",
         path="spry_core/protocol/control_frames.py",
         change="""\
--        self._late_pong = None
+-        self.late_pong = None
          self._write(Opcode.CLOSE, encode_close(close), True, False, now)
 """,
         finders=("scenario: control frames: a pong that had no room is not sent behind our own Close",),
@@ -207,7 +206,7 @@ CORE: Final = (
         path="spry_core/web/receiving.py",
         change="""\
 +            message = inbox.take()
-             await self._checkpoints.pass_one()
+             await checkpoints.pass_one()
 -            while (message := inbox.take()) is None:
 +            while message is None and (message := inbox.take()) is None:
 """,
@@ -219,8 +218,9 @@ CORE: Final = (
         name="the Date field shows when the connection began",
         path="spry_core/protocol/date.py",
         change="""\
--        if second != self._second:
-+        if self._second < 0:
+-        self._wall_clock = wall_clock
++        began = None if wall_clock is None else wall_clock()
++        self._wall_clock = None if began is None else lambda: began
 """,
         finders=("recording: two requests",),
     ),
@@ -239,8 +239,8 @@ ADAPTERS: Final = (
         name="asyncio: no timer is ever set",
         path="spry_asyncio/pump.py",
         change="""\
--        if deadline is None or deadline >= self._timer_at:
-+        if deadline is None or deadline <= self._timer_at:
+-        if deadline is not None and deadline < self._timer_at:
++        if deadline is not None and deadline > self._timer_at:
 """,
         finders=("scenario on spry_asyncio: timers: a handler sleeps as long as it says",),
     ),
@@ -248,8 +248,8 @@ ADAPTERS: Final = (
         name="asyncio: the end of the peer's bytes ends both directions",
         path="spry_asyncio/pump.py",
         change="""\
--        return True
-+        return False
+             self._tell(self._session.receive_eof)
++            self._tell(self._lose, None)
 """,
         finders=("scenario on spry_asyncio: half-close: all pipelined requests are answered before the end",),
     ),
@@ -269,8 +269,8 @@ ADAPTERS: Final = (
         name="trio: what the kernel has not taken goes behind the rest",
         path="spry_trio/pump.py",
         change="""\
--                self._unsent.insert(0, memoryview(chunk)[sent:])
-+                self._unsent.append(memoryview(chunk)[sent:])
+-        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
++        self._unsent[:0] = [item for item in batch if isinstance(item, bytes)]
 """,
         finders=(
             "scenario on spry_trio: backpressure: senders in three tasks do not mix their frames, and all go on",
@@ -280,7 +280,7 @@ ADAPTERS: Final = (
         name="trio: reading is not resumed",
         path="spry_trio/pump.py",
         change="""\
--        if self._is_idle and self._may_read():
+-        if self._is_idle and self._may_read:
 +        if self._is_idle and self._is_lost:
 """,
         finders=(
