@@ -33,6 +33,10 @@ class DateCache:
         """Return the field for now, or None where there is no wall clock."""
         return None if self._wall_clock is None else _field(int(self._wall_clock()))
 
+    def line(self) -> bytes:
+        """Return the field for now as a line with its CRLF, or nothing where there is no wall clock."""
+        return b"" if self._wall_clock is None else _line(int(self._wall_clock()))
+
     def value(self) -> bytes | None:
         """Return the value for now, or None where there is no wall clock."""
         field = self.field()
@@ -43,3 +47,8 @@ class DateCache:
 def _field(second: int) -> tuple[bytes, bytes]:
     """Make the field; connections of one server, and servers of one process, have the same seconds."""
     return b"Date", imf_fixdate(second).encode("ascii")
+
+
+@lru_cache(maxsize=4)
+def _line(second: int) -> bytes:
+    return b"%b: %b\r\n" % _field(second)

@@ -30,10 +30,11 @@ class Deadline(Enum):
 class Deadlines:
     """A small set of named moments."""
 
-    __slots__ = ("_held", "_running")
+    __slots__ = ("_held", "running")
 
     def __init__(self) -> None:
-        self._running: dict[Deadline, float] = {}
+        self.running: dict[Deadline, float] = {}
+        """Those that run. Who never holds a deadline may set and clear it here, where that costs least."""
         self._held: dict[Deadline, float] | None = None  # most connections never hold one
 
     def set(self, name: Deadline, now: float, seconds: float | None) -> None:
@@ -43,13 +44,13 @@ class Deadlines:
         if self._held:
             self._held.pop(name, None)
         if seconds is not None:
-            self._running[name] = now + seconds
+            self.running[name] = now + seconds
         else:
-            self._running.pop(name, None)
+            self.running.pop(name, None)
 
     def clear(self, *names: Deadline) -> None:
         """Forget these deadlines, set or not."""
-        running, held = self._running, self._held
+        running, held = self.running, self._held
         for name in names:
             if name in running:
                 del running[name]
@@ -58,16 +59,16 @@ class Deadlines:
 
     def clear_all(self) -> None:
         """Forget everything."""
-        self._running.clear()
+        self.running.clear()
         self._held = None
 
     def is_set(self, name: Deadline) -> bool:
         """Tell whether `name` is set, running or held."""
-        return name in self._running or (self._held is not None and name in self._held)
+        return name in self.running or (self._held is not None and name in self._held)
 
     def hold(self, name: Deadline, now: float) -> bool:
         """Stop the clock of `name`, if it runs; what is left of it is kept. Tell whether it ran."""
-        if (moment := self._running.pop(name, None)) is None:
+        if (moment := self.running.pop(name, None)) is None:
             return False
         self._held = self._held or {}
         self._held[name] = moment - now
@@ -77,12 +78,12 @@ class Deadlines:
         """Let the clock of `name` run on, if it is held. Tell whether it was."""
         if not self._held or (left := self._held.pop(name, None)) is None:
             return False
-        self._running[name] = now + left
+        self.running[name] = now + left
         return True
 
     def next(self) -> float | None:
         """Return the earliest moment, or None."""
-        running = self._running
+        running = self.running
         return min(running.values()) if running else None
 
     def pop_due(self, now: float) -> Deadline | None:
@@ -90,10 +91,10 @@ class Deadlines:
 
         Call it again after each: what one deadline does may set or clear another.
         """
-        if not self._running:
+        if not self.running:
             return None
-        name = min(self._running, key=lambda each: (self._running[each], each.value))
-        if self._running[name] > now:
+        name = min(self.running, key=lambda each: (self.running[each], each.value))
+        if self.running[name] > now:
             return None
-        del self._running[name]
+        del self.running[name]
         return name

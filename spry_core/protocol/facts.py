@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from spry_core.closing import CloseInfo
 from spry_core.protocol.deflate import Agreement, Deflate
@@ -48,6 +48,11 @@ class Facts:
         """True while WebSocket messages may be sent, and none should be that does not wait: `Limits.max_unsent` is reached."""
         stream = self._stream
         return stream.unsent >= stream.limits.max_unsent and self.is_open
+
+    @property
+    def unfetched(self) -> Sequence[object]:
+        """What was not fetched yet, always the same sequence: for an owner who looks often whether it is empty."""
+        return self._stream.events
 
     @property
     def has_events(self) -> bool:

@@ -332,7 +332,8 @@ def settle(head: RequestHead, noted: RawFields) -> Terms:
     """Judge a request as `check_request` does; `noted` are those of its fields that are `NOTABLE`, in order."""
     is_usual = head.http_version == b"1.1"
     if is_usual and (terms := _SETTLED.get(noted)) is not None:
-        _check_target(head)
+        if head.target[:1] != b"/" or head.method == b"CONNECT":  # as `_check_target` asks first
+            _check_target(head)
         return terms
     picked = RequestHead(
         method=head.method, target=head.target, headers=noted, http_version=head.http_version

@@ -44,6 +44,13 @@ from spry_core.protocol.turn import HEAD_STEPS
 # Where two steps at once lead to: a request without content has come, and a whole response has gone out.
 _COMPLETE: Final = advance(advance(State.IDLE, Step.REQUEST_HEAD), Step.REQUEST_END)
 _ANSWERED: Final = advance(advance(State.WAITING, Step.RESPONSE_HEAD), Step.RESPONSE_END)
+_NEXT: Final = advance(_ANSWERED, Step.NEXT)
+_WITHOUT_CONTENT: Final = frozenset((b"HEAD", b"CONNECT"))  # what is said to these depends on that
+# Those that every request meets: to look into an Enum costs several times what a name of the module costs.
+_IDLE: Final = State.IDLE
+_WAITING: Final = State.WAITING
+_HEAD: Final = Deadline.HEAD
+_KEEP_ALIVE: Final = Deadline.KEEP_ALIVE
 
 
 class Http1Server(Http1):
@@ -92,9 +99,11 @@ class Http1Server(Http1):
 
     def _take_at_once(self, data: bytes, now: float) -> bool:
         """Take a read that begins with a whole head, or is nothing but content; tell whether it was one."""
-        if self._state is not State.IDLE:
+        if self._state is not _IDLE:
             return super()._take_at_once(data, now)
-        end = 0 if self._is_behind else self._take_head(data, now)
+        stream = self._stream
+        is_behind = stream.unsent > stream.limits.high_water  # `_is_behind`
+        end = 0 if is_behind else self._take_head(data, now)
         if 0 < end < len(data):
             self._held.extend(memoryview(data)[end:])
             self._parse(now)
@@ -158,7 +167,9 @@ class Http1Server(Http1):
         if terms.upgrades:
             head = self._examine(head, noted, framing, now)
         self._request = head
-        stream.deadlines.clear(Deadline.KEEP_ALIVE, Deadline.HEAD)
+        running = stream.deadlines.running
+        running.pop(_KEEP_ALIVE, None)
+        running.pop(_HEAD, None)
         stream.events.append(head)
         if framing is EMPTY:
             self._state = _COMPLETE
@@ -202,20 +213,35 @@ class Http1Server(Http1):
         """Say a whole response. Nearly all of them are plain: a length that fits, and a connection that goes on."""
         request = self._request
         if (
-            self._state is State.WAITING
-            and self._keep_alive
-            and not self.is_over
-            and request is not None
-            and request.websocket is None
-            and plain_length(head, request.method) == len(content)
+            self._state is not _WAITING
+            or not self._keep_alive
+            or self.is_over
+            or request is None
+            or request.websocket is not None
         ):
-            self._writer.write_plain_response(head, content, now)
+            super().send_response(head, content, now)
+            return
+        method, writer = request.method, self._writer
+        if method not in _WITHOUT_CONTENT and writer.write_known_response(head, content, now):
+            self._go_on(now)
+        elif plain_length(head, method) == len(content):
+            writer.write_plain_response(head, content, now)
             self._state = _ANSWERED
             self._next(now)
-            if self._held or self._stream.received_end:
-                self._look_further(now)
         else:
             super().send_response(head, content, now)
+            return
+        if self._held or self._stream.received_end:
+            self._look_further(now)
+
+    def _go_on(self, now: float) -> None:
+        """Do what `_next` does behind a whole response on a connection that goes on, with an engine that keeps nothing."""
+        self._state = _NEXT
+        self._request = self._incoming = self._outgoing = None
+        stream = self._stream
+        seconds = stream.timeouts.keep_alive
+        if seconds is not None:
+            stream.deadlines.running[_KEEP_ALIVE] = now + seconds
 
     def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
         """Check a whole response; return what there is to `send` for it. An answer to HEAD goes without the content."""

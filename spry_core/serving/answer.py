@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from spry_core.closing import ConnectionClosed
 from spry_core.protocol.events import BodyData, BodyEnd, ResponseHead
 from spry_core.serving.exchange import HttpExchange
@@ -36,42 +34,17 @@ async def answer_stream(exchange: HttpExchange, response: Response) -> None:
         await items.aclose()
 
 
-def _head(response: Response) -> ResponseHead:
-    usual = response.usual_fields()
-    if usual is not None and not response.reason_phrase:
-        kind, length = usual
-        return _usual_head(response.status_code, kind, length)
-    return ResponseHead(
-        status_code=response.status_code,
-        headers=response.headers.raw(),
-        reason_phrase=response.reason_phrase.encode("latin-1"),
-    )
-
-
-@lru_cache(maxsize=1024)
-def _usual_head(status_code: int, kind: str, length: int | None) -> ResponseHead:
-    """Make a head of nothing but type and length, once for all answers that have it: the same object, so that who writes it
-    can know it again.
-    """
-    fields: list[tuple[bytes, bytes]] = []
-    if kind:
-        fields.append((b"Content-Type", kind.encode("latin-1")))
-    if length is not None:
-        fields.append((b"Content-Length", b"%d" % length))
-    return ResponseHead(status_code=status_code, headers=tuple(fields))
-
-
 def answer_whole(exchange: HttpExchange, response: Response) -> None:
     """Send a response whose content is bytes, at once."""
     content = response.content
     assert isinstance(content, bytes)
-    exchange.answer(_head(response), content)
+    exchange.answer(response.as_head(), content)
 
 
 async def _send_stream(exchange: HttpExchange, response: Response, items: Items[str | bytes]) -> None:
     checkpoints = Checkpoints(exchange.driver)
     await checkpoints.pass_one()
-    unsent: list[ResponseHead | BodyData | BodyEnd] = [_head(response)]
+    unsent: list[ResponseHead | BodyData | BodyEnd] = [response.as_head()]
     if not exchange.is_head:
         await exchange.wait_for_room()  # nothing is asked for that could not be sent
         async for piece in items:

@@ -56,7 +56,6 @@ class HttpExchange:
     __slots__ = (
         "_connection",
         "_given",
-        "_is_complete",
         "_is_over",
         "_owner",
         "_room",
@@ -65,6 +64,7 @@ class HttpExchange:
         "content_sent",
         "extensions",
         "head",
+        "is_complete",
         "started",
         "status_code",
         "subprotocol",
@@ -84,12 +84,13 @@ class HttpExchange:
         """Bytes of the request's content that have come."""
         self.content_sent: int = 0
         """Bytes of the answer's content that are on their way."""
+        self.is_complete: bool = False
+        """True when the whole answer is on its way."""
         self._owner = owner
         self._connection = owner.connection
         # The server's limits and timeouts, from when the connection obeys others.
         self._given: tuple[Limits, Timeouts] | None = None
         self._is_over = False
-        self._is_complete = False
         # Few need these two: who streams waits for room, and ends early with the connection.
         self._room: WakeUp | None = None
         self._scopes: list[Scope] | None = None
@@ -172,11 +173,6 @@ class HttpExchange:
         return self.status_code == 101
 
     @property
-    def is_complete(self) -> bool:
-        """True when the whole answer is on its way."""
-        return self._is_complete
-
-    @property
     def is_head(self) -> bool:
         """True if the answer has no content whatever it says (RFC 9110 §9.3.2)."""
         return self.head.method == b"HEAD"
@@ -194,7 +190,7 @@ class HttpExchange:
                 case BodyData():
                     self.content_sent += len(event.data)
                 case BodyEnd():
-                    self._is_over = self._is_complete = True
+                    self._is_over = self.is_complete = True
                 case _:
                     assert_never(event)
         self._owner.touch()
@@ -205,6 +201,8 @@ class HttpExchange:
 
         A length that `head` announces and `content` has not ends the connection, so that the answer never looks complete.
         """
+        if self._is_over or self._connection.is_ending:
+            return
         try:
             self._connection.send_response(head, content, self._owner.driver.now())
         except LocalProtocolError:
@@ -214,7 +212,7 @@ class HttpExchange:
         self.status_code = head.status_code
         if self.head.method != b"HEAD":
             self.content_sent = len(content)
-        self._is_over = self._is_complete = True
+        self._is_over = self.is_complete = True
         self._owner.answered(self)
 
     async def wait_for_room(self) -> None:
@@ -257,7 +255,7 @@ class HttpExchange:
         Returns what whoever asks for more content gets.
         """
         if status_code is not None and self.status_code is None:
-            self.status_code, self._is_complete = status_code, True
+            self.status_code, self.is_complete = status_code, True
         self._is_over = True
         self.wake()
         for scope in tuple(self._scopes or ()):

@@ -88,15 +88,15 @@ def _judge(owner: Owner, exchange: HttpExchange, error: BaseException) -> None:
 
 def _conclude(owner: Owner, exchange: HttpExchange, outcome: Outcome) -> Response | None:
     """The chain is left: answer, unless that has to wait. Return a response that is a stream."""
-    if exchange.is_upgraded:
+    if exchange.status_code == 101:
         _leave(owner, exchange)
         return None
     assert isinstance(outcome, Response)  # without a 101 there is no other outcome
-    if outcome.is_streamed:
+    content = outcome.content
+    if not isinstance(content, bytes):
         return outcome
     try:
-        if not exchange.is_over:
-            answer_whole(exchange, outcome)
+        exchange.answer(outcome.as_head(), content)
     except BaseException as raised:
         _fail_answer(owner, exchange, raised)
     return None

@@ -37,6 +37,7 @@ from spry_core.protocol.events import (
     ResponseHead,
     Writable,
 )
+from spry_core.protocol.http1 import END
 from spry_core.protocol.stream import StreamEnd
 from spry_core.serving.exchange import HttpExchange
 from spry_core.serving.journal import (
@@ -93,6 +94,7 @@ class Session:
         "_is_forgotten",
         "_owner",
         "_request",
+        "_unfetched",
         "connection",
         "driver",
         "is_draining",
@@ -118,6 +120,7 @@ class Session:
         self.is_inside: bool = False
         """True in a call of the pump, and while events are taken: the pump looks afterwards by itself."""
         self._owner = owner
+        self._unfetched = connection.unfetched
         self._exchange: HttpExchange | None = None
         self._request: Request | None = None
         self._is_forgotten = False
@@ -152,7 +155,7 @@ class Session:
         was_inside, self.is_inside = self.is_inside, True
         try:
             self.connection.bytes_written(n, now)
-            if not was_inside and self.connection.has_events:
+            if self._unfetched and not was_inside:
                 self._take_events()
         except MemoryError as error:
             self._run_out(error)
@@ -286,7 +289,10 @@ class Session:
         When the next request has been waiting behind it, its answer may come along: before the loop sleeps is early enough.
         """
         if not self.is_inside:
-            self._inside(_nothing)
+            if (
+                self._unfetched or self.tasks.waiting is not None
+            ):  # no WebSocket is here yet to be looked after
+                self._inside(_nothing)
             self.driver.notify(self._exchange is not exchange)
 
     def report_error(self, text: str, error: BaseException | None) -> None:
@@ -309,7 +315,7 @@ class Session:
 
     def note(self, exchange: HttpExchange) -> None:
         """A request is over: log it."""
-        if self._owner.logs_access and not exchange.is_upgraded:
+        if self._owner.logs_access and exchange.status_code != 101:
             seconds = self.driver.now() - exchange.started
             self._owner.report(record_request(self.stream.peer, exchange, seconds))
         # An idle connection need not hold what its last request sent.
@@ -327,11 +333,14 @@ class Session:
     # Events
 
     def _take_events(self) -> None:
+        unfetched, take_event = self._unfetched, self.connection.take_event
         while True:
-            while (event := self.connection.take_event()) is not None:
+            while unfetched and (event := take_event()) is not None:
                 if isinstance(event, list):
                     assert self.link is not None
                     self.link.inbox.deliver_run(event)
+                elif event is END and self._request is not None:  # of nearly every request: as `_take` does
+                    self._request.finish_body()
                 else:
                     self._take(event)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.

@@ -124,12 +124,13 @@ class Tasks:
 
     def begin_waiting(self) -> None:
         """Begin what has been waiting, in order; what that asks for in turn waits for the next time."""
-        starts, self.waiting = self.waiting or (), None
-        for place, (context, key, begin) in enumerate(starts, 1):
+        starts, self.waiting = self.waiting or [], None
+        while starts:
+            context, key, begin = starts.pop(0)
             try:
                 self._start(context, key, begin)
             except BaseException:
-                self.waiting = [*starts[place:], *(self.waiting or ())]  # they are to begin all the same
+                self.waiting = [*starts, *(self.waiting or ())]  # they are to begin all the same
                 raise
 
     def _start(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:

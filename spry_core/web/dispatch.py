@@ -7,7 +7,7 @@ before any of a group, so that logs and CORS see it too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never, cast
 
@@ -82,9 +82,13 @@ class Dispatcher:
         for entry in routes.entries:
             if entry.method != WEBSOCKET:
                 self._add_http(entry)
+        self._plain = dict(self._plain_targets())
 
     def resolve(self, head: RequestHead, exchange: Exchange) -> tuple[Request, Chain]:
         """Return a request and the chain that answers it. It never fails: what is wrong is said by the chain."""
+        plain = self._plain.get((head.method, head.target))
+        if plain is not None and head.websocket is None:
+            return Request(head, exchange, plain[0]), plain[1]
         method, target = head.method.decode("latin-1"), head.target
         if target.startswith(b"/"):  # the only form that is taken apart by whoever asks for its parts
             parts, path = None, target.partition(b"?")[0].decode("latin-1")
@@ -100,6 +104,14 @@ class Dispatcher:
         if isinstance(found, Match):
             return Request(head, exchange, found, parts), found.route.handler.chain
         return Request(head, exchange, None, parts, False, _verdict(found, method, path)), self._http_verdict
+
+    def _plain_targets(self) -> Iterator[tuple[tuple[bytes, bytes], tuple[Match[_Served], Chain]]]:
+        """Give the targets that routes of constants have as they are written, and what `resolve` finds for them."""
+        for route in self._router:
+            path = str(route.pattern)
+            found = self._router.match(route.method, path)
+            if isinstance(found, Match) and path.isascii() and "?" not in path:
+                yield (route.method.encode(), path.encode()), (found, route.handler.chain)
 
     def _open(
         self, head: RequestHead, exchange: Exchange, target: Target | None, found: Match[_Served]

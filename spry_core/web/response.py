@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Self, TypeAlias, cast
 
 from spry_core.headers import MutableHeaders, Pairs, check_field_value
+from spry_core.protocol.events import ResponseHead
 from spry_core.web.cookies import SameSite, format_set_cookie
 from spry_core.web.json_text import to_json
 
@@ -59,12 +61,18 @@ class Response:
         reason_phrase: str = "",
     ) -> None:
         self._status_code = status_code
-        if type(content) is str and status_code == 200 and headers is None and not reason_phrase:
+        if status_code == 200 and headers is None and not reason_phrase:
             # What most handlers answer with, in half the time: there is nothing to be checked.
-            self._headers, self._reason_phrase = None, ""
-            self._content: bytes | Stream = content.encode()
-            self._kind = _TEXT if content else ""
-            return
+            if type(content) is str:
+                self._headers, self._reason_phrase = None, ""
+                self._content: bytes | Stream = content.encode()
+                self._kind = _TEXT if content else ""
+                return
+            if type(content) is bytes:
+                self._headers, self._reason_phrase = None, ""
+                self._content = content
+                self._kind = _BYTES if content else ""
+                return
         _check_status(status_code)
         # The header section is made for whoever looks at it: until then it is what type, content and status say.
         self._kind = "" if headers is None else _only_kind(headers)
@@ -105,7 +113,7 @@ class Response:
 
     def usual_fields(self) -> tuple[str, int | None] | None:
         """Return the type of the content, empty if there is none, and the Content-Length, None if there is none, if these are
-        all the fields; None if somebody has looked at `headers` and may have set others. For who sends it.
+        all the fields; None if somebody has looked at `headers` and may have set others.
         """
         if self._headers is not None:
             return None
@@ -113,6 +121,17 @@ class Response:
         if isinstance(content, bytes) and self._status_code not in _WITHOUT_LENGTH:
             return self._kind, len(content)
         return self._kind, None
+
+    def as_head(self) -> ResponseHead:
+        """Return the head as the protocol has it. For who sends it."""
+        usual = self.usual_fields()
+        if usual is not None and not self._reason_phrase:
+            return _usual_head(self._status_code, *usual)
+        return ResponseHead(
+            status_code=self._status_code,
+            headers=self.headers.raw(),
+            reason_phrase=self._reason_phrase.encode("latin-1"),
+        )
 
     @property
     def status_code(self) -> int:
@@ -211,6 +230,17 @@ class Response:
     def __repr__(self) -> str:
         size = f"{len(self._content)} bytes" if isinstance(self._content, bytes) else "streamed"
         return f"<Response {self._status_code}, {size}>"
+
+
+@lru_cache(maxsize=1024)
+def _usual_head(status_code: int, kind: str, length: int | None) -> ResponseHead:
+    """Make a head of nothing but type and length, once for all answers that have it."""
+    fields: list[tuple[bytes, bytes]] = []
+    if kind:
+        fields.append((b"Content-Type", kind.encode("latin-1")))
+    if length is not None:
+        fields.append((b"Content-Length", b"%d" % length))
+    return ResponseHead(status_code=status_code, headers=tuple(fields))
 
 
 def encode_piece(piece: object) -> bytes:

@@ -43,6 +43,9 @@ class HttpEngine(Protocol):
     decodes_chunks: ClassVar[bool]
     """True if a chunked content is to come as on the wire; False if only the data of its chunks is."""
 
+    keeps_nothing: ClassVar[bool]
+    """True if no call changes what another one does, so that what one has written may be written again without it."""
+
     def take_request(
         self, data: bytes | bytearray, limits: Limits, known: dict[bytes, bytes], notable: frozenset[bytes]
     ) -> TakenHead | None:

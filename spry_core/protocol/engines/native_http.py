@@ -23,6 +23,7 @@ class NativeHttpEngine:
     __slots__ = ("_parse_head",)
 
     decodes_chunks: ClassVar[bool] = False
+    keeps_nothing: ClassVar[bool] = True
 
     def __init__(self, primitives: Primitives) -> None:
         """Make one on these primitives."""

@@ -36,6 +36,7 @@ class H11Engine:
     __slots__ = ("_h11",)
 
     decodes_chunks: ClassVar[bool] = True
+    keeps_nothing: ClassVar[bool] = False
 
     def __init__(self, role: Role, max_incomplete: int) -> None:
         """Make one that holds at most `max_incomplete` bytes of an unfinished line or head."""

@@ -46,3 +46,12 @@ def test_without_a_wall_clock_there_is_no_date() -> None:
     """RFC 9110 §6.6.1: an origin server without a clock must not send Date."""
     assert DateCache(None).value() is None
     assert DateCache(None).field() is None
+    assert DateCache(None).line() == b""
+
+
+def test_a_line_is_made_once_a_second() -> None:
+    moments: Iterator[float] = iter([10.0, 10.2, 11.0])
+    cache = DateCache(lambda: next(moments))
+    lines = [cache.line() for _ in range(3)]
+    assert lines == [b"Date: Thu, 01 Jan 1970 00:00:%02d GMT\r\n" % second for second in (10, 10, 11)]
+    assert lines[0] is lines[1]

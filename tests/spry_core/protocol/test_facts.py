@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from frames import CLOSE_FRAME, PONG, TEXT, frame
-from spry_core.protocol import Close, Connection, Limits, Message, Ping, Timeouts
+from spry_core.protocol import (
+    BodyEnd,
+    Close,
+    Connection,
+    ConnectionEnded,
+    Limits,
+    Message,
+    Ping,
+    RequestHead,
+    Timeouts,
+)
 from spry_core.protocol.memory import http_bound, websocket_bound
-from traces import connection, counted, open_websocket
+from traces import GET, connection, counted, open_websocket
 
 
 def test_it_says_what_it_has_become() -> None:
@@ -26,6 +36,17 @@ def test_settings_are_the_defaults_or_those_given() -> None:
     conn = connection(limits=limits, timeouts=timeouts)
     assert (conn.limits, conn.timeouts) == (limits, timeouts)
     assert conn.next_deadline() == 1.0
+
+
+def test_what_was_not_fetched_is_always_the_same_sequence() -> None:
+    conn = connection()
+    unfetched = conn.unfetched
+    assert len(unfetched) == 0
+    conn.receive_data(GET, 0.0)
+    assert [type(each) for each in unfetched] == [RequestHead, BodyEnd]
+    assert (len(list(conn)), len(unfetched), conn.unfetched is unfetched) == (2, 0, True)
+    conn.connection_lost(None, 0.0)
+    assert [type(each) for each in unfetched] == [ConnectionEnded]
 
 
 def test_it_says_whether_the_client_waits_for_a_100() -> None:

@@ -79,6 +79,61 @@ def test_a_plain_response_has_no_date_without_a_clock() -> None:
     assert stream.data_to_send() == [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"]
 
 
+def test_a_plain_head_that_was_written_before_is_known_with_its_length() -> None:
+    """What comes out is what would without that."""
+    fields = (b"X-Known", b"1"), (b"Content-Length", b"2")
+    messages, stream = writer(lambda: 7.9, "pure")
+    assert not messages.write_known_response(ResponseHead(status_code=404, headers=fields), b"ab", 0.0)
+    messages.write_plain_response(ResponseHead(status_code=404, headers=fields), b"ab", 0.0)
+    assert messages.write_known_response(ResponseHead(status_code=404, headers=fields), b"cd", 0.0)
+    start = b"HTTP/1.1 404 Not Found\r\nX-Known: 1\r\nContent-Length: 2\r\n" + DATE + b"\r\n"
+    assert stream.data_to_send() == [start + b"ab", start + b"cd"]
+    for head in (
+        ResponseHead(status_code=404, headers=fields, reason_phrase=b"Gone"),
+        ResponseHead(status_code=404, headers=fields, http_version=b"1.0"),
+        ResponseHead(status_code=200, headers=fields),
+        ResponseHead(status_code=404, headers=fields[::-1]),
+    ):
+        assert not messages.write_known_response(head, b"ab", 0.0)
+    assert not messages.write_known_response(ResponseHead(status_code=404, headers=fields), b"abc", 0.0)
+    assert stream.data_to_send() == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields", "size"),
+    [
+        ("reference", (), 2),  # h11 has to see each response
+        ("pure", ((b"Set-Cookie", b"secret"),), 2),
+        ("pure", ((b"X-Long", b"a" * 161),), 2),
+        ("pure", tuple((b"X-%d" % i, b"a" * 140) for i in range(4)), 2),
+        ("pure", (), 16385),
+    ],
+)
+def test_no_other_head_is_known(
+    engine: EngineName, fields: tuple[tuple[bytes, bytes], ...], size: int
+) -> None:
+    """Not with a secret in it, nor a long one, nor one whose content goes out in a piece of its own."""
+    head = ResponseHead(status_code=200, headers=(*fields, (b"Content-Length", b"%d" % size)))
+    messages, _ = writer(None, engine)
+    messages.write_plain_response(head, b"a" * size, 0.0)
+    assert not messages.write_known_response(head, b"a" * size, 0.0)
+
+
+def test_only_so_many_heads_are_known() -> None:
+    """Whoever asks for ever other lengths does not fill memory."""
+    messages, stream = writer(None, "pure")
+    heads = [
+        ResponseHead(status_code=200, headers=((b"X-Many", b"%d" % i), (b"Content-Length", b"0")))
+        for i in range(1025)
+    ]
+    for head in heads:
+        messages.write_plain_response(head, b"", 0.0)
+    stream.data_to_send()
+    known = [i for i, head in enumerate(heads) if messages.write_known_response(head, b"", 0.0)]
+    assert known == list(range(known[0], 1025))
+    assert known[0] > 0
+
+
 def test_a_response_to_a_last_request_says_so_at_its_end() -> None:
     """RFC 9112 §9.6."""
     terms = Terms(EMPTY, persists=False, expects_continue=False, is_old=False, upgrades=False)

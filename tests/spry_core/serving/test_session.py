@@ -595,7 +595,7 @@ def ping(peer: MemoryPeer) -> None:
     ("step", "do"),
     [
         ("receive_data", begin_frame),
-        ("take_event", begin_frame),
+        ("take_event", ping),
         ("bytes_written", ping),
         ("receive_eof", half_close),
     ],

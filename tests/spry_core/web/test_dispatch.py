@@ -447,3 +447,30 @@ def test_a_path_may_be_found_without_case() -> None:
     app.ws("/b", silent)
     assert summary(answer(app, head("/A"))) == (200, b"a")
     accepted(app, head("/B", websocket=OFFER))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "found"),
+    [
+        ("/a", "/a", (200, b"[] ()")),
+        ("/a", "/a?b", (200, b"[] ()")),
+        ("/a?b", "/a?b", (404, b"Not Found")),
+        ("/a?b", "/a%3Fb", (200, b"[] ()")),
+        ("/\xe9", "/\xe9", (400, b"the path is not ASCII")),
+        ("/\xe9", "/%C3%A9", (200, b"[] ()")),
+        ("/a%b", "/a%25b", (200, b"[] ()")),
+        ("/:x", "/:x", (200, b"[('x', ':x')] ()")),
+        ("/**", "/**", (200, b"[] ('**',)")),
+    ],
+)
+def test_a_target_that_reads_like_a_pattern_is_a_target(
+    pattern: str, target: str, found: tuple[int, bytes]
+) -> None:
+    """Targets that are written as their routes are known beforehand, and mean what they mean without that."""
+
+    def taken(request: Request) -> str:
+        return f"{request.params.items()} {request.params.catchall}"
+
+    app = Application()
+    app.get(pattern, taken)
+    assert summary(answer(app, head(target))) == found

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from spry_core.headers import MutableHeaders
+from spry_core.protocol.events import ResponseHead
 from spry_core.web.response import Content, Response, encode_piece, to_response
 
 TEXT = "text/plain; charset=utf-8"
@@ -328,6 +329,24 @@ def test_the_fields_of_a_response_that_nobody_looked_at_are_type_and_length() ->
     assert Response(status_code=204).usual_fields() == ("", None)
     assert Response(iter([b"a"])).usual_fields() == ("application/octet-stream", None)
     assert Response.json({}).usual_fields() == ("application/json", 2)
+
+
+def test_the_head_is_what_goes_out() -> None:
+    usual = Response("é").as_head()
+    assert usual == ResponseHead(
+        status_code=200,
+        headers=((b"Content-Type", b"text/plain; charset=utf-8"), (b"Content-Length", b"2")),
+    )
+    assert Response("è").as_head() is usual
+    assert Response(status_code=204).as_head() == ResponseHead(status_code=204)
+    assert Response(b"a", 404, {"x": "1"}, reason_phrase="Gone").as_head() == ResponseHead(
+        status_code=404,
+        headers=((b"X", b"1"), (b"Content-Type", b"application/octet-stream"), (b"Content-Length", b"1")),
+        reason_phrase=b"Gone",
+    )
+    assert Response(b"", reason_phrase="\xe9").as_head() == ResponseHead(
+        status_code=200, headers=((b"Content-Length", b"0"),), reason_phrase=b"\xe9"
+    )
 
 
 def test_fields_that_somebody_may_have_changed_are_not_the_usual_ones() -> None:
