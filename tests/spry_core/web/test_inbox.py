@@ -143,6 +143,68 @@ def test_a_message_is_released_when_its_consumer_comes_back() -> None:
         assert kept.paid() == [size]
 
 
+def test_while_more_wait_what_is_done_with_is_released_some_at_a_time() -> None:
+    """As many as half the places, so that the rest of what comes finds room; all of it when nothing waits any more."""
+    kept = Kept(Limits(max_queue=4))
+    kept.inbox.come_back_for_next()
+    kept.inbox.deliver_run(["", "b", "cc", "ddd", "eeee"])
+    paid = list[list[int]]()
+    for message in ("", "b", "cc", "ddd", "eeee"):
+        assert kept.inbox.take() == message
+        kept.inbox.come_back_for_next()
+        paid.append(kept.paid())
+    assert paid == [[], [0, 1], [], [2, 3], [4]]
+    kept.inbox.come_back_for_next()
+    assert kept.paid() == []
+
+
+def test_who_is_back_for_the_next_message_is_done_with_some_of_another_too() -> None:
+    kept = Kept()
+    kept.inbox.claim(object(), "reading", pieces=True)
+    kept.pieces("two", ends=False)
+    arrival = kept.begin()
+    kept.inbox.take_piece(arrival)
+    kept.inbox.come_back_for_next()
+    assert kept.paid() == [3]
+
+
+def test_who_took_several_may_be_done_with_all_but_the_last() -> None:
+    kept = Kept()
+    kept.inbox.deliver_run(["a", "bb", "ccc"])
+    assert kept.inbox.is_in_hand is False
+    kept.inbox.take()
+    kept.inbox.come_back_with_one()
+    assert (kept.inbox.is_in_hand, kept.paid()) == (True, [])
+    kept.inbox.take()
+    kept.inbox.take()
+    kept.inbox.come_back_with_one()
+    assert (kept.inbox.is_in_hand, kept.paid()) == (True, [1, 2])
+    kept.inbox.come_back()
+    assert (kept.inbox.is_in_hand, kept.paid()) == (False, [3])
+
+
+def test_dropping_pays_for_what_was_taken_first() -> None:
+    kept = Kept()
+    kept.inbox.deliver_run(["a", "bb", "ccc", "dddd"])
+    kept.inbox.take()
+    kept.inbox.take()
+    kept.inbox.drop()
+    assert (kept.inbox.is_in_hand, kept.inbox.has_mail, kept.paid()) == (False, False, [1, 2, 3, 4])
+
+
+def test_the_session_is_not_asked_to_look_while_it_delivers() -> None:
+    """It looks anyway, when all is delivered."""
+    kept = Kept()
+    kept.account.is_reading = False
+    kept.inbox.is_delivering = True
+    for is_last in (False, True):
+        kept.inbox.deliver("one")
+        kept.inbox.take()
+        kept.inbox.come_back()
+        assert (kept.paid(), kept.touches) == ([3], [True] if is_last else [])
+        kept.inbox.is_delivering = False
+
+
 def test_the_session_looks_when_reading_may_go_on_or_a_failure_is_over() -> None:
     kept = Kept()
     for is_reading, touches in ((True, []), (False, [True])):

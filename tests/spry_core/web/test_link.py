@@ -23,8 +23,17 @@ from spry_core import (
     WebSocket,
     sleep,
 )
-from spry_core.errors import RemoteProtocolError
-from spry_core.protocol import ABORT, HALF_CLOSE, Accept, Connection, ConnectionEnded, Message, StreamEnd
+from spry_core.errors import LocalProtocolError, RemoteProtocolError
+from spry_core.protocol import (
+    ABORT,
+    HALF_CLOSE,
+    Accept,
+    Connection,
+    ConnectionEnded,
+    Message,
+    MessageStart,
+    StreamEnd,
+)
 from spry_core.testing import MemoryDriver, TestClient
 from spry_core.wakeup import WakeUp
 from spry_core.web.link import Link
@@ -129,6 +138,29 @@ def test_the_pump_may_wait_a_little_when_the_handler_has_more_to_do() -> None:
     assert linked.host.touches == [False, True]
 
 
+def test_a_message_needs_no_event_to_be_sent() -> None:
+    linked = Linked()
+    linked.link.send_message("one", None)
+    linked.receive(messages("waits"))
+    linked.link.send_message(b"two", False)
+    assert linked.written() == [b"\x81\x03one", b"\x82\x03two"]
+    assert linked.host.touches == [False, True]
+    linked.link.inbox.is_delivering = True  # the session looks when all is delivered
+    linked.link.send_message("three", None)
+    assert (linked.written(), linked.host.touches) == ([b"\x81\x05three"], [False, True])
+
+
+def test_a_message_is_not_sent_that_could_not_go_out() -> None:
+    linked = Linked()
+    linked.link.send(MessageStart(kind="text"))
+    with pytest.raises(LocalProtocolError, match=r"^a message in pieces is under way"):
+        linked.link.send_message("inside", None)
+    linked.link.close(Close(code=4000))
+    with pytest.raises(ConnectionClosed, match="the connection is closing"):
+        linked.link.send_message("late", None)
+    assert linked.written() == [b"\x88\x02\x0f\xa0"]
+
+
 def test_nothing_is_sent_that_could_not_go_out() -> None:
     linked = Linked()
     linked.link.close(Close(code=4000))
@@ -176,6 +208,17 @@ def test_the_end_is_known_when_it_is_settled_and_everything_before_it_is_deliver
     linked.lose()
     linked.host.driver.settle()
     assert ending == [0]
+
+
+def test_everybody_waits_for_the_same_change() -> None:
+    """What is waited for is made for the first who waits."""
+    linked = Linked()
+    link = linked.link
+    assert (link.room, link.settling, link.ending) == (link.room, link.settling, link.ending)
+    woken = [linked.wakes(link.settling), linked.wakes(link.settling)]
+    linked.receive(close_frame(4000))
+    linked.host.driver.settle()
+    assert woken == [[0], [0]]
 
 
 def test_its_state_is_that_of_the_connection() -> None:
@@ -298,8 +341,24 @@ def test_a_pong_answers_the_pings_of_the_application() -> None:
     ping = linked.link.pings.add(b"ping", 1.0)
     linked.link.take_pong(b"another", 2.0)
     assert ping.round_trip_time is None
+    assert linked.link.pings.add(b"later", 2.5) is not ping
     linked.link.take_pong(b"ping", 3.0)
     assert ping.round_trip_time == 2.0
+
+
+def test_a_pong_that_nobody_waits_for_changes_nothing() -> None:
+    """RFC 6455 §5.5.3."""
+    linked = Linked()
+    linked.link.take_pong(b"unsolicited", 1.0)
+    assert linked.link.pings.add(b"unsolicited", 2.0).round_trip_time is None
+
+
+def test_who_waits_for_a_pong_is_woken_when_the_end_is_settled() -> None:
+    linked = Linked()
+    woken = linked.wakes(linked.link.pings.answers)
+    linked.receive(close_frame(4000))
+    linked.host.driver.settle()
+    assert woken == [0]
 
 
 def test_the_pump_learns_of_a_new_ping_interval() -> None:

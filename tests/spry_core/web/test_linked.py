@@ -8,12 +8,18 @@ import pytest
 
 from sockets import Opened
 from spry_core import WebSocketStateError
+from spry_core.wakeup import Checkpoints
 from spry_core.web.receiving import Receiving
 from spry_core.web.sending import Sending
 
 
 class Both(Receiving, Sending):
     """What a `WebSocket` is made of."""
+
+    @property
+    def operations(self) -> Checkpoints:
+        """What counts them."""
+        return self._checkpoints
 
 
 def add(ws: Both) -> object:
@@ -24,7 +30,23 @@ def listen(ws: Both) -> object:
     return ws.listen(print)
 
 
-@pytest.mark.parametrize("operation", [add, listen])
+def drain(ws: Both) -> object:
+    return ws.drained().send(None)
+
+
+def receive(ws: Both) -> object:
+    return ws.receive().send(None)
+
+
+def count(ws: Both) -> object:
+    return ws.operations
+
+
+def iterate(ws: Both) -> object:
+    return ws.incoming()
+
+
+@pytest.mark.parametrize("operation", [add, listen, drain, receive, iterate, count])
 def test_without_a_link_an_operation_is_refused_and_says_what_is_missing(
     operation: Callable[[Both], object],
 ) -> None:
@@ -38,3 +60,4 @@ def test_with_a_link_an_operation_reaches_the_connection() -> None:
     opened = Opened()
     opened.start(opened.ws.send, "x")
     assert opened.peer.texts() == ["x"]
+    assert opened.start(opened.ws.drained).is_waiting is False

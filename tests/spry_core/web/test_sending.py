@@ -61,6 +61,32 @@ def test_anything_else_is_a_type_error_before_any_effect(data: object) -> None:
     assert (opened.stream.take(), opened.ws.ready_state) == (b"", ReadyState.OPEN)
 
 
+def test_a_stream_that_begins_while_others_have_their_turn_comes_first() -> None:
+    """Every 32nd message lets others run before it goes out."""
+    opened = Opened()
+    begin = opened.driver.event()
+
+    async def source() -> AsyncGenerator[str]:
+        yield "of the stream"
+        await opened.driver.event().wait()
+
+    async def send_many() -> None:
+        for n in range(32):
+            if n == 31:
+                begin.set()
+            await opened.ws.send(str(n))
+
+    async def stream() -> int:
+        await begin.wait()
+        return await opened.ws.add_stream(source())
+
+    streaming = opened.start(stream)
+    sending = opened.start(send_many)
+    assert type(sending.error) is WebSocketBusyError
+    assert opened.peer.texts() == [*(str(n) for n in range(31)), "of the stream"]
+    streaming.cancel()
+
+
 def test_what_is_no_text_on_the_wire_is_refused_before_any_effect() -> None:
     """RFC 6455 §5.6: text is UTF-8, and has no half of a surrogate pair."""
     opened = Opened()

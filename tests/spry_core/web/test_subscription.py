@@ -237,6 +237,16 @@ def test_messages_that_are_not_called_back_yet_stop_the_reading() -> None:
     assert (gate.begun, opened.stream.unread) == (["one", "two"], 0)
 
 
+def test_what_could_not_be_taken_before_a_message_was_done_with_is_called_back_behind_it() -> None:
+    opened = Opened(max_queue=1)
+    gate = Gate(opened)
+    opened.ws.listen(gate)
+    opened.peer.send("one", "two", "three")
+    for done in (["one"], ["one", "two"], ["one", "two", "three"]):
+        gate.open_once()
+        assert gate.done == done
+
+
 # Pause, resume, cancel
 
 
