@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from frames import CLOSE_FRAME, PONG, TEXT, frame
 from spry_core.protocol import (
     BodyEnd,
@@ -68,6 +70,37 @@ def test_it_says_how_much_is_unsent_and_when_it_is_ending() -> None:
     assert (conn.buffered_amount, conn.is_ending) == (3, False)
     conn.connection_lost(None, 0.0)
     assert conn.is_ending
+
+
+@pytest.mark.parametrize(
+    ("size", "is_full", "is_stuffed"),
+    [(8, False, False), (9, True, False), (17, True, False), (18, True, True)],
+)
+def test_it_says_whether_better_no_more_is_sent_or_none_at_all(
+    size: int, is_full: bool, is_stuffed: bool
+) -> None:
+    """A frame of so few bytes is two longer than they."""
+    conn = open_websocket(limits=Limits(high_water=10, max_unsent=20))
+    conn.send(Message(data=b"x" * size), 0.0)
+    assert (conn.is_full, conn.is_stuffed) == (is_full, is_stuffed)
+    conn.send(Close(), 0.0)  # who would wait for room could not send any more
+    assert (conn.is_full, conn.is_stuffed) == (False, False)
+
+
+def test_only_a_websocket_is_ever_full() -> None:
+    conn = connection(limits=Limits(high_water=10, max_unsent=20))
+    conn.receive_data(b"?\r\n", 0.0)
+    assert conn.buffered_amount > 20
+    assert (conn.is_full, conn.is_stuffed) == (False, False)
+
+
+def test_it_says_whether_something_is_to_be_fetched() -> None:
+    conn = open_websocket()
+    assert not conn.has_events
+    conn.receive_data(frame(TEXT, b"a") + frame(TEXT, b"b"), 0.0)
+    assert conn.has_events
+    assert (conn.next_event(), conn.has_events) == (Message(data="a"), True)
+    assert (conn.next_event(), conn.has_events) == (Message(data="b"), False)
 
 
 def test_its_bound_is_that_of_what_it_speaks() -> None:

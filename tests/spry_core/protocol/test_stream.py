@@ -33,6 +33,14 @@ def test_bytes_are_handed_over_once_and_in_order() -> None:
     assert made.unsent == 3
 
 
+def test_without_a_limit_of_time_a_peer_may_read_whenever_it_likes() -> None:
+    made = stream(write=None)
+    made.write(b"ab", 0.0)
+    assert (next_deadline(made), next_deadline(made)) == (None, None)
+    made.bytes_written(1, 5.0)
+    assert (next_deadline(made), made.unsent) == (None, 1)
+
+
 def test_nothing_written_is_nothing_to_send() -> None:
     made = stream()
     made.write(b"", 0.0)
