@@ -205,34 +205,34 @@ class Decompressor:
 
         RFC 7692 §7.2.2.
         """
-        if self._is_odd or not self.has_time:
+        turn = self._turn
+        if self._is_odd or (turn is not None and turn.left <= 0):
             return None
+        self._is_odd = True
         old = self._context
         # A copy costs less than the shortest message does, and this one is forgotten if the message is not in order.
         context = zlib.decompressobj(-self._bits) if old is None else old.copy()
-        self._is_odd = True
         try:
             inflated = context.decompress(data, longest + 1)
             size = len(inflated)
             message = inflated.decode() if is_text and size <= longest else inflated
         except (zlib.error, UnicodeDecodeError):
             return None
-        if context.eof:
-            self._spend(len(data), size)
-        if context.eof or size > longest:
+        if size > longest:
             return None
-        # Only its end can be wrong now, and then that fault is all there is to tell. No third context at any time.
-        self._context = old = context
-        self._is_ending = True
-        self._end_input()
-        if self._fault is not None:
-            return None
-        self._spend(len(data), size)
-        return message, size
-
-    def _spend(self, used: int, size: int) -> None:
-        if self._turn is not None:
-            self._turn.spend(1 + used // _STEP, size)
+        is_whole = not context.eof
+        if is_whole:
+            # Only its end can be wrong now, and then that fault is all there is to tell. No third context at any time.
+            self._context = old = context
+            if not self._take_tail():
+                self._fault = _incomplete()
+                return None
+            if self._forgets:
+                self._context = None
+            self._is_odd = False
+        if turn is not None:
+            turn.spend(1 + len(data) // _STEP, size)
+        return (message, size) if is_whole else None
 
     def decompress(self, data: bytes, max_length: int, *, ends_message: bool = False) -> bytes:
         """Take payload data of a compressed message; return what they inflate to, at most `max_length` bytes.
@@ -290,7 +290,7 @@ class Decompressor:
     def _end_input(self) -> None:
         """All that was put in has come out. If that was a message, it must be complete; then begin anew."""
         if self._is_ending and not self._take_tail():
-            self._fault = _corrupt("the compressed message is incomplete")
+            self._fault = _incomplete()
             return
         self._has_more = False
         if self._is_ending and self._forgets:
@@ -352,6 +352,10 @@ def _is_between_blocks(context: _Inflating) -> bool:
         return copy.decompress(_LAST_BLOCK) == b"" and copy.eof and not copy.unused_data
     except zlib.error:
         return False
+
+
+def _incomplete() -> RemoteProtocolError:
+    return _corrupt("the compressed message is incomplete")
 
 
 def _corrupt(message: str) -> RemoteProtocolError:

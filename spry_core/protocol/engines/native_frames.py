@@ -24,9 +24,12 @@ from spry_core.protocol.engines.interface import (
 
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
 
-_TEXT: Final = b"\xc1"
+_TEXT: Final = 0xC1
 """FIN, RSV1 and the opcode, as they stand in the first byte of a compressed message of one frame."""
-_BINARY: Final = b"\xc2"
+_BINARY: Final = 0xC2
+
+_NOWHERE: Final = (False, 0, 0)
+"""There is none."""
 
 
 _FIN_TEXT: Final = 0x81
@@ -112,7 +115,7 @@ class NativeFrameEngine:
     def _begin(self, longest: int) -> None:
         """Begin to gather the message that comes next, if it is plainly in order so far, not short, and not all here."""
         data, start, is_server = self._data, self._position, self._is_server
-        if len(data) < start + 8:
+        if len(data) < start + 4:
             return
         first, length = data[start], data[start + 1] - (0x80 if is_server else 0)
         if (first != _FIN_TEXT and first != _FIN_BINARY) or not 126 <= length <= 127:  # noqa: PLR1714 - as in `scan`
@@ -276,21 +279,21 @@ def _find_compressed(data: bytes, start: int, masked: bool) -> tuple[bool, int, 
     """Find a message that is one compressed frame: whether it is text, and where its payload begins and ends. It ends at 0 if
     anything else is at `start`, if it is not all here, or not to be inflated at once (RFC 7692 §6.1).
     """
-    first = data[start : start + 1]
-    if first not in (_TEXT, _BINARY):
-        return False, 0, 0
     begin = start + 2
-    length = int.from_bytes(data[start + 1 : begin], "big") - (0x80 if masked else 0)
+    if begin > len(data):
+        return _NOWHERE
+    first, length = data[start], data[start + 1] - (0x80 if masked else 0)
+    if (first != _TEXT and first != _BINARY) or not 0 <= length < 127:  # noqa: PLR1714 - as in `scan`
+        return _NOWHERE
     if length == 126:
         begin += 2
         length = int.from_bytes(data[start + 2 : begin], "big")
         if length < 126:
-            return False, 0, 0  # not in its shortest form, or not all of it is here
-    elif not 0 <= length < 126:
-        return False, 0, 0
-    begin += 4 if masked else 0
+            return _NOWHERE  # not in its shortest form, or not all of it is here
+    if masked:
+        begin += 4
     end = begin + length
-    return (first == _TEXT, begin, end) if length <= AT_ONCE and end <= len(data) else (False, 0, 0)
+    return (first == _TEXT, begin, end) if length <= AT_ONCE and end <= len(data) else _NOWHERE
 
 
 def _check_control(first: int, length: int) -> None:

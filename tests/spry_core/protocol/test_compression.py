@@ -608,6 +608,15 @@ def test_taking_messages_counts_as_steps() -> None:
     assert turn.left == STEPS - 7
 
 
+@pytest.mark.parametrize("payload", [HELLO[:-1], b"\xff", HELLO * 200])
+def test_a_message_that_fails_takes_no_steps(payload: bytes) -> None:
+    """The failure comes in this turn, before anything else can happen."""
+    turn = Turn()
+    decompressor = Decompressor(PLAIN, "server", turn)
+    assert decompressor.take_message(payload, False, 500) is None
+    assert turn.left == STEPS
+
+
 def test_no_message_is_taken_when_the_turn_is_over() -> None:
     turn = Turn()
     decompressor = Decompressor(PLAIN, "server", turn)
