@@ -96,11 +96,13 @@ def test_only_a_websocket_is_ever_full() -> None:
 
 def test_it_says_whether_something_is_to_be_fetched() -> None:
     conn = open_websocket()
-    assert not conn.has_events
+    unfetched = conn.unfetched  # may be asked for once
+    assert (conn.has_events, len(unfetched)) == (False, 0)
     conn.receive_data(frame(TEXT, b"a") + frame(TEXT, b"b"), 0.0)
-    assert conn.has_events
+    assert (conn.has_events, len(unfetched)) == (True, 1)  # both of one run
     assert (conn.next_event(), conn.has_events) == (Message(data="a"), True)
     assert (conn.next_event(), conn.has_events) == (Message(data="b"), False)
+    assert (len(unfetched), conn.unfetched is unfetched) == (0, True)
 
 
 def test_its_bound_is_that_of_what_it_speaks() -> None:
