@@ -30,6 +30,7 @@ from spry_core.protocol.http1_client import Http1Client
 from spry_core.protocol.http1_server import Http1Server
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
+from spry_core.protocol.turn import STEPS
 from spry_core.protocol.websocket import WebSocketProtocol
 
 
@@ -103,7 +104,7 @@ class Connection(Facts):
             raise LocalProtocolError("bytes after the end of the stream")
         if stream.end is CLOSE or stream.end is ABORT:
             return  # already on their way when we ended the stream
-        stream.turn.begin()
+        stream.turn.left = STEPS  # `begin`
         self._spoken.receive_data(data, now)
         if self._http is not None and self._http.accepted is not None:
             self._switch_if_agreed(now)

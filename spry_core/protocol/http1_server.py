@@ -97,17 +97,25 @@ class Http1Server(Http1):
     def _take_end_within(self, now: float) -> None:
         """The request is complete: it is answered all the same."""
 
-    def _take_at_once(self, data: bytes, now: float) -> bool:
-        """Take a read that begins with a whole head, or is nothing but content; tell whether it was one."""
-        if self._state is not _IDLE:
-            return super()._take_at_once(data, now)
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the peer. A read that is one request and nothing else is taken here, as it would be further in."""
         stream = self._stream
-        is_behind = stream.unsent > stream.limits.high_water  # `_is_behind`
-        end = 0 if is_behind else self._take_head(data, now)
-        if 0 < end < len(data):
+        if (
+            self._state is not _IDLE
+            or self._held
+            or self.is_over
+            or stream.unsent > stream.limits.high_water  # `_is_behind`
+        ):
+            super().receive_data(data, now)
+            return
+        try:
+            end = self._take_head(data, now)
+        except RemoteProtocolError as error:
+            self._fail(error, now)
+            return
+        if end < len(data):
             self._held.extend(memoryview(data)[end:])
             self._parse(now)
-        return end > 0
 
     def _parse_next(self, now: float) -> bool:
         if self._state is not State.IDLE:
@@ -170,13 +178,14 @@ class Http1Server(Http1):
         running = stream.deadlines.running
         running.pop(_KEEP_ALIVE, None)
         running.pop(_HEAD, None)
-        stream.events.append(head)
+        events = stream.events
+        events.append(head)
         if framing is EMPTY:
             self._state = _COMPLETE
-            stream.events.append(END)
+            events.append(END)
         elif content:  # what an `IncomingContent` would come to that is complete as soon as it is made
             self._state = _COMPLETE
-            stream.events += BodyData(data=content), END
+            events += BodyData(data=content), END
         else:
             self._state = advance(self._state, Step.REQUEST_HEAD)
             self._incoming = IncomingContent(

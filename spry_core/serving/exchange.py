@@ -201,10 +201,11 @@ class HttpExchange:
 
         A length that `head` announces and `content` has not ends the connection, so that the answer never looks complete.
         """
-        if self._is_over or self._connection.is_ending:
+        connection, owner = self._connection, self._owner
+        if self._is_over or connection.is_ending:
             return
         try:
-            self._connection.send_response(head, content, self._owner.driver.now())
+            connection.send_response(head, content, owner.driver.now())
         except LocalProtocolError:
             self.status_code = head.status_code
             self.abort()
@@ -213,7 +214,7 @@ class HttpExchange:
         if self.head.method != b"HEAD":
             self.content_sent = len(content)
         self._is_over = self.is_complete = True
-        self._owner.answered(self)
+        owner.answered(self)
 
     async def wait_for_room(self) -> None:
         """Wait until the unsent bytes are under the high-water mark; raises `ConnectionLost` if the peer

@@ -119,8 +119,9 @@ class Tasks:
         """Have `begin_waiting` begin this as a task, which `contain`s what comes out of it and says its `end` by itself."""
         self._running[key] = _NOT_BEGUN
         if self.waiting is None:
-            self.waiting = []
-        self.waiting.append((context, key, begin))
+            self.waiting = [(context, key, begin)]
+        else:
+            self.waiting.append((context, key, begin))
 
     def begin_waiting(self) -> None:
         """Begin what has been waiting, in order; what that asks for in turn waits for the next time."""

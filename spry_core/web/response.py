@@ -260,11 +260,12 @@ def to_response(value: object, request: object, returned_by: str = "the handler"
 
     Raises `TypeError` for any other type, with `returned_by` in its text, and what `Response` and `Response.json` raise.
     """
-    kind = value.__class__  # the usual ones first: none of them has a hook
+    # The usual ones first: none of them has a hook.
+    if type(value) is str or type(value) is bytes:
+        return Response(value)
+    kind = value.__class__
     if kind is Response:
         return cast("Response", value)
-    if kind is str or kind is bytes:
-        return Response(cast("str | bytes", value))
     if kind is dict or kind is list:
         return Response.json(value)
     if isinstance(value, Response):

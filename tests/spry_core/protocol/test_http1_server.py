@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -42,7 +43,7 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
-from traces import DATE, GET, HANDSHAKE, SWITCH, comparable, ended, fetched, said
+from traces import DATE, GET, HANDSHAKE, SWITCH, comparable, connection, ended, fetched, look, said
 
 # -------------------------------------------------------------------------------------------------- requests and answers
 
@@ -234,6 +235,35 @@ def test_http_1_0_hears_no_interim_response() -> None:
 # ------------------------------------------------------------------------------------------------------ whole responses
 
 LENGTH_3 = (b"Content-Length", b"3")
+
+
+@pytest.mark.parametrize("wall_clock", [None, lambda: 7.0])
+@pytest.mark.parametrize("keep_alive", [None, 5.0])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_a_whole_response_is_its_three_events_however_often_its_head_was_written(
+    method: str, keep_alive: float | None, wall_clock: Callable[[], float] | None
+) -> None:
+    """RFC 9112 §9.3. From the second time on its head is known, and its state is that of all steps at once."""
+    request = b"%b / HTTP/1.1\r\nHost: a\r\n\r\n" % method.encode()
+    head = ResponseHead(status_code=203, headers=((b"X-Seen", b"often"), LENGTH_3))
+    one, three = (
+        connection(timeouts=Timeouts(keep_alive=keep_alive), wall_clock=wall_clock) for _ in range(2)
+    )
+    for moment in (T0, T0 + 1, T0 + 2):
+        one.receive_data(request, moment)
+        three.receive_data(request, moment)
+        assert list(one) == list(three)
+        one.send_response(head, b"abc", moment)
+        three.send(head, moment)
+        if method != "HEAD":
+            three.send(BodyData(data=b"abc"), moment)
+        three.send(BodyEnd(), moment)
+        assert look(one) == look(three)
+        assert said(one, moment) == said(three, moment)
+        assert one.next_deadline() == three.next_deadline()
+        assert one.next_deadline() == (None if keep_alive is None else moment + keep_alive)
+        with pytest.raises(LocalProtocolError):
+            one.send_response(head, b"abc", moment)
 
 
 def test_a_whole_response_is_one_piece_and_the_next_request_has_its_time() -> None:
