@@ -22,7 +22,7 @@ _NOTABLE: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b
 
 
 def check_primitives(data: bytes, fast: Primitives = PRIMITIVES) -> None:
-    """Give these bytes to each of the four, with limits, positions and a key that are drawn from them."""
+    """Give these bytes to each of them, with limits, positions and a key that are drawn from them."""
     random = random_of(data)
     begin, end = sorted((random.randint(0, len(data)), random.randint(0, len(data))))
     key = random.randbytes(4)
@@ -31,9 +31,32 @@ def check_primitives(data: bytes, fast: Primitives = PRIMITIVES) -> None:
     start = random.choice((0, 0, 0, begin, len(data) + 1))
     for masked in (True, False):
         _compare(fast, "scan", data, start, masked, *_limits(data, random, 3))
+    _compare_arrivals(fast, data, random)
     limits = _limits(data, random, 4)
     for given in (data, bytearray(data)):
         _compare(fast, "parse_head", given, start, *limits, _KNOWN, _NOTABLE)
+
+
+def _compare_arrivals(fast: Primitives, data: bytes, random: Random) -> None:
+    """Let these bytes come as a message, or as the most of one, in pieces, up to where it cannot go on."""
+    is_text, key = random.random() < 0.5, random.choice((None, random.randbytes(4)))
+    length = len(data) + random.choice((1, 9, 1 << 20))
+    found, expected = fast.arrival(is_text, length, key), pure.arrival(is_text, length, key)
+    start = 0
+    while start < len(data):
+        end = random.randint(start + 1, len(data))
+        is_sound = expected.add(data, start, end)
+        assert found.add(data, start, end) is is_sound, (
+            f"{data[:end]!r}, the last from {start}: not {is_sound}"
+        )
+        assert found.so_far() == expected.so_far()
+        if not is_sound:
+            return
+        start = end
+    missing = length - len(data)
+    found.add(bytes(missing), 0, missing)
+    if expected.add(bytes(missing), 0, missing):
+        assert found.take() == expected.take()
 
 
 def _limits(data: bytes, random: Random, count: int) -> list[int]:

@@ -157,6 +157,113 @@ def test_any_bytes_are_read_alike(data: bytes, before: bytes, masked: bool) -> N
     same_scan(before + data, 0, masked)
 
 
+# ----------------------------------------------------------------------------------------------- messages of several reads
+
+
+@MANY
+@given(
+    st.lists(st.one_of(st.binary(max_size=20), st.text(max_size=9).map(str.encode)), max_size=8),
+    st.booleans(),
+    st.one_of(st.binary(min_size=4, max_size=4), st.none()),
+    st.integers(0, 1),
+)
+def test_any_message_is_gathered_alike(
+    pieces: list[bytes], is_text: bool, key: bytes | None, missing: int
+) -> None:
+    """Up to where one of them says that it cannot go on; both say that together."""
+    length = sum(map(len, pieces)) + missing
+    ours, theirs = pure.arrival(is_text, length, key), speedups.arrival(is_text, length, key)
+    for piece in pieces:
+        is_sound = ours.add(piece, 0, len(piece))
+        if sum(map(len, pieces)) == length and len(ours.so_far()) == length:
+            theirs.add(piece, 0, len(piece))  # of the whole `take` tells
+            break
+        assert theirs.add(piece, 0, len(piece)) is is_sound
+        assert theirs.so_far() == ours.so_far()
+        if not is_sound:
+            return
+    assert theirs.so_far() == ours.so_far()
+    if len(ours.so_far()) == length:
+        found = theirs.take()
+        payload = ours.so_far() if found is None else found
+        try:
+            expected = payload.decode() if isinstance(payload, bytes) and is_text else payload
+        except UnicodeDecodeError:
+            expected = None
+        assert found == expected
+
+
+@pytest.mark.parametrize("length", [10, 1 << 18, 1 << 20, 5_000_000])
+def test_an_arrival_holds_its_message_and_an_eighth_at_most(length: int) -> None:
+    """Also while it makes room, and little before much has come."""
+    step = bytes(65536)
+    tracemalloc.start()
+    try:
+        arrival = speedups.arrival(False, length, MASK)
+        for start in range(0, length, len(step)):
+            tracemalloc.reset_peak()
+            arrival.add(step, 0, min(len(step), length - start))
+            held, peak = tracemalloc.get_traced_memory()
+            assert peak < length + length // 8 + 2000
+            assert held < max(1 << 18, 8 * (start + len(step))) + 2000
+        message = arrival.take()
+        del arrival
+        assert tracemalloc.get_traced_memory()[0] < length + 2000  # the message, which was not copied
+        assert message == pure.unmask(bytes(length), 0, length, MASK)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_message_is_taken_once_and_whole() -> None:
+    arrival = speedups.arrival(False, 3, None)
+    arrival.add(b"ab", 0, 2)
+    with pytest.raises(ValueError, match=r"^some of the message is missing$"):
+        arrival.take()
+    with pytest.raises(ValueError, match=r"^not a part of the data, or more than is missing$"):
+        arrival.add(b"cd", 0, 2)
+    arrival.add(b"cd", 0, 1)
+    assert arrival.take() == b"abc"
+    with pytest.raises(ValueError, match=r"^some of the message is missing$"):
+        arrival.take()
+    assert arrival.so_far() == b""
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 0), (0, 4), (-1, 2), (0, -1), (HUGE, HUGE)])
+def test_an_arrival_takes_only_what_is_there(start: int, end: int) -> None:
+    arrival = speedups.arrival(False, 9, None)
+    with pytest.raises((ValueError, OverflowError, IndexError)):
+        arrival.add(b"abc", start, end)
+    assert arrival.so_far() == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ((False, 1), TypeError),
+        ((False, 1, None, None), TypeError),
+        ((False, -1, None), ValueError),
+        ((False, "1", None), TypeError),
+        ((False, 1, "abcd"), TypeError),
+        ((False, 1, b"abc"), ValueError),
+    ],
+)
+def test_an_arrival_needs_a_length_and_a_key(arguments: tuple[object, ...], kind: type[Exception]) -> None:
+    make: Callable[..., object] = getattr(speedups, "arrival")  # noqa: B009 - the checkers are not to look
+    with pytest.raises(kind):
+        make(*arguments)
+
+
+def test_a_length_for_which_there_is_no_memory_is_an_error_when_it_is_needed() -> None:
+    arrival = speedups.arrival(False, sys.maxsize, None)
+    assert arrival.add(b"a", 0, 1)  # not all at once
+    assert arrival.so_far() == b"a"
+
+
+def test_an_empty_message_arrives_with_nothing() -> None:
+    assert speedups.arrival(True, 0, MASK).take() == ""
+    assert speedups.arrival(False, 0, None).take() == b""
+
+
 # -------------------------------------------------------------------------------------------------------------- heads
 
 HEAD: Final = b"POST /a?b HTTP/1.1\r\nHost: a\r\nX-Y:\t b c\t \r\nContent-Length: 0\r\nVia:\r\n\r\n"
@@ -338,6 +445,15 @@ def test_its_functions_are_described() -> None:
 
 # ------------------------------------------------------------------------------------------------------------- memory
 
+
+def gathered(is_text: bool, data: bytes) -> speedups.Arrival:
+    """Let it arrive in two pieces."""
+    arrival = speedups.arrival(is_text, len(data), None)
+    arrival.add(data, 0, 1)
+    arrival.add(data, 1, len(data))
+    return arrival
+
+
 CALLS: Final[dict[str, Callable[[], object]]] = {
     "unmask": lambda: speedups.unmask(SOME, 3, 500, MASK),
     "frame": lambda: speedups.frame(0x82, SOME, MASK),
@@ -346,6 +462,10 @@ CALLS: Final[dict[str, Callable[[], object]]] = {
     "scan, text that is none": lambda: speedups.scan(
         frame(TEXT, b"\xff" * 2000, mask=MASK), 0, True, 9, 9, 9999
     ),
+    "arrival": lambda: gathered(False, SOME).take(),
+    "arrival of text": lambda: gathered(True, b"gr\xc3\xbc\xc3\x9fe").take(),
+    "arrival of no text": lambda: (gathered(True, b"a\xff").take(), gathered(True, b"\xffa").so_far()),
+    "arrival, not complete": lambda: speedups.arrival(False, 1 << 20, None).add(SOME, 0, 300),
     "parse_head": lambda: speedups.parse_head(HEAD, 0, *LIMITS, KNOWN, NOTABLE),
     "parse_head, too long": lambda: speedups.parse_head(HEAD, 0, 100, 100, 50, 100, KNOWN, NOTABLE),
     "parse_head, not complete": lambda: speedups.parse_head(bytearray(HEAD[:-1]), 0, *LIMITS, KNOWN, NOTABLE),

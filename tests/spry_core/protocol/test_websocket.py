@@ -1425,6 +1425,71 @@ def test_a_message_in_pieces_comes_as_its_bytes_come() -> None:
     assert (info.messages_received, info.bytes_received) == (1, 5)
 
 
+@pytest.mark.parametrize("kind", ["text", "binary"])
+def test_what_has_come_of_a_long_message_comes_at_once_where_pieces_are_wanted(kind: Kind) -> None:
+    """However far it had come, and also where it stops within a character."""
+    payload = ("é" * 100).encode()
+    data = frame(TEXT if kind == "text" else BINARY, payload)
+    for end in range(8, len(data)):
+        conn = open_websocket(now=T0)
+        conn.receive_data(data[:end], T0)
+        assert list(conn) == []
+        conn.receive_in_pieces(True, T0)
+        came = payload[: end - 8] if kind == "binary" else payload[: (end - 8) // 2 * 2]
+        found = list(conn)
+        pieces: list[str | bytes] = [came.decode() if kind == "text" else came] if came else []
+        begun: list[Event] = [MessageStart(kind=kind)] if end > 8 else []
+        assert found == [*begun, *(MessageData(data=piece) for piece in pieces)]
+        conn.receive_data(data[end:], T0)
+        found += list(conn)
+        rest = payload[len(came) :]
+        assert found == [
+            MessageStart(kind=kind),
+            *(MessageData(data=piece) for piece in pieces),
+            MessageData(data=rest.decode() if kind == "text" else rest),
+            MessageEnd(),
+        ]
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_long_message_that_nobody_will_read_is_followed_to_its_end(opcode: int) -> None:
+    """RFC 6455 §5.5.1: the Close of the peer may stand behind it."""
+    data = frame(opcode, b"x" * 300)
+    for end in range(1, len(data)):
+        conn = open_websocket(now=T0)
+        conn.receive_data(data[:end], T0)
+        conn.send(Close(code=1000), T0)
+        conn.receive_data(data[end:] + frame(CLOSE_FRAME, close_payload(1000)), T0)
+        assert list(conn) == [Close(code=1000)]
+        assert conn.data_to_send() == [b"\x88\x02\x03\xe8", HALF_CLOSE]
+
+
+def test_a_long_text_fails_with_the_byte_that_is_none() -> None:
+    """RFC 6455 §8.1: within a frame, and before the rest of it."""
+    data = frame(TEXT, b"a" * 200 + b"\xff" + b"a" * 200)
+    conn = open_websocket(now=T0)
+    conn.receive_data(data[:208], T0)
+    assert (list(conn), conn.data_to_send()) == ([], [])
+    conn.receive_data(data[208:209], T0)
+    [failure] = list(conn)
+    assert isinstance(failure, Failure)
+    assert failure.error.close_code == 1007
+    assert conn.data_to_send() == [b"\x88\x02\x03\xef", HALF_CLOSE]
+
+
+@pytest.mark.parametrize(("size", "pieces"), [((32 << 10) - 1, 1), (32 << 10, 2)])
+def test_a_long_payload_goes_to_the_stream_as_it_is(size: int, pieces: int) -> None:
+    payload = bytes(size)
+    conn = open_websocket(now=T0)
+    conn.send(Message(data=payload), T0)
+    batch = conn.data_to_send()
+    assert [item for item in batch if isinstance(item, bytes)] == batch
+    assert len(batch) == pieces
+    assert (batch[-1] is payload) is (pieces == 2)
+    assert b"".join(item for item in batch if isinstance(item, bytes)) == frame(BINARY, payload, mask=None)
+    assert conn.buffered_amount == size + 4
+
+
 def test_reading_pauses_below_the_size_of_a_frame() -> None:
     """Ten mebibytes in one frame are read as they are consumed."""
     size, step = 10 << 20, 1 << 14

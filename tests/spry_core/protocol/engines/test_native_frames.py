@@ -495,6 +495,19 @@ def test_each_frame_of_a_client_has_a_fresh_key(size: int) -> None:
     assert drawn == [4, 4]
 
 
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_a_long_payload_of_a_server_is_not_copied(size: int) -> None:
+    payload = b"x" * size
+    pieces = codec("server").frame_apart(Opcode.TEXT, payload, False, True)
+    assert b"".join(pieces) == frame(TEXT, payload, fin=False, rsv=4, mask=None)
+    assert pieces[1] is payload
+
+
+def test_a_client_masks_all_of_it() -> None:
+    engine = NativeFrameEngine("client", admit, lambda n: MASK[:n], pure)
+    assert engine.frame_apart(Opcode.BINARY, b"x" * 300) == (frame(BINARY, b"x" * 300, mask=MASK),)
+
+
 def test_a_server_draws_nothing() -> None:
     def draw(n: int) -> bytes:
         raise AssertionError(n)
@@ -631,6 +644,154 @@ def test_no_compressed_message_is_taken_from_the_middle_of_a_frame(role: Role) -
     engine.receive_data(data[begins:])
     assert inflated(engine) == ([], [])
     assert engine.next_part() == FramePart(Opcode.BINARY, trap, True, True)
+
+
+# ---------------------------------------------------------------------------------------------- messages of several reads
+
+
+GATHERED = ("grüße " * 40).encode()
+
+
+def one_after_the_other(engine: NativeFrameEngine, data: bytes, step: int) -> list[str | bytes]:
+    """Give it so many bytes at a time, with the question; return the messages."""
+    found = list[str | bytes]()
+    for start in range(0, len(data), step):
+        messages, sizes = take(engine, data=data[start : start + step])
+        assert sizes == [len(each.encode() if isinstance(each, str) else each) for each in messages]
+        found += messages
+    return found
+
+
+@ROLES
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100, 400, 5000])
+def test_a_long_message_is_taken_in_whatever_pieces_it_comes(role: Role, step: int) -> None:
+    mask = mask_of(role)
+    sent: list[str | bytes] = [
+        "a",
+        GATHERED.decode(),
+        b"",
+        GATHERED,
+        b"\xff" * 125,
+        b"\xff" * 126,
+        b"x" * 70000,
+        "z",
+    ]
+    opcodes = [TEXT if isinstance(each, str) else BINARY for each in sent]
+    payloads = [each.encode() if isinstance(each, str) else each for each in sent]
+    data = b"".join(frame(*each, mask=mask) for each in zip(opcodes, payloads, strict=True))
+    engine = codec(role)
+    assert one_after_the_other(engine, data, step) == sent
+    assert not engine.has_data
+    assert engine.next_part() is None
+
+
+@ROLES
+def test_what_is_gathered_can_be_given_up_at_any_byte(role: Role) -> None:
+    """Then it comes in parts, of which the first is all that was there."""
+    data = frame(BINARY, GATHERED, mask=mask_of(role)) + frame(TEXT, b"a", mask=mask_of(role))
+    header = data.index(frame(BINARY, GATHERED, mask=mask_of(role))[-len(GATHERED) :])
+    for end in range(header, header + len(GATHERED)):
+        for ask in (NativeFrameEngine.take_begun, NativeFrameEngine.next_part):
+            engine, came = codec(role), end - header
+            assert take(engine, data=data[:end]) == ([], [])
+            part = FramePart(Opcode.BINARY, GATHERED[:came], False, True)
+            assert ask(engine) == (part if came else None)
+            assert engine.take_begun() is None
+            assert take(engine, data=data[end:]) == ([], [])
+            assert parts(engine) == [
+                FramePart(Opcode.BINARY, GATHERED[came:], True, True),
+                FramePart(Opcode.TEXT, b"a", True, True),
+            ]
+
+
+@ROLES
+@pytest.mark.parametrize("size", [130, 200, 300])
+@pytest.mark.parametrize("step", [1, 50, 120, 129])
+def test_text_that_cannot_go_on_is_given_up_with_all_that_follows(role: Role, size: int, step: int) -> None:
+    """The rules find at the same byte what they always found there."""
+    payload = (b"a" * 129 + b"\xff").ljust(size, b"b")
+    whole, behind = frame(TEXT, payload, mask=mask_of(role)), frame(TEXT, b"c", mask=mask_of(role))
+    header = len(whole) - size
+    engine, end = codec(role), 0
+    while end < header + 130:
+        assert not engine.has_data or end < header
+        assert take(engine, data=whole[end : end + step]) == ([], [])
+        end = min(end + step, len(whole))
+    assert engine.has_data
+    assert take(engine, data=whole[end:] + behind) == ([], [])
+    came = end - header
+    found = parts(engine)
+    assert found[0] == FramePart(Opcode.TEXT, payload[:came], came == size, True)
+    assert b"".join(part.data for part in found) == payload + b"c"
+    assert [part.ends_frame for part in found[-2:]] == [True, True]
+    assert not engine.has_data
+
+
+@ROLES
+@pytest.mark.parametrize(("most", "room"), [(0, MOST), (MOST, 0)])
+def test_no_more_is_gathered_where_there_is_no_room_for_the_message(role: Role, most: int, room: int) -> None:
+    data = frame(BINARY, GATHERED, mask=mask_of(role))
+    engine = codec(role)
+    assert take(engine, most, room, data=data[:-1]) == ([], [])
+    assert engine.has_data
+    assert take(engine) == ([], [])
+    assert not engine.has_data
+    assert take(engine, most, room, data=data[-1:]) == ([], [])
+    assert engine.has_data
+    assert take(engine) == ([GATHERED], [len(GATHERED)])
+
+
+@ROLES
+def test_the_message_that_was_gathered_counts(role: Role) -> None:
+    small = frame(BINARY, b"b", mask=mask_of(role))
+    data = frame(BINARY, GATHERED, mask=mask_of(role))
+    for most, room, behind in [
+        (1, MOST, []),
+        (2, MOST, [b"b"]),
+        (9, len(GATHERED), []),
+        (9, len(GATHERED) + 1, [b"b"]),
+    ]:
+        engine = codec(role)
+        assert take(engine, data=data[:-1]) == ([], [])
+        assert take(engine, most, room, data=data[-1:] + small * 2)[0] == [GATHERED, *behind]
+        assert engine.has_data
+        assert take(engine)[0] == [b"b"] * (2 - len(behind))
+
+
+@ROLES
+def test_nothing_is_gathered_behind_the_last_message_that_there_is_room_for(role: Role) -> None:
+    data = frame(BINARY, b"ab", mask=mask_of(role)) + frame(BINARY, GATHERED, mask=mask_of(role))[:-1]
+    for most, room in ((1, MOST), (MOST, 2)):
+        engine = codec(role)
+        assert take(engine, most, room, data=data) == ([b"ab"], [2])
+        assert engine.has_data
+        assert take(engine) == ([], [])
+        assert not engine.has_data
+
+
+def not_gathered(role: Role) -> list[bytes]:
+    mask, other = mask_of(role), None if role == "server" else MASK
+    long = b"x" * 300
+    return [
+        frame(TEXT, long, mask=other),
+        frame(TEXT, long, fin=False, mask=mask),
+        frame(CONTINUATION, long, mask=mask),
+        frame(BINARY, long, rsv=4, mask=mask),
+        frame(BINARY, b"x" * 125, mask=mask),
+        frame(BINARY, b"x" * 65536, mask=mask),
+        bytes((0x82, 126 | (mask is not None) << 7)) + b"\x00\x7d" + (mask or b"") + long,
+        bytes((0x82, 127 | (mask is not None) << 7)) + b"\0" * 6 + b"\xff\xff" + (mask or b"") + long,
+    ]
+
+
+@ROLES
+@pytest.mark.parametrize("place", range(8))
+def test_anything_else_is_left_to_the_rules(role: Role, place: int) -> None:
+    data = not_gathered(role)[place][:-1][:200]
+    engine = codec(role)
+    assert take(engine, longest=65535, data=data) == ([], [])
+    assert engine.has_data
+    assert engine.take_begun() is None
 
 
 # ----------------------------------------------------------------------------------------------------------------- cuts

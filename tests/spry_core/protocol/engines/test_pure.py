@@ -206,6 +206,96 @@ NO_LIMITS: Final = (MOST, MOST, MOST, MOST)
 Head = tuple[bytes, bytes, bytes, RawFields, RawFields, int]
 
 
+# ------------------------------------------------------------------------------------------- messages of several reads
+
+
+KEYS: Final = pytest.mark.parametrize("key", [MASK, None], ids=["masked", "plain"])
+
+
+def on_the_wire(payload: bytes, key: bytes | None) -> bytes:
+    return payload if key is None else masked(payload, key)
+
+
+@each
+@KEYS
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 64, 1000])
+def test_a_message_is_gathered_in_pieces_of_any_size(
+    primitives: Primitives, key: bytes | None, step: int
+) -> None:
+    """RFC 6455 §5.3: the key goes on where the piece before has ended."""
+    payload = bytes(i * 7 & 0xFF for i in range(1000))
+    data = b"behind " + on_the_wire(payload, key) + b" before"
+    arrival = primitives.arrival(False, 1000, key)
+    assert arrival.so_far() == b""
+    for start in range(0, 1000, step):
+        end = min(start + step, 1000)
+        assert arrival.add(data, 7 + start, 7 + end)
+        assert arrival.so_far() == payload[:end]
+    assert arrival.take() == payload
+
+
+@each
+@KEYS
+@pytest.mark.parametrize("size", [1 << 18, (1 << 18) + 1, 1 << 20, (1 << 23) + 5])
+def test_a_message_of_any_length_is_gathered(primitives: Primitives, key: bytes | None, size: int) -> None:
+    payload = (bytes(range(251)) * (size // 251 + 1))[:size]
+    data = on_the_wire(payload, key)
+    arrival = primitives.arrival(False, size, key)
+    for start in range(0, size, 65537):
+        assert arrival.add(data, start, min(start + 65537, size))
+    assert arrival.take() == payload
+
+
+@each
+@KEYS
+def test_text_is_gathered_wherever_it_was_cut(primitives: Primitives, key: bytes | None) -> None:
+    text = "grüße, € and \N{GRINNING FACE}, \ud7ff\ue000 and so on"
+    payload = text.encode()
+    data = on_the_wire(payload, key)
+    for first in range(len(data) + 1):
+        for second in range(first, len(data) + 1):
+            arrival = primitives.arrival(True, len(data), key)
+            assert all((arrival.add(data, 0, first), arrival.add(data, first, second)))
+            assert arrival.so_far() == payload[:second]
+            assert arrival.add(data, second, len(data))
+            assert arrival.take() == text
+
+
+NO_TEXT: Final = (
+    *(b"\xff", b"\x80", b"\xc0", b"\xc3\xc3", b"\xe2\x82\x28", b"\xe0\x80", b"\xed\xa0", b"\xed\xbf"),
+    *(b"\xf0\x80", b"\xf4\x90", b"\xf5", b"\xf0\x9f\x98a", b"a" * 20 + b"\xff", "é".encode() * 9 + b"\xff"),
+)
+
+
+@each
+@KEYS
+@pytest.mark.parametrize("wrong", NO_TEXT, ids=bytes.hex)
+def test_that_text_cannot_go_on_is_said_with_the_byte_that_shows_it(
+    primitives: Primitives, key: bytes | None, wrong: bytes
+) -> None:
+    """RFC 6455 §8.1, RFC 3629 §3; and all that has come is still there."""
+    data = on_the_wire(b"ab" + wrong, key)
+    for step in (1, 2, 3, len(data)):
+        arrival = primitives.arrival(True, len(data) + 1, key)
+        said = [arrival.add(data, at, min(at + step, len(data))) for at in range(0, len(data), step)]
+        assert said == [True] * (len(said) - 1) + [False]
+        assert arrival.so_far() == b"ab" + wrong
+
+
+@each
+@KEYS
+@pytest.mark.parametrize("wrong", [*NO_TEXT, b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98"], ids=bytes.hex)
+def test_a_whole_message_that_is_no_text_is_left(
+    primitives: Primitives, key: bytes | None, wrong: bytes
+) -> None:
+    data = on_the_wire(wrong, key)
+    arrival = primitives.arrival(True, len(data), key)
+    arrival.add(data, 0, len(data) - 1)
+    is_sound = arrival.add(data, len(data) - 1, len(data))
+    assert not is_sound or arrival.take() is None
+    assert arrival.so_far() == wrong
+
+
 def parse(
     primitives: Primitives,
     data: bytes | bytearray,

@@ -317,6 +317,15 @@ def test_each_frame_of_a_client_has_a_fresh_key(size: int) -> None:
     ]
 
 
+def test_nothing_is_gathered_and_every_frame_is_one_piece() -> None:
+    engine = WsprotoEngine("server", admit, bytes)
+    engine.receive_data(frame(BINARY, bytes(300))[:-1])
+    assert engine.take_begun() is None
+    assert engine.frame_apart(Opcode.TEXT, b"a", False, True) == (
+        frame(TEXT, b"a", fin=False, rsv=4, mask=None),
+    )
+
+
 def fault(data: bytes, role: Role = "server") -> tuple[object, ...]:
     with pytest.raises(RemoteProtocolError) as caught:
         decode([data], role)
