@@ -141,6 +141,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._forget_thread)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait until the threads of `run_in_executor` have ended. Without a limit, whatever `timeout` says: from Python 3.12 on
+        there is one when a loop is closed, which a jump of the clock would reach before them.
+        """
+        await super().shutdown_default_executor()
+
     def _forget_thread(self, future: asyncio.Future[Result]) -> None:
         self._threads -= 1
 

@@ -54,6 +54,17 @@ def test_time_stands_still_while_a_thread_works() -> None:
     assert VirtualTime().run(test) == ("done", 0.0)
 
 
+def test_no_time_passes_while_threads_end() -> None:
+    async def test() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        assert await loop.run_in_executor(None, int) == 0
+        await loop.shutdown_default_executor(300.0)
+        return loop.time()
+
+    assert VirtualTime().run(test) == 0.0
+
+
 def test_a_thread_that_the_loop_does_not_know_may_wake_it() -> None:
     async def test() -> float:
         loop = asyncio.get_running_loop()
