@@ -6,8 +6,8 @@
    `tests/spry_core/test_speedups.py` and the fuzz target `primitives` hold it to that.
 
    For the reader: only the stable ABI is used (`Py_LIMITED_API`), so one build serves every Python from 3.11 on. There
-   is no state, neither static nor in the module. A position or a length is a `Py_ssize_t` within an object that
-   exists; anything larger is compared before it is added. */
+   is no state, neither static nor in the module, but in an `Arrival`, which belongs to one connection. A position or a
+   length is a `Py_ssize_t` within an object that exists; anything larger is compared before it is added. */
 
 #include <Python.h>
 #include <stdint.h>
