@@ -49,6 +49,7 @@ _WITHOUT_CONTENT: Final = frozenset((b"HEAD", b"CONNECT"))  # what is said to th
 # Those that every request meets: to look into an Enum costs several times what a name of the module costs.
 _IDLE: Final = State.IDLE
 _WAITING: Final = State.WAITING
+_ANSWER: Final = State.ANSWER
 _HEAD: Final = Deadline.HEAD
 _KEEP_ALIVE: Final = Deadline.KEEP_ALIVE
 
@@ -78,9 +79,13 @@ class Http1Server(Http1):
     @property
     def wants_read(self) -> bool:
         """False while enough is held behind the present request, or of its content and not consumed."""
-        if not self.is_over and (self._is_behind or self._state in (State.WAITING, State.ANSWER)):
-            return len(self._held) < self._stream.limits.max_read_ahead
-        return super().wants_read
+        if self.is_over:
+            return True
+        stream, state = self._stream, self._state
+        is_behind = state is _IDLE and stream.unsent > stream.limits.high_water  # `_is_behind`
+        if is_behind or state is _WAITING or state is _ANSWER:
+            return len(self._held) < stream.limits.max_read_ahead
+        return self._incoming is None or super().wants_read
 
     @property
     def _is_behind(self) -> bool:
@@ -342,7 +347,7 @@ class Http1Server(Http1):
 
     def bytes_written(self, now: float) -> None:
         """Some of what was unsent is gone: the next request may have its turn."""
-        if self._state is State.IDLE:
+        if self._state is _IDLE:
             if self._is_still_answering and not self._stream.unsent and not self.is_over:
                 # It had passed while our answer was still on its way: give the peer its time to ask again.
                 self._is_still_answering = False
