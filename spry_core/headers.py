@@ -155,6 +155,8 @@ Pairs: TypeAlias = Mapping[str, str] | MultiMapping | Iterable[tuple[str, str]]
 
 
 def _each(pairs: Pairs) -> Iterable[tuple[str, str]]:
+    if type(pairs) is dict:  # what most are; to be asked for the protocol costs as much as the rest
+        return cast("dict[str, str]", pairs).items()
     if isinstance(pairs, MultiMapping):
         return pairs.items()
     # Without the cast a checker takes the mapping for one whose names are pairs.
@@ -198,13 +200,18 @@ class MutableHeaders(Headers):
 
     def _append(self, name: str, value: str) -> None:
         self._check(name, value)
-        Headers._append(self, name, value)
+        self._pairs.append((name, value))
+        if name in self._values:
+            self._values[name].append(value)
+        else:
+            self._values[name] = [value]
 
     def _check(self, name: str, value: str) -> None:
         if self._sealed:
             raise ResponseSealedError("the header section has been sent")
         _check_name_once(name)
-        check_field_value(name, value)
+        if _WHOLE_VALUE.fullmatch(value) is None:
+            check_field_value(name, value)  # says what is wrong
 
     def __setitem__(self, name: str, value: str) -> None:
         """Set the only value of `name`: in the place of its first one, or at the end."""
@@ -232,13 +239,14 @@ class MutableHeaders(Headers):
 
     def setdefault(self, name: str, value: str) -> str:
         """Return the first value of `name`, after setting it to `value` if there is none."""
-        if name not in self:
-            self.add(name, value)
-        return self[name]
+        name = self._fold(name)
+        if name not in self._values:
+            self._append(name, value)
+        return self._values[name][0]
 
     def discard(self, name: str) -> None:
         """Take out every value of `name`, if there is one."""
-        if name in self:
+        if self._fold(name) in self._values:
             del self[name]
 
     def seal(self) -> None:
@@ -250,7 +258,7 @@ class MutableHeaders(Headers):
 
         Names are spelled as the standards have them, so that all fields of a message look alike.
         """
-        return tuple((_spell(name), value.encode("latin-1")) for name, value in self._pairs)
+        return tuple([(_spell(name), value.encode("latin-1")) for name, value in self._pairs])
 
 
 @lru_cache(maxsize=1024)

@@ -398,7 +398,5 @@ def _content_at(data: bytes | bytearray, start: int, framing: Framing) -> bytes:
     """Return the content that begins there if its length is announced and all of it is here, and else nothing."""
     if not isinstance(framing, Length) or start + framing.size > len(data):
         return b""
-    with memoryview(data)[
-        start : start + framing.size
-    ] as part:  # of a bytearray a slice would be one copy more
-        return bytes(part)
+    content = data[start : start + framing.size]
+    return content if isinstance(content, bytes) else bytes(content)
