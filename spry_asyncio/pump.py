@@ -19,7 +19,6 @@ import asyncio
 import math
 import os
 import socket
-import struct
 from collections.abc import Callable
 from typing import Final, TypeVarTuple
 
@@ -27,7 +26,7 @@ from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import send_some
+from spry_system import end_sending, end_stream, reset_on_close, send_some
 
 Args = TypeVarTuple("Args")
 
@@ -38,9 +37,6 @@ for each read, which costs ten times as much as a short read itself.
 
 MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
-
-RESET: Final = struct.pack("ii", 1, 0)
-"""`SO_LINGER` on, with no time: closing drops what is unsent and resets the stream (RFC 9293 §3.10.7.4, ABORT of §3.9.1)."""
 
 
 class Pump:
@@ -301,22 +297,11 @@ class Pump:
         """End the stream after its last byte, in one direction or in both."""
         self._end = None
         error: OSError | None = None
-        if end is StreamEnd.HALF_CLOSE:
-            try:
-                self._socket.shutdown(socket.SHUT_WR)
-                return
-            except OSError as broken:
-                error = broken
-        else:
-            self._end_stream()
+        if end is not StreamEnd.HALF_CLOSE:
+            end_stream(self._socket)
+        elif (error := end_sending(self._socket)) is None:
+            return
         self._lose(error, self._loop.time())
-
-    def _end_stream(self) -> None:
-        """End both directions: closing ends nothing while a child that was forked has a copy of the socket."""
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the peer has gone
 
     def _lose(self, error: Exception | None, now: float, *, reset: bool = False) -> None:
         """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""
@@ -329,15 +314,9 @@ class Pump:
         if self._is_writing:
             self._stop_writing()
         if reset:
-            self._reset_on_close()
+            reset_on_close(self._socket)
         self._socket.close()
         self._session.connection_lost(error, now)
-
-    def _reset_on_close(self) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        except OSError:
-            pass  # the peer has reset it already, which some systems answer like this
 
     def _watch(self) -> None:
         self._loop.add_reader(self._socket.fileno(), self._receive)

@@ -4,6 +4,7 @@ files.
 
 from __future__ import annotations
 
+from spry_system.ending import end_sending, end_stream, reset_on_close
 from spry_system.listeners import (
     INTERNET,
     Address,
@@ -26,12 +27,15 @@ __all__ = [
     "Found",
     "Listener",
     "address_text",
+    "end_sending",
+    "end_stream",
     "internet_addresses",
     "log",
     "make_server",
     "make_tls",
     "open_listeners",
     "record_in",
+    "reset_on_close",
     "send_some",
     "unix_paths",
 ]

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 import socket
-import struct
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, TypeVarTuple, cast
@@ -26,7 +25,7 @@ import trio
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import send_some
+from spry_system import end_sending, end_stream, reset_on_close, send_some
 from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
@@ -36,9 +35,6 @@ READ_SIZE: Final = 64 * 1024
 
 MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
-
-RESET: Final = struct.pack("ii", 1, 0)
-"""`SO_LINGER` on, with no time: closing drops what is unsent and resets the stream (RFC 9293 §3.9.1, ABORT)."""
 
 
 class Pump:
@@ -309,22 +305,11 @@ class Pump:
         """End the stream after its last byte, in one direction or in both."""
         self._end = None
         error: OSError | None = None
-        if end is StreamEnd.HALF_CLOSE:
-            try:
-                self._socket.shutdown(socket.SHUT_WR)
-                return
-            except OSError as broken:
-                error = broken
-        else:
-            self._end_stream()
+        if end is not StreamEnd.HALF_CLOSE:
+            end_stream(self._socket)
+        elif (error := end_sending(self._socket)) is None:
+            return
         self._lose(error, trio.current_time())
-
-    def _end_stream(self) -> None:
-        """End both directions: closing ends nothing while a child that was forked has a copy of the socket."""
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the peer has gone
 
     def _start_writer(self) -> None:
         if not self._is_writing:
@@ -359,16 +344,10 @@ class Pump:
         self._may_read = False
         self._unsent = self._end = None
         if reset:
-            self._reset_on_close()
+            reset_on_close(self._socket)
         trio.lowlevel.notify_closing(self._socket)  # whoever waits for it would wait for ever
         self._socket.close()
         self._session.connection_lost(error, now)
-
-    def _reset_on_close(self) -> None:
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        except OSError:
-            pass  # the peer has reset it already, which some systems answer like this
 
     def _fail(self, error: Exception) -> None:
         """End this connection after an error of our own, as the last resort: report it once, cut the stream, cancel the tasks."""

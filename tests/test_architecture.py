@@ -173,7 +173,7 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_system": (
         ("recordings",),
-        ("listeners", "sending", "server", "threads", "tls"),
+        ("ending", "listeners", "sending", "server", "threads", "tls"),
     ),
     "spry_asyncio": (
         ("testing",),
