@@ -541,6 +541,15 @@ def test_the_size_of_a_text_is_that_of_its_bytes() -> None:
     assert reader().take_message(payload, True, 9) is None
 
 
+def test_a_message_taken_whole_is_inflated_no_further_than_it_may_be() -> None:
+    """RFC 6455 §10.4."""
+    bomb = writer(deflate=Deflate(level=9)).compress(bytes(3_500_000), ends_message=True)
+    assert len(bomb) < 4096  # as much as may come at once
+    decompressor = reader()
+    assert peak(lambda: decompressor.take_message(bomb, False, 1000)) < 100_000
+    assert decompressor.take_message(HELLO, False, PLENTY) is None  # it waits for `decompress`
+
+
 def test_a_whole_message_is_forgotten_where_that_is_agreed() -> None:
     """RFC 7692 §7.1.1."""
     decompressor = reader(FORGETFUL)
