@@ -61,22 +61,23 @@ class Response:
         reason_phrase: str = "",
     ) -> None:
         self._status_code = status_code
-        if status_code == 200 and headers is None and not reason_phrase:
-            # What most handlers answer with, in half the time: there is nothing to be checked.
+        if status_code != 200:
+            _check_status(status_code)
+        self._kind = kind = "" if headers is None else _only_kind(headers)
+        if status_code == 200 and (headers is None or kind) and not reason_phrase:
+            # What most handlers answer with, in half the time: there is nothing more to be checked.
             if type(content) is str:
                 self._headers, self._reason_phrase = None, ""
                 self._content: bytes | Stream = content.encode()
-                self._kind = _TEXT if content else ""
+                self._kind = kind or (_TEXT if content else "")
                 return
             if type(content) is bytes:
                 self._headers, self._reason_phrase = None, ""
                 self._content = content
-                self._kind = _BYTES if content else ""
+                self._kind = kind or (_BYTES if content else "")
                 return
-        _check_status(status_code)
         # The header section is made for whoever looks at it: until then it is what type, content and status say.
-        self._kind = "" if headers is None else _only_kind(headers)
-        self._headers = None if headers is None or self._kind else MutableHeaders(headers)
+        self._headers = None if headers is None or kind else MutableHeaders(headers)
         self._reason_phrase = reason_phrase and _checked_phrase(reason_phrase)
         self._take(content)
         # A length of one's own is right for an answer to HEAD, and for a stream; with 204 there is none (RFC 9110 §8.6).
