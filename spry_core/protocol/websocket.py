@@ -207,16 +207,16 @@ class WebSocketProtocol:
                 return not has_more
             data = b""
 
-    def _take_begun(self) -> None:
-        """Let a message that the engine gathers go on in parts, of which the first is what has come of it."""
-        part = self._engine.take_begun()
+    def _take_begun(self, is_wanted: bool = True) -> None:
+        """Let a message that the engine gathers go on in parts, of which the first is what has come of it, if that is wanted."""
+        part = self._engine.take_begun(is_wanted)
         if part is not None:
             self._deliver(self._assembly.add(part))
 
     def _drop(self) -> None:
         """Keep nothing of the message that is coming in, nor of any other."""
-        self._take_begun()
         self._assembly.drop()
+        self._take_begun(is_wanted=False)
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more. What it sent before, and waits for room, comes first."""

@@ -250,9 +250,9 @@ class FrameEngine(Protocol):
         """
         ...
 
-    def take_begun(self) -> FramePart | None:
+    def take_begun(self, is_wanted: bool = True) -> FramePart | None:
         """Return what `take_messages` has gathered of a message that is not complete, or None if that is nothing; the rest then
-        comes in parts. `next_part` begins with the same.
+        comes in parts. `next_part` begins with the same. If it is not wanted, the part is empty, which takes no memory.
         """
         ...
 

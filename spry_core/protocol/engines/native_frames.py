@@ -153,16 +153,19 @@ class NativeFrameEngine:
             self._arrival = self._opcode = None
         return message
 
-    def take_begun(self) -> FramePart | None:
+    def take_begun(self, is_wanted: bool = True) -> FramePart | None:
         """Give up the message that is gathered: return what has come of it, the rest comes in parts."""
         arrival, opcode = self._arrival, self._opcode
         if arrival is None or opcode is None:
             return None
         self._arrival, self._is_given_up = None, False
-        payload = arrival.so_far()
-        if not payload:
+        n = self._length - self._left
+        if not n:
             return None
-        turned = len(payload) & 3
+        payload = (
+            arrival.so_far() if is_wanted else b""
+        )  # there may be no memory for a copy when it is dropped
+        turned = n & 3
         self._key = self._key[turned:] + self._key[:turned]
         if not self._left:
             self._opcode = None

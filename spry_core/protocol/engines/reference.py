@@ -224,7 +224,7 @@ class WsprotoEngine:
         """Take no message."""
         return [], [], self.has_data
 
-    def take_begun(self) -> FramePart | None:
+    def take_begun(self, is_wanted: bool = True) -> FramePart | None:
         """Return None: nothing is kept of a message."""
         return None
 

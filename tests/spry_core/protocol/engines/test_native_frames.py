@@ -686,6 +686,31 @@ def test_a_long_message_is_taken_in_whatever_pieces_it_comes(role: Role, step: i
 
 
 @ROLES
+@pytest.mark.parametrize("came", [0, 1, 2, 3, 4, len(GATHERED) - 1])
+def test_what_is_gathered_is_not_copied_to_be_dropped(
+    role: Role, came: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be dropped because there is no memory; its rest is to be found all the same."""
+    data = frame(BINARY, GATHERED, mask=mask_of(role)) + frame(TEXT, b"a", mask=mask_of(role))
+    end = data.index(frame(BINARY, GATHERED, mask=mask_of(role))[-len(GATHERED) :]) + came
+    engine = codec(role)
+    monkeypatch.setattr(pure.Arrival, "so_far", _no_memory)
+    assert take(engine, data=data[:end]) == ([], [])
+    part = FramePart(Opcode.BINARY, b"", False, True)
+    assert engine.take_begun(is_wanted=False) == (part if came else None)
+    assert engine.take_begun(is_wanted=False) is None
+    assert take(engine, data=data[end:]) == ([], [])
+    assert parts(engine) == [
+        FramePart(Opcode.BINARY, GATHERED[came:], True, True),
+        FramePart(Opcode.TEXT, b"a", True, True),
+    ]
+
+
+def _no_memory(self: object) -> bytes:
+    raise MemoryError
+
+
+@ROLES
 def test_what_is_gathered_can_be_given_up_at_any_byte(role: Role) -> None:
     """Then it comes in parts, of which the first is all that was there."""
     data = frame(BINARY, GATHERED, mask=mask_of(role)) + frame(TEXT, b"a", mask=mask_of(role))
