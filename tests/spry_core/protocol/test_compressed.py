@@ -279,6 +279,7 @@ FINAL: Final = bytes.fromhex("f348cdc9c9070000")
 """The message "Hello" in a block that says it is the last (RFC 7692 §7.2.3.4), so without what was before it."""
 
 
+@pytest.mark.engines_by_name  # of the reference, messages never come in runs, nor payloads as they are
 @pytest.mark.parametrize("engine", ["native", "pure"])
 def test_compressed_messages_come_in_runs_as_plain_ones_do(engine: EngineName) -> None:
     """RFC 7692 §6: in any order with others."""

@@ -84,6 +84,7 @@ def test_events_come_one_by_one_or_all_at_once() -> None:
     assert list(conn) == []
 
 
+@pytest.mark.engines_by_name  # of the reference, messages never come in runs, nor payloads as they are
 def test_a_run_of_messages_is_taken_one_by_one_or_at_once() -> None:
     """An owner may change its mind within a run."""
     conn = open_websocket()

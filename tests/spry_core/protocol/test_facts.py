@@ -94,6 +94,7 @@ def test_only_a_websocket_is_ever_full() -> None:
     assert (conn.is_full, conn.is_stuffed) == (False, False)
 
 
+@pytest.mark.engines_by_name  # of the reference, messages never come in runs, nor payloads as they are
 def test_it_says_whether_something_is_to_be_fetched() -> None:
     conn = open_websocket()
     unfetched = conn.unfetched  # may be asked for once

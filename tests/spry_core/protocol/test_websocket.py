@@ -1477,6 +1477,7 @@ def test_a_long_text_fails_with_the_byte_that_is_none() -> None:
     assert conn.data_to_send() == [b"\x88\x02\x03\xef", HALF_CLOSE]
 
 
+@pytest.mark.engines_by_name  # of the reference, messages never come in runs, nor payloads as they are
 @pytest.mark.parametrize(("size", "pieces"), [((32 << 10) - 1, 1), (32 << 10, 2)])
 def test_a_long_payload_goes_to_the_stream_as_it_is(size: int, pieces: int) -> None:
     payload = bytes(size)
