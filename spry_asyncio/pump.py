@@ -185,7 +185,12 @@ class Pump:
 
     def _time_has_come(self) -> None:
         self._clear_timer()
-        self._tell(self._session.handle_deadline)
+        # uvloop calls timers before it looks for bytes again: some may have come in time while a task that began in a call of
+        # this or another pump held the loop up.
+        if self._loses_errors and self._is_watching:
+            self._receive()
+        if not self._has_ended:
+            self._tell(self._session.handle_deadline)
 
     # -------------------------------------------------------------------------------------------------- the machinery
 
