@@ -9,7 +9,7 @@ from adapters.leaks import nothing_left
 from adapters.peer import PATIENCE, TICK, Peer
 from adapters.serving import App, connected, dateless, serving, upgraded
 from frames import BINARY, CLOSE_FRAME, PING, PONG, TEXT, close_payload, frame
-from spry_core import BufferFull, Limits, Request, Timeouts, WebSocket
+from spry_core import BufferFull, Limits, Request, Timeouts, WebSocket, sleep
 
 pytestmark = pytest.mark.anyio
 
@@ -172,6 +172,7 @@ async def test_a_sender_that_does_not_wait_is_stopped_by_the_hard_limit() -> Non
 
     @app.ws("/rush")
     async def rush(ws: WebSocket, request: Request) -> None:
+        await sleep(0)  # an abort in the first step of a task may drop the 101 as well
         count = 0
         try:
             while True:
