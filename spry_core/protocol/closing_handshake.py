@@ -8,7 +8,7 @@ the stream is open is a fact about the stream.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -20,7 +20,8 @@ from spry_core.protocol.events import Event, Message, MessageData, MessageEnd, M
 class State(Enum):
     """Where one WebSocket connection is."""
 
-    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into the table
+    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     OPEN = auto()  # messages flow both ways (RFC 6455 §4.1)
     CLOSE_SENT = auto()  # we began the closing handshake (RFC 6455 §7.1.3)
@@ -31,7 +32,8 @@ class State(Enum):
 class Direction(Enum):
     """Which way an event went."""
 
-    __hash__ = object.__hash__
+    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     SENT = "sent"
     RECEIVED = "received"

@@ -6,13 +6,15 @@ A deadline can stand still: the peer's silence is not judged while it is we who 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 
 class Deadline(Enum):
     """What time alone can bring about."""
 
-    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into a dict
+    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     TURN = auto()  # more of what came is to be parsed: at once, but behind what else is ready
     HEAD = auto()  # a head is not complete: 408

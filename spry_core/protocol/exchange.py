@@ -8,7 +8,7 @@ receives the request side, a client sends it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -19,7 +19,8 @@ from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, Re
 class State(Enum):
     """Where one exchange is."""
 
-    __hash__ = object.__hash__  # that of Enum is a call into Python for each look into the table
+    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     IDLE = auto()  # no request yet
     REQUEST = auto()  # the request's head is through, its content is not
@@ -34,7 +35,8 @@ class State(Enum):
 class Step(Enum):
     """What can happen in an exchange."""
 
-    __hash__ = object.__hash__
+    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
+    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     REQUEST_HEAD = "the head of a request"
     REQUEST_DATA = "content of a request"
