@@ -107,12 +107,7 @@ class Http1(ABC):
         if self.is_over:
             self._linger(len(data))
             return
-        try:
-            is_taken = not self._held and self._take_at_once(data, now)
-        except RemoteProtocolError as error:
-            self._fail(error, now)
-            return
-        if not is_taken:
+        if self._held or not self._take_at_once(data, now):
             self._held += data
             self._parse(now)
 

@@ -167,8 +167,10 @@ def test_mistakes_of_the_caller_are_made_again() -> None:
     assert run(text) == Replayed(len(text.splitlines()), is_complete=False)
 
 
-def test_a_recording_that_was_cut_goes_as_far_as_it_goes() -> None:
-    recorder = MemoryRecorder(max_size=3000)
+@pytest.mark.parametrize("max_size", range(2000, 3400, 100))
+def test_a_recording_that_was_cut_goes_as_far_as_it_goes(max_size: int) -> None:
+    """Also where it was cut between a call and what came of it."""
+    recorder = MemoryRecorder(max_size=max_size)
     with TestClient(app(), record=recorder) as client:
         peer = client.connect()
         peer.send(GET)
