@@ -8,7 +8,7 @@ the stream is open is a fact about the stream.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -20,9 +20,6 @@ from spry_core.protocol.events import Event, Message, MessageData, MessageEnd, M
 class State(Enum):
     """Where one WebSocket connection is."""
 
-    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
-
     OPEN = auto()  # messages flow both ways (RFC 6455 §4.1)
     CLOSE_SENT = auto()  # we began the closing handshake (RFC 6455 §7.1.3)
     CLOSE_RECEIVED = auto()  # the peer began it; our Close follows at once
@@ -32,12 +29,13 @@ class State(Enum):
 class Direction(Enum):
     """Which way an event went."""
 
-    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
-
     SENT = "sent"
     RECEIVED = "received"
 
+
+# That of Enum is a call into Python for each look into a dict; set like this, no checker takes it for another type.
+type.__setattr__(State, "__hash__", object.__hash__)
+type.__setattr__(Direction, "__hash__", object.__hash__)
 
 TRANSITIONS: Final[Mapping[tuple[State, Direction, type[Event]], State]] = {
     (State.OPEN, Direction.RECEIVED, Message): State.OPEN,

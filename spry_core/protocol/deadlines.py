@@ -6,15 +6,11 @@ A deadline can stand still: the peer's silence is not judged while it is we who 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, auto
 
 
 class Deadline(Enum):
     """What time alone can bring about."""
-
-    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     TURN = auto()  # more of what came is to be parsed: at once, but behind what else is ready
     HEAD = auto()  # a head is not complete: 408
@@ -27,6 +23,10 @@ class Deadline(Enum):
     PONG = auto()  # no sign of life since that Ping: 1011
     RELEASE = auto()  # messages before a failure are not consumed: send the Close frame without waiting
     CLOSE = auto()  # the closing handshake takes too long: abort
+
+
+# That of Enum is a call into Python for each look into a dict; set like this, no checker takes it for another type.
+type.__setattr__(Deadline, "__hash__", object.__hash__)
 
 
 class Deadlines:

@@ -8,7 +8,7 @@ receives the request side, a client sends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -18,9 +18,6 @@ from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, Re
 
 class State(Enum):
     """Where one exchange is."""
-
-    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
 
     IDLE = auto()  # no request yet
     REQUEST = auto()  # the request's head is through, its content is not
@@ -35,9 +32,6 @@ class State(Enum):
 class Step(Enum):
     """What can happen in an exchange."""
 
-    # That of Enum is a call into Python for each look into a dict. mypy takes it for one that is bound already.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
-
     REQUEST_HEAD = "the head of a request"
     REQUEST_DATA = "content of a request"
     REQUEST_END = "the end of a request"
@@ -48,6 +42,10 @@ class Step(Enum):
     SWITCH = "a 101"
     NEXT = "the next exchange"
 
+
+# That of Enum is a call into Python for each look into a dict; set like this, no checker takes it for another type.
+type.__setattr__(State, "__hash__", object.__hash__)
+type.__setattr__(Step, "__hash__", object.__hash__)
 
 TRANSITIONS: Final[Mapping[tuple[State, Step], State]] = {
     (State.IDLE, Step.REQUEST_HEAD): State.REQUEST,
