@@ -24,9 +24,8 @@ from typing import Final, TypeVarTuple
 
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
-from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import end_sending, end_stream, reset_on_close, send_some
+from spry_system import Sender, reset_on_close
 
 Args = TypeVarTuple("Args")
 
@@ -39,32 +38,25 @@ MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
 
 
-class Pump:
+class Pump(Sender):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
         "_driver",
-        "_end",
         "_ended",
         "_has_ended",
         "_has_failed",
-        "_has_sent",
         "_is_at_end",
-        "_is_blocked",
         "_is_looking",
-        "_is_lost",
         "_is_watching",
         "_is_writing",
         "_loop",
         "_loses_errors",
         "_put_off",
         "_report",
-        "_session",
-        "_socket",
         "_soon",
         "_timer",
         "_timer_at",
-        "_unsent",
         "_wants_read",
     )
 
@@ -83,28 +75,23 @@ class Pump:
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
         """
+        super().__init__(sock)
         self._loop = asyncio.get_running_loop()
-        self._socket = sock
         self._report = report
         self._ended = ended
         self._driver = Driver(self)
         self._session = open_session(self._driver)
-        self._unsent: list[bytes | memoryview] | None = None  # most connections never have any
-        self._end: StreamEnd | None = None  # due when all bytes have gone
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf  # the timer's own `when` is rounded on uvloop
         self._soon: asyncio.Handle | None = None
         self._put_off = 0  # times that it was
         self._wants_read = True  # what the session said when it was last looked at
         self._is_watching = False  # the loop calls when there are bytes
-        self._is_blocked = False  # the kernel takes no more now
         self._is_writing = False  # the loop calls when there is room
         self._is_looking = False
         self._is_at_end = False  # the peer has sent its end of stream
-        self._is_lost = False
         # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
         self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
-        self._has_sent = False  # a send has been tried, which finds such an error
         self._has_failed = False
         self._has_ended = False
 
@@ -232,81 +219,19 @@ class Pump:
         if deadline is not None and deadline < self._timer_at:
             self._set_timer(deadline)
 
-    def _write(self, session: Served) -> None:
-        """Send what the session has until it has no more to say; what ends the stream comes after the last byte."""
-        while not self._is_lost:
-            batch = session.data_to_send()
-            if not batch and (self._is_blocked or not self._unsent):
-                break
-            if batch and isinstance(end := batch[-1], StreamEnd):
-                self._end = end
-                if end is StreamEnd.ABORT:  # carried out at once, whatever waits
-                    self._lose(None, self._loop.time(), reset=True)
-                    return
-            if len(batch) == 1 and not self._unsent and isinstance(data := batch[0], bytes):
-                self._send(data, session)  # what nearly every batch is
-            else:
-                self._keep(batch)
-                if self._unsent and not self._is_blocked:
-                    self._send_many(self._unsent, session)
-        if self._end is not None and not self._unsent:
-            self._carry_out(self._end)
-
-    def _send(self, chunk: bytes, session: Served) -> None:
-        """Give the kernel as much as it takes, and the session credit for that; the rest waits until it takes more."""
-        self._has_sent = True
-        try:
-            sent = self._socket.send(chunk)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._lose(error, self._loop.time())
-            return
-        if sent < len(chunk):
-            self._unsent = [memoryview(chunk)[sent:]]
-            self._wait_for_room()
-        if sent:
-            session.bytes_written(sent, self._loop.time())
-
-    def _send_many(self, unsent: list[bytes | memoryview], session: Served) -> None:
-        """Do the same with what waits."""
-        self._has_sent = True
-        try:
-            sent, is_blocked = send_some(self._socket, unsent)
-        except OSError as error:
-            self._lose(error, self._loop.time())
-            return
-        if is_blocked:
-            self._wait_for_room()
-        if sent:
-            session.bytes_written(sent, self._loop.time())
-
     def _look_for_error(self) -> None:
         """Find the reset that has come behind the bytes of this read; what it left unread is lost with it."""
         if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._tell(self._lose, OSError(number, os.strerror(number)))
 
-    def _keep(self, batch: list[bytes | StreamEnd]) -> None:
-        """Queue the bytes of a batch behind what is unsent."""
-        if self._unsent is None:
-            self._unsent = []
-        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
+    def _now(self) -> float:
+        return self._loop.time()
 
     def _wait_for_room(self) -> None:
         self._is_blocked = True
         if not self._is_writing:
             self._loop.add_writer(self._socket.fileno(), self._go_on_writing)
             self._is_writing = True
-
-    def _carry_out(self, end: StreamEnd) -> None:
-        """End the stream after its last byte, in one direction or in both."""
-        self._end = None
-        error: OSError | None = None
-        if end is not StreamEnd.HALF_CLOSE:
-            end_stream(self._socket)
-        elif (error := end_sending(self._socket)) is None:
-            return
-        self._lose(error, self._loop.time())
 
     def _lose(self, error: Exception | None, now: float, *, reset: bool = False) -> None:
         """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""

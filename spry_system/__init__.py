@@ -16,7 +16,7 @@ from spry_system.listeners import (
     unix_paths,
 )
 from spry_system.recordings import MAX_FILES, record_in
-from spry_system.sending import send_some
+from spry_system.sending import Sender, send_some
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
 
@@ -26,6 +26,7 @@ __all__ = [
     "Address",
     "Found",
     "Listener",
+    "Sender",
     "address_text",
     "end_sending",
     "end_stream",

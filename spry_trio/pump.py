@@ -23,9 +23,8 @@ from typing import Final, TypeVarTuple, cast
 import trio
 
 from spry_core.driver import Driver as DriverProtocol
-from spry_core.protocol import StreamEnd
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import end_sending, end_stream, reset_on_close, send_some
+from spry_system import Sender, reset_on_close
 from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
@@ -37,29 +36,23 @@ MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
 
 
-class Pump:
+class Pump(Sender):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
         "_deadline",
         "_driver",
-        "_end",
         "_ended",
         "_has_begun",
         "_has_failed",
         "_is_at_end",
-        "_is_blocked",
         "_is_idle",
         "_is_looking",
-        "_is_lost",
         "_is_over",
         "_is_writing",
         "_may_read",
         "_report",
         "_scope",
-        "_session",
-        "_socket",
-        "_unsent",
         "_when_alone",
         "_workers",
     )
@@ -81,7 +74,7 @@ class Pump:
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
         """
-        self._socket = sock
+        super().__init__(sock)
         self._report = report
         self._ended = ended
         self._workers = workers
@@ -89,17 +82,13 @@ class Pump:
         self._session = open_session(self._driver)
         self._scope = trio.CancelScope()
         self._deadline = math.inf  # the scope's, kept beside it: reading the scope's costs more
-        self._unsent: list[bytes | memoryview] | None = None  # most connections never have any
-        self._end: StreamEnd | None = None  # due when all bytes have gone
         self._when_alone: trio.Event | None = None
         self._may_read = True  # what came of the session's answer when it was last looked at
         self._has_begun = False
         self._is_looking = False
         self._is_idle = False  # the pump waits without reading
         self._is_at_end = False  # the peer has sent its end of stream
-        self._is_blocked = False  # the kernel takes no more now
         self._is_writing = False  # the writer task lives
-        self._is_lost = False
         self._has_failed = False
         self._is_over = False  # it has failed, or the session was closed when it was last looked at
 
@@ -244,72 +233,12 @@ class Pump:
         if deadline is not None and deadline < self._deadline:
             self._deadline = self._scope.deadline = deadline
 
-    def _write(self, session: Served) -> None:
-        """Send what the session has until it has no more to say; what ends the stream comes after the last byte."""
-        while not self._is_lost:
-            batch = session.data_to_send()
-            if not batch and (self._is_blocked or not self._unsent):
-                break
-            if batch and isinstance(end := batch[-1], StreamEnd):
-                self._end = end
-                if end is StreamEnd.ABORT:  # carried out at once, whatever waits
-                    self._lose(None, trio.current_time(), reset=True)
-                    return
-            if len(batch) == 1 and not self._unsent and isinstance(data := batch[0], bytes):
-                self._send(data, session)  # what nearly every batch is
-            else:
-                self._keep(batch)
-                if self._unsent and not self._is_blocked:
-                    self._send_many(self._unsent, session)
-        if self._end is not None and not self._unsent:
-            self._carry_out(self._end)
-
-    def _send(self, chunk: bytes, session: Served) -> None:
-        """Give the kernel as much as it takes, and the session credit for that; the rest is left to the writer."""
-        try:
-            sent = self._socket.send(chunk)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._lose(error, trio.current_time())
-            return
-        if sent < len(chunk):
-            self._unsent = [memoryview(chunk)[sent:]]
-            self._wait_for_room()
-        if sent:
-            session.bytes_written(sent, trio.current_time())
-
-    def _send_many(self, unsent: list[bytes | memoryview], session: Served) -> None:
-        """Do the same with what waits."""
-        try:
-            sent, is_blocked = send_some(self._socket, unsent)
-        except OSError as error:
-            self._lose(error, trio.current_time())
-            return
-        if is_blocked:
-            self._wait_for_room()
-        if sent:
-            session.bytes_written(sent, trio.current_time())
-
-    def _keep(self, batch: list[bytes | StreamEnd]) -> None:
-        """Queue the bytes of a batch behind what is unsent."""
-        if self._unsent is None:
-            self._unsent = []
-        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
+    def _now(self) -> float:
+        return trio.current_time()
 
     def _wait_for_room(self) -> None:
         self._is_blocked = True
         self._start_writer()
-
-    def _carry_out(self, end: StreamEnd) -> None:
-        """End the stream after its last byte, in one direction or in both."""
-        self._end = None
-        error: OSError | None = None
-        if end is not StreamEnd.HALF_CLOSE:
-            end_stream(self._socket)
-        elif (error := end_sending(self._socket)) is None:
-            return
-        self._lose(error, trio.current_time())
 
     def _start_writer(self) -> None:
         if not self._is_writing:

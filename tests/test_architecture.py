@@ -172,8 +172,8 @@ HOUSE: Mapping[str, Ranks] = {
         ("interface",),
     ),
     "spry_system": (
-        ("recordings",),
-        ("ending", "listeners", "sending", "server", "threads", "tls"),
+        ("recordings", "sending"),
+        ("ending", "listeners", "server", "threads", "tls"),
     ),
     "spry_asyncio": (
         ("testing",),

@@ -269,7 +269,7 @@ ADAPTERS: Final = (
     ),
     Bug(
         name="trio: what the kernel has not taken goes behind the rest",
-        path="spry_trio/pump.py",
+        path="spry_system/sending.py",
         change="""\
 -        self._unsent.extend([item for item in batch if isinstance(item, bytes)])
 +        self._unsent[:0] = [item for item in batch if isinstance(item, bytes)]
