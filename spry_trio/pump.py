@@ -247,12 +247,10 @@ class Pump(Sender):
 
     async def _keep_writing(self) -> None:
         """Be the writer: send what is there until nothing is. Ended by the session's deadlines, which close the socket."""
-        for _ in range(MOST_PUT_OFF):
+        for _ in range(MOST_PUT_OFF):  # pipelined requests are then answered in one piece
             if not self._driver.is_starting:
                 break
-            await (
-                trio.lowlevel.cancel_shielded_checkpoint()
-            )  # pipelined requests are then answered in one piece
+            await trio.lowlevel.cancel_shielded_checkpoint()
         self._is_blocked = False
         self._look()
         while self._is_blocked and not self._is_lost:

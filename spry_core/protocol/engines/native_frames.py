@@ -162,9 +162,8 @@ class NativeFrameEngine:
         n = self._length - self._left
         if not n:
             return None
-        payload = (
-            arrival.so_far() if is_wanted else b""
-        )  # there may be no memory for a copy when it is dropped
+        # Where it is dropped, that may be because there is no memory, for a copy neither.
+        payload = arrival.so_far() if is_wanted else b""
         turned = n & 3
         self._key = self._key[turned:] + self._key[:turned]
         if not self._left:
