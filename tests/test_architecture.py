@@ -129,7 +129,8 @@ HOUSE: Mapping[str, Ranks] = {
     "spry_core.web": (
         ("application",),
         ("dispatch", "registration"),
-        ("middleware", "upgrade"),
+        ("upgrade",),
+        ("middleware",),
         ("filters", "websocket"),
         ("opening",),
         ("options",),

@@ -26,13 +26,13 @@ from spry_core.routing import (
 from spry_core.web.exceptions import Abort
 from spry_core.web.exchange import Exchange
 from spry_core.web.filters import ExceptionFilters
-from spry_core.web.middleware import Chain, ChainKind, Middleware, compose
+from spry_core.web.middleware import Chain, Middleware, compose, surround
 from spry_core.web.options import WebSocketOptions, WebSocketSettings, resolve
 from spry_core.web.origin import SAME, Origins, is_allowed
 from spry_core.web.request import HttpHandler, Request
 from spry_core.web.response import Response
 from spry_core.web.target import Target, parse_target
-from spry_core.web.upgrade import WebSocketHandler, websocket_endpoint
+from spry_core.web.upgrade import WebSocketHandler, websocket_part
 
 Handler: TypeAlias = HttpHandler | WebSocketHandler
 """What can be registered."""
@@ -127,8 +127,9 @@ class Dispatcher:
 
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
         name = f"WS {entry.pattern}"
-        endpoint = websocket_endpoint(cast("WebSocketHandler", entry.handler), options, name)
-        self._router.add(self._route(entry, WEBSOCKET, endpoint, name, options.origins))
+        part = websocket_part(cast("WebSocketHandler", entry.handler), options, self._filters, name)
+        chain = surround(part, (*self._middleware, *entry.middleware), self._filters, "ws")
+        self._router.add(Route(WEBSOCKET, entry.pattern, _Served(chain, options.origins), entry.place))
         if options.fallback is not None:
             name = f"the fallback of {entry.pattern}"
             self._router.add(self._route(entry, "GET", options.fallback, name))
@@ -145,11 +146,9 @@ class Dispatcher:
         method: str,
         endpoint: Callable[[Request], object],
         name: str,
-        origins: Origins = SAME,
     ) -> Route[_Served]:
-        kind: ChainKind = "ws" if method == WEBSOCKET else "http"
-        chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, kind, name)
-        return Route(method, entry.pattern, _Served(chain, origins), entry.place)
+        chain = compose((*self._middleware, *entry.middleware), endpoint, self._filters, "http", name)
+        return Route(method, entry.pattern, _Served(chain), entry.place)
 
 
 async def _give_verdict(request: Request) -> Response:

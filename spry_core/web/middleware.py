@@ -91,7 +91,16 @@ def compose(
     An endpoint of HTTP, sync or async, returns what a handler may; `name` says in an error whose return value is none. That of a
     WebSocket is a coroutine function that returns an `Outcome`.
     """
-    chain = _innermost(endpoint, filters, name) if kind == "http" else _innermost(endpoint, filters, None)
+    return surround(
+        _innermost(endpoint, filters, name if kind == "http" else None), middleware, filters, kind
+    )
+
+
+def surround(
+    part: Part, middleware: Sequence[Middleware], filters: ExceptionFilters, kind: ChainKind
+) -> Chain:
+    """Make the chain of an innermost part with `middleware` around it, outermost first."""
+    chain = part
     for each in reversed(middleware):
         if kind in handled_kinds(each):
             chain = _around(each, chain, filters)
@@ -113,7 +122,7 @@ def handled_kinds(middleware: Middleware) -> frozenset[str]:
     return kinds
 
 
-class _Walk:
+class Walk:
     """What the links of a chain say to each other in one request: how that which was left last was left."""
 
     __slots__ = ("error", "outcome")
@@ -131,10 +140,10 @@ class _Walk:
         self.outcome, self.error = None, error
 
 
-class _Part(Protocol):
+class Part(Protocol):
     """A part of a chain: a middleware with all that is inside of it, or the endpoint."""
 
-    def __call__(self, request: Request, walk: _Walk | None = None) -> Coroutine[object, object, Outcome]:
+    def __call__(self, request: Request, walk: Walk | None = None) -> Coroutine[object, object, Outcome]:
         """Run it; only the outermost part is not told of a walk."""
         ...
 
@@ -143,37 +152,33 @@ class _Part(Protocol):
 # memory as long as a WebSocket lives.
 
 
-def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters, name: str | None) -> _Part:
+def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters, name: str | None) -> Part:
     """Make the innermost part. Without a `name` the endpoint returns outcomes."""
     is_async = iscoroutinefunction(endpoint)
     call = cast("Callable[[Request], Awaitable[Outcome]]", endpoint)
 
-    async def innermost(request: Request, walk: _Walk | None = None) -> Outcome:
+    async def innermost(request: Request, walk: Walk | None = None) -> Outcome:
         try:
             value = await call(request) if is_async else await resolve(endpoint(request))
             outcome = cast("Outcome", value) if name is None else to_response(value, request, name)
-        except Exception as raised:
-            error = raised
         except BaseException as raised:
-            if walk is not None:
-                walk.fail(raised)
-            raise
+            error = raised
         else:
             if walk is not None:
                 walk.outcome = outcome
             return outcome
-        return await _answer(error, request, filters, walk or _Walk())
+        return await answer(error, request, filters, walk)
 
     return innermost
 
 
-def _around(middleware: Middleware, inner: _Part, filters: ExceptionFilters) -> _Part:
+def _around(middleware: Middleware, inner: Part, filters: ExceptionFilters) -> Part:
     """Make the part of one middleware and all that is inside of it."""
     is_async = iscoroutinefunction(middleware)
     call = cast("Callable[[Request, Next], Awaitable[Outcome]]", middleware)
 
-    async def around(request: Request, walk: _Walk | None = None) -> Outcome:
-        told = walk or _Walk()
+    async def around(request: Request, walk: Walk | None = None) -> Outcome:
+        told = walk or Walk()
         inside: Coroutine[object, object, Outcome] | None = None
 
         def go_on() -> Awaitable[Outcome]:
@@ -189,18 +194,15 @@ def _around(middleware: Middleware, inner: _Part, filters: ExceptionFilters) -> 
             if value is outcome and outcome is not None:  # nearly always: it returned what `next()` gave
                 return outcome
             outcome = _judge(value, middleware, request, told, inside)
-        except Exception as raised:
-            error = raised
         except BaseException as raised:
-            told.fail(raised)
-            raise
+            error = raised
         else:
             told.leave(outcome)
             return outcome
         # Further in, where it was raised, nobody answered it, and asking again would change nothing.
-        if unwrap(error) is told.error:
+        if isinstance(error, Exception) and unwrap(error) is told.error:
             raise error
-        return await _answer(error, request, filters, told)
+        return await answer(error, request, filters, told)
 
     return around
 
@@ -209,7 +211,7 @@ def _judge(
     value: object,
     middleware: Middleware,
     request: Request,
-    walk: _Walk,
+    walk: Walk,
     inside: Coroutine[object, object, Outcome] | None,
 ) -> Outcome:
     """Return the outcome of a middleware that returned `value`, which is not what `next()` gave."""
@@ -229,10 +231,13 @@ def _judge(
     return to_response(value, request, name)
 
 
-async def _answer(error: Exception, request: Request, filters: ExceptionFilters, walk: _Walk) -> Response:
-    """Let the filters answer, unless there is no response left to write."""
+async def answer(
+    error: BaseException, request: Request, filters: ExceptionFilters, walk: Walk | None
+) -> Response:
+    """Let the filters answer what has left a part, unless it is no error or there is no response left to write."""
+    walk = walk or Walk()
     try:
-        if request.is_upgraded:
+        if request.is_upgraded or not isinstance(error, Exception):
             raise error
         response = await filters.answer(error, request)
     except Exception as raised:

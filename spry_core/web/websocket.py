@@ -72,9 +72,9 @@ class Closed:
         return self._wait().__await__()
 
     async def _wait(self) -> CloseInfo:
-        if self._opening.opened is None:
+        link = self._opening.link
+        if link is None:
             raise WebSocketStateError(_NOT_ACCEPTED)
-        link = self._opening.opened.link
         await link.driver.checkpoint(link.connection.closed)
         while not link.connection.closed:
             await link.ending.wait()
@@ -84,9 +84,9 @@ class Closed:
 
 
 def _ready_state(opening: Opening) -> ReadyState:
-    if opening.opened is None:
+    if opening.link is None:
         return ReadyState.CLOSED if opening.is_denied else ReadyState.CONNECTING
-    return opening.opened.link.ready_state
+    return opening.link.ready_state
 
 
 class WebSocket(Receiving, Streaming):
@@ -118,8 +118,7 @@ class WebSocket(Receiving, Streaming):
             WebSocketStateError: It is accepted already, or the handler has given another answer.
         """
         await self._opening.request.exchange.driver.checkpoint(False)
-        opened = await self._opening.accept(protocol, headers)
-        self._connect(opened.link)
+        self._connect(await self._opening.accept(protocol, headers))
 
     # Pings
 
@@ -171,8 +170,8 @@ class WebSocket(Receiving, Streaming):
     @property
     def latency(self) -> float | None:
         """Seconds from the last Ping that was answered, keepalive's or one of `ping`, to its Pong; None before."""
-        opened = self._opening.opened
-        return None if opened is None else opened.link.connection.latency
+        link = self._opening.link
+        return None if link is None else link.connection.latency
 
     @property
     def ping_interval(self) -> float | None:
@@ -220,7 +219,7 @@ class WebSocket(Receiving, Streaming):
         self._link.abort()
 
     def _require_accepted(self) -> None:
-        if self._opening.opened is None:
+        if self._opening.link is None:
             raise WebSocketStateError(_NOT_ACCEPTED)
 
     @property
@@ -256,8 +255,8 @@ class WebSocket(Receiving, Streaming):
     @property
     def close_info(self) -> CloseInfo | None:
         """How the connection ended; None until that is settled."""
-        opened = self._opening.opened
-        return None if opened is None else opened.link.info
+        link = self._opening.link
+        return None if link is None else link.info
 
     @property
     def close_code(self) -> int | None:
@@ -274,20 +273,18 @@ class WebSocket(Receiving, Streaming):
     @property
     def protocol(self) -> str | None:
         """The subprotocol that was selected, or None (RFC 6455 §1.9)."""
-        opened = self._opening.opened
-        return None if opened is None else opened.protocol
+        return self._opening.protocol
 
     @property
     def extensions(self) -> tuple[str, ...]:
         """The extensions in use with their parameters, as in the 101 (RFC 6455 §9.1)."""
-        opened = self._opening.opened
-        return () if opened is None else opened.extensions
+        return self._opening.extensions
 
     @property
     def buffered_amount(self) -> int:
         """Bytes accepted and not yet taken by the transport, frame headers included."""
-        opened = self._opening.opened
-        return 0 if opened is None else opened.link.connection.buffered_amount
+        link = self._opening.link
+        return 0 if link is None else link.connection.buffered_amount
 
     @property
     def request(self) -> Request:
