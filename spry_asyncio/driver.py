@@ -171,7 +171,9 @@ class Task:
         if self._is_cancelled:
             self._deliver()
         try:
-            await function(*args)
+            work = function(*args)
+            del function, args  # they would live as long as the task
+            await work
         except Exception as error:
             self._driver.forget(self, error)
         except GeneratorExit:

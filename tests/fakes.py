@@ -85,6 +85,7 @@ class FakeExchange:
     """One request without a connection."""
 
     def __init__(self, *, limits: Limits | None = None, stream: StreamInfo | None = None) -> None:
+        self.head = RequestHead(method=b"GET", target=b"/")
         self.driver = FakeDriver()
         self.stream = StreamInfo(peer="192.0.2.1:50312") if stream is None else stream
         self.limits = Limits() if limits is None else limits

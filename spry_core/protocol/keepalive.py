@@ -33,7 +33,7 @@ class Keepalive:
         self.has_pinged: bool = False
         """False if no keepalive Ping is on its way for sure, which costs less to ask than `is_waiting`."""
         self._stream = stream
-        self._sent: list[tuple[bytes, float]] = []
+        self._sent: tuple[tuple[bytes, float], ...] = ()  # a list takes memory where none was sent
         self._is_over = False
         stream.deadlines.set(Deadline.PING, now, stream.timeouts.ping_interval)
 
@@ -57,8 +57,7 @@ class Keepalive:
 
     def take_ping_sent(self, payload: bytes, now: float) -> None:
         """Take note of a Ping of ours."""
-        self._sent.append((payload, now))
-        del self._sent[:-_REMEMBERED]
+        self._sent = (*self._sent, (payload, now))[-_REMEMBERED:]
 
     def begin_waiting(self, now: float) -> None:
         """Give the peer its time to answer a keepalive Ping, or begin the next interval where no answer is waited
@@ -85,7 +84,7 @@ class Keepalive:
         for i, (sent, moment) in enumerate(self._sent):
             if sent == payload:
                 self.latency, self.answered = now - moment, moment
-                del self._sent[: i + 1]
+                self._sent = self._sent[i + 1 :]
                 return
 
     def judge(self, is_reading: bool, now: float) -> None:

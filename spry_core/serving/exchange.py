@@ -11,7 +11,7 @@ from spry_core.driver import Driver, Scope
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.deflate import Deflate
-from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead, request_head
+from spry_core.protocol.events import Accept, BodyData, BodyEnd, RequestHead, ResponseHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.wakeup import WakeUp
 from spry_core.web.exceptions import Abort
@@ -146,7 +146,6 @@ class HttpExchange:
             self._connection.configure(limits=self.limits, timeouts=self.timeouts)
             raise
         self.status_code = 101
-        self.head = request_head(self.head.method, self.head.target, (), self.head.http_version)
         self.subprotocol, self.extensions = accept.subprotocol, accept.extensions
         self._is_over = True
         link = Link(self._connection, self._owner)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from spry_core.driver import Driver
 from spry_core.protocol.deflate import Deflate
-from spry_core.protocol.events import Accept
+from spry_core.protocol.events import Accept, RequestHead
 from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.web.link import Link
 
@@ -34,6 +34,9 @@ class StreamInfo:
 
 class Exchange(Protocol):
     """One request and its answer, as the application sees the connection."""
+
+    head: RequestHead
+    """The head of the request. Of one that has become a WebSocket, `Request.seal` leaves only what the log tells of it."""
 
     @property
     def driver(self) -> Driver:

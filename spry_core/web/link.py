@@ -125,9 +125,9 @@ class Link:
         self._has_noticed_settling = False
         self._tasks = 0
         self._error: BaseException | None = None
-        # Lists: they are short, and an empty set is four times as big.
-        self._interrupted_by_settling: list[Scope] = []
-        self._interrupted_by_end: list[Scope] = []
+        # Tuples: most connections never have any, and the empty one is there already.
+        self._interrupted_by_settling: tuple[Scope, ...] = ()
+        self._interrupted_by_end: tuple[Scope, ...] = ()
 
     # What a WebSocket asks. Each of the next four is made when somebody waits: most connections need one of them.
 
@@ -325,8 +325,12 @@ class Link:
     @contextmanager
     def interrupted_by_settling(self) -> Generator[Scope]:
         """Give a block that ends early when the end of the connection comes to be settled."""
-        with self._interrupted(self._interrupted_by_settling) as scope:
-            yield scope
+        with self.driver.scope() as scope:
+            self._interrupted_by_settling += (scope,)
+            try:
+                yield scope
+            finally:
+                self._interrupted_by_settling = _without(self._interrupted_by_settling, scope)
 
     @contextmanager
     def interrupted_by_end(self) -> Generator[None]:
@@ -334,29 +338,22 @@ class Link:
         if not self.cancels_on_end:
             yield
             return
-        with self._interrupted(self._interrupted_by_end) as scope:
-            if self.connection.closed:
-                scope.cancel()
-            yield
+        with self.driver.scope() as scope:
+            self.interrupt_at_end(scope)
+            try:
+                yield
+            finally:
+                self.spare(scope)
 
     def interrupt_at_end(self, scope: Scope) -> None:
-        """End the block of `scope`, which is older than this link, early when the stream is gone."""
-        self._interrupted_by_end.append(scope)
+        """End the block of `scope` early when the stream is gone."""
+        self._interrupted_by_end += (scope,)
         if self.connection.closed:
             scope.cancel()
 
     def spare(self, scope: Scope) -> None:
         """The block of `scope` is over: the end of the stream is none of its business any more."""
-        self._interrupted_by_end.remove(scope)
-
-    @contextmanager
-    def _interrupted(self, scopes: list[Scope]) -> Generator[Scope]:
-        with self.driver.scope() as scope:
-            scopes.append(scope)
-            try:
-                yield scope
-            finally:
-                scopes.remove(scope)
+        self._interrupted_by_end = _without(self._interrupted_by_end, scope)
 
     def fail_handler(self, error: BaseException, close: Close, *, is_logged: bool) -> None:
         """The handler, or a callback of it, raised: close with this, and remember why."""
@@ -400,6 +397,10 @@ def _wake(wake_up: WakeUp | None) -> None:
         wake_up.wake()
 
 
-def _cancel_all(scopes: list[Scope]) -> None:
-    for scope in tuple(scopes):
+def _without(scopes: tuple[Scope, ...], scope: Scope) -> tuple[Scope, ...]:
+    return tuple([each for each in scopes if each is not scope])
+
+
+def _cancel_all(scopes: tuple[Scope, ...]) -> None:
+    for scope in scopes:
         scope.cancel()

@@ -9,6 +9,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from spry_core.closing import ConnectionClosed
 from spry_core.headers import Headers, MultiMapping, MutableHeaders, Pairs
 from spry_core.protocol.events import RawFields, RequestHead, request_head
+from spry_core.protocol.handshake import examine
+from spry_core.protocol.head import EMPTY
 from spry_core.web.body import RequestBody, too_large
 from spry_core.web.cookies import parse_cookies
 from spry_core.web.exceptions import Abort
@@ -26,6 +28,10 @@ _CHARSETS: Final = {
     "iso-8859-1": "latin-1",
 }
 """What `Request.text` decodes; among Python's other codecs are some that a peer could make slow."""
+
+
+_USUAL: Final = {b"GET": b"GET", b"1.1": b"1.1"}
+"""What nearly every opening handshake says, so that all of them can have the same objects."""
 
 
 class Taken(Protocol):
@@ -115,8 +121,15 @@ class Request:
         """The event of the protocol, as on the wire."""
         if self._packed is None:
             return self._head
+        whole = replace(self._head, headers=self._fields)
+        return replace(whole, websocket=examine(whole, EMPTY, self.exchange.limits.max_fields))
+
+    @property
+    def _fields(self) -> RawFields:
+        if self._packed is None:
+            return self._head.headers
         pairs = [line.partition(b":") for line in self._packed.split(b"\n")] if self._packed else []
-        return replace(self._head, headers=tuple([(name, value) for name, _, value in pairs]))
+        return tuple([(name, value) for name, _, value in pairs])
 
     @property
     def params(self) -> Params:
@@ -179,7 +192,7 @@ class Request:
     def headers(self) -> Headers:
         """The header section: names without case, values as latin-1 (RFC 9110 §5)."""
         if self._headers is None:
-            self._headers = Headers.from_raw(self.head.headers)
+            self._headers = Headers.from_raw(self._fields)
         return self._headers
 
     @property
@@ -217,14 +230,18 @@ class Request:
         # A WebSocket may live for days and hardly ever asks for a field again: in one piece they take a third of the memory.
         self._packed = b"\n".join([name + b":" + value for name, value in self._head.headers])
         head = self._head
-        self._head = request_head(head.method, head.target, (), head.http_version, head.websocket)
+        method, version = (
+            _USUAL.get(head.method, head.method),
+            _USUAL.get(head.http_version, head.http_version),
+        )
+        self._head = self.exchange.head = request_head(method, head.target, (), version)
         if self._upgrade_headers is not None:
             self._upgrade_headers.seal()
 
     @property
     def content_length(self) -> int | None:
         """Bytes of content that the client announced, or None if it did not, as in chunks (RFC 9110 §8.6)."""
-        for name, value in self.head.headers:  # not `headers`, which need not be made for this
+        for name, value in self._fields:  # not `headers`, which need not be made for this
             if name.lower() == b"content-length":
                 return int(value)
         return None

@@ -22,6 +22,7 @@ from spry_core import (
     sleep,
 )
 from spry_core.protocol.deflate import Deflate
+from spry_core.protocol.events import Offer, RequestHead
 from spry_core.testing import Cancelled, MemoryPeer, TestClient
 from spry_core.web.upgrade import WebSocketHandler
 
@@ -463,3 +464,32 @@ def test_the_limits_of_the_route_hold_from_the_101_on() -> None:
     assert stream.take() == SWITCH
     stream.send(frame(TEXT, b"123456"))
     assert stream.take() == frame(CLOSE_FRAME, close_payload(1009), mask=None)
+
+
+# The request
+
+
+def test_the_head_of_an_opening_handshake_is_the_same_behind_the_101() -> None:
+    heads = list[RequestHead]()
+
+    async def look(request: Request, next: Next) -> Outcome:
+        heads.append(request.head)
+        return await next()
+
+    def note(ws: WebSocket, request: Request) -> None:
+        heads.append(request.head)
+
+    app = Application()
+    app.middleware.use(look)
+    app.ws("/", note)
+    stream = TestClient(app).connect()
+    stream.send(
+        upgrade("Sec-WebSocket-Protocol: a, b", "Sec-WebSocket-Extensions: permessage-deflate", "X: 1")
+    )
+    before, behind = heads
+    assert before == behind
+    assert isinstance(behind.websocket, Offer)
+    assert (behind.websocket.subprotocols, behind.websocket.extensions) == (
+        ("a", "b"),
+        ("permessage-deflate",),
+    )
