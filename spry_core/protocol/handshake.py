@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
 
@@ -17,7 +18,7 @@ from spry_core.errors import RemoteProtocolError
 from spry_core.headers import check_raw_fields, is_token
 from spry_core.protocol.deflate import check_answer, parse_agreement
 from spry_core.protocol.events import Accept, Offer, RawFields, Refusal, RequestHead, ResponseHead
-from spry_core.protocol.head import Framing, Length, tokens, values
+from spry_core.protocol.head import EMPTY, MOST_SETTLED, NOTABLE, Framing, is_short, tokens, values
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
@@ -32,6 +33,7 @@ _OF_BOTH: Final = frozenset(
         b"sec-websocket-extensions",
     )
 )
+_SWITCHING: Final = ((b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"))
 _LISTS: Final = (b"sec-websocket-protocol", b"sec-websocket-extensions")
 _OF_REQUEST: Final = _OF_BOTH | {b"host", b"sec-websocket-key", b"sec-websocket-version"}
 
@@ -51,25 +53,57 @@ def examine(head: RequestHead, framing: Framing, most: int) -> Offer | Refusal |
     An offer of more than `most` subprotocols, or extensions, is refused: it lives as long as the WebSocket, and a list of
     very short names takes twenty times its bytes.
     """
-    headers = head.headers
+    return look(head, tuple([field for field in head.headers if field[0] in NOTABLE]), framing, most)
+
+
+def look(head: RequestHead, noted: RawFields, framing: Framing, most: int) -> Offer | Refusal | None:
+    """Do as `examine`; `noted` are those of the request's fields that are `NOTABLE`, in order."""
     if head.method != b"GET" or head.http_version != b"1.1":
         return None
-    if b"websocket" not in tokens(headers, b"upgrade") or b"upgrade" not in tokens(headers, b"connection"):
+    asked = _ASKED.get((noted, most)) or _ask(noted, most)
+    if not asked.is_opening:
         return None
-    if values(headers, b"sec-websocket-version") != [b"13"]:
+    if asked.is_of_other_version:
         return Refusal(status_code=426, reason="Sec-WebSocket-Version is not 13")
-    keys = values(headers, b"sec-websocket-key")
+    keys = values(head.headers, b"sec-websocket-key")
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         return Refusal(status_code=400, reason="Sec-WebSocket-Key is not one key of 16 bytes")
-    if framing != Length(0):
+    if framing != EMPTY:
         return Refusal(status_code=400, reason="an opening handshake has no content")
-    if any(_count(headers, name) > most for name in _LISTS):
+    if asked.is_too_much:
         return Refusal(status_code=431, reason="too many subprotocols or extensions")
-    return Offer(
-        key=keys[0],
-        subprotocols=_subprotocols(headers),
-        extensions=_members(headers, b"sec-websocket-extensions"),
+    return Offer(key=keys[0], subprotocols=asked.subprotocols, extensions=asked.extensions)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the fields of a request ask for, but for the key of an opening handshake."""
+
+    is_opening: bool = False
+    is_of_other_version: bool = False
+    is_too_much: bool = False
+    subprotocols: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+
+
+# What short fields ask for, where so many subprotocols may be: most clients send the same ones.
+_ASKED: Final[dict[tuple[RawFields, int], _Asked]] = {}
+
+
+def _ask(noted: RawFields, most: int) -> _Asked:
+    asked = _Asked(
+        is_opening=b"websocket" in tokens(noted, b"upgrade") and b"upgrade" in tokens(noted, b"connection"),
+        is_of_other_version=values(noted, b"sec-websocket-version") != [b"13"],
+        is_too_much=any(_count(noted, name) > most for name in _LISTS),
     )
+    if not asked.is_too_much:
+        asked.subprotocols = _subprotocols(noted)
+        asked.extensions = _members(noted, b"sec-websocket-extensions")
+    if is_short(noted):
+        if len(_ASKED) >= MOST_SETTLED:
+            _ASKED.clear()
+        _ASKED[noted, most] = asked
+    return asked
 
 
 def response(offer: Offer, accept: Accept) -> ResponseHead:
@@ -81,11 +115,7 @@ def response(offer: Offer, accept: Accept) -> ResponseHead:
     if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
         raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
     parse_agreement(accept.extensions, offer.extensions)
-    fields = [
-        (b"Upgrade", b"websocket"),
-        (b"Connection", b"Upgrade"),
-        (b"Sec-WebSocket-Accept", accept_key(offer.key)),
-    ]
+    fields = [*_SWITCHING, (b"Sec-WebSocket-Accept", accept_key(offer.key))]
     if accept.subprotocol is not None:
         fields.append((b"Sec-WebSocket-Protocol", accept.subprotocol.encode("ascii")))
     if accept.extensions:
@@ -116,8 +146,7 @@ def request(
     offer = Offer(key=b64encode(random(16)), subprotocols=tuple(subprotocols), extensions=tuple(extensions))
     fields = [
         (b"Host", host.encode("ascii")),
-        (b"Upgrade", b"websocket"),
-        (b"Connection", b"Upgrade"),
+        *_SWITCHING,
         (b"Sec-WebSocket-Key", offer.key),
         (b"Sec-WebSocket-Version", b"13"),
     ]
@@ -139,7 +168,7 @@ def _with(fields: list[tuple[bytes, bytes]], more: RawFields, reserved: frozense
         if name.lower() in reserved:
             raise ValueError(f"the opening handshake sets {name.decode()} itself (RFC 6455 §4)")
     every = (*fields, *more)
-    check_raw_fields(every)
+    check_raw_fields([field for field in every if field not in _SWITCHING])
     return every
 
 

@@ -181,15 +181,12 @@ KNOWN: Final = {
 NOTABLE: Final = frozenset(
     (
         *(b"host", b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"expect"),
-        *(
-            b"sec-websocket-key",
-            b"sec-websocket-version",
-            b"sec-websocket-protocol",
-            b"sec-websocket-extensions",
-        ),
+        *(b"sec-websocket-version", b"sec-websocket-protocol", b"sec-websocket-extensions"),
     )
 )
-"""The names of the fields of a request that decide about something here; no other field is looked at."""
+"""The names of the fields of a request that decide about something here; but for the key of an opening handshake, which is never
+the same twice, no other field is looked at.
+"""
 
 
 def _split(head: bytes) -> tuple[bytes, RawFields]:
@@ -321,11 +318,17 @@ class Terms:
     """True if it may be an opening handshake: it asks for WebSocket in its Upgrade field."""
 
 
+def is_short(noted: RawFields) -> bool:
+    """Tell whether so much may be remembered of a request, with what follows from it."""
+    return sum([len(value) for _, value in noted]) <= _LONGEST_SETTLED
+
+
 # The terms of requests that were found to be in order, by the fields that settled them: a client sends the same ones with
 # nearly every request, and most clients send the same.
 _SETTLED: Final[dict[RawFields, Terms]] = {}
 _LONGEST_SETTLED: Final = 128
-_MOST_SETTLED: Final = 256
+MOST_SETTLED: Final = 256
+"""Of so many requests what follows from their fields is remembered."""
 
 
 def settle(head: RequestHead, noted: RawFields) -> Terms:
@@ -345,8 +348,8 @@ def settle(head: RequestHead, noted: RawFields) -> Terms:
         is_old=not is_usual,
         upgrades=b"websocket" in tokens(noted, b"upgrade"),
     )
-    if is_usual and not terms.upgrades and sum([len(value) for _, value in noted]) <= _LONGEST_SETTLED:
-        if len(_SETTLED) >= _MOST_SETTLED:
+    if is_usual and is_short(noted):
+        if len(_SETTLED) >= MOST_SETTLED:
             _SETTLED.clear()
         _SETTLED[noted] = terms
     return terms

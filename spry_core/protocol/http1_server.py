@@ -203,8 +203,7 @@ class Http1Server(Http1):
 
     def _examine(self, head: RequestHead, noted: RawFields, framing: Framing, now: float) -> RequestHead:
         """Look for the opening handshake in a request that may be one."""
-        picked = request_head(head.method, head.target, noted, head.http_version)
-        websocket = handshake.examine(picked, framing, self._stream.limits.max_fields)
+        websocket = handshake.look(head, noted, framing, self._stream.limits.max_fields)
         if websocket is None:
             return head
         self._stream.deadlines.set(Deadline.OPENING, now, self._stream.timeouts.opening)

@@ -1,6 +1,7 @@
 """Field lines of ours: each is checked and encoded once, and then remembered, since most answers have most of them in common.
 
-Short ones alone are remembered, so many at most, and none that would tell a secret to whoever finds it in memory.
+Short ones alone are remembered, so many at most, and none that never comes again or would tell a secret to whoever finds it in
+memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ REMEMBERED: Final[dict[tuple[bytes, bytes], FieldLine]] = {}
 
 _LONGEST: Final = 160
 _MOST: Final = 1024
-_SECRET: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"))
+_SECRET: Final = (b"authorization", b"cookie", b"proxy-authorization", b"set-cookie")
+_UNIQUE: Final = (b"sec-websocket-accept", b"sec-websocket-key")
+_FORGOTTEN: Final = frozenset((*_SECRET, *_UNIQUE))
 
 
 def field_line(field: tuple[bytes, bytes]) -> FieldLine:
@@ -33,7 +36,7 @@ def _encode(field: tuple[bytes, bytes]) -> FieldLine:
     name, value = field
     lowered = name.lower()
     line = b"%b: %b\r\n" % (name, value), lowered if lowered in DECIDING else b""
-    if len(line[0]) <= _LONGEST and lowered not in _SECRET:
+    if len(line[0]) <= _LONGEST and lowered not in _FORGOTTEN:
         if len(REMEMBERED) >= _MOST:
             REMEMBERED.clear()
         REMEMBERED[field] = line

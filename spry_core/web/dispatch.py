@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never, cast
+from typing import Final, TypeAlias, assert_never, cast
 
 from spry_core.protocol.events import Refusal, RequestHead
 from spry_core.routing import (
@@ -36,6 +36,8 @@ from spry_core.web.upgrade import WebSocketHandler, websocket_part
 
 Handler: TypeAlias = HttpHandler | WebSocketHandler
 """What can be registered."""
+
+_WEBSOCKET: Final = WEBSOCKET.encode()
 
 Routes: TypeAlias = RouteTable[Handler, Middleware]
 """What an application has registered."""
@@ -86,17 +88,22 @@ class Dispatcher:
 
     def resolve(self, head: RequestHead, exchange: Exchange) -> tuple[Request, Chain]:
         """Return a request and the chain that answers it. It never fails: what is wrong is said by the chain."""
-        plain = self._plain.get((head.method, head.target))
-        if plain is not None and head.websocket is None:
-            return Request(head, exchange, plain[0]), plain[1]
+        # An offer counts on a path that has a WebSocket; anywhere else it is ignored (RFC 9110 §7.8).
+        is_offer = head.websocket is not None and head.method == b"GET"
+        plain = self._plain.get((_WEBSOCKET if is_offer else head.method, head.target))
+        if plain is not None:
+            return (
+                self._open(head, exchange, None, plain[0])
+                if is_offer
+                else (Request(head, exchange, plain[0]), plain[1])
+            )
         method, target = head.method.decode("latin-1"), head.target
         if target.startswith(b"/"):  # the only form that is taken apart by whoever asks for its parts
             parts, path = None, target.partition(b"?")[0].decode("latin-1")
         else:
             parts = parse_target(target.decode("latin-1"), method)
             path = parts.raw_path
-        # An offer counts on a path that has a WebSocket; anywhere else it is ignored (RFC 9110 §7.8).
-        if head.websocket is not None and method == "GET":
+        if is_offer:
             found = self._router.match(WEBSOCKET, path)
             if isinstance(found, Match):
                 return self._open(head, exchange, parts, found)

@@ -55,8 +55,7 @@ def is_allowed(origins: Origins, head: RequestHead, authority: str | None) -> bo
         head: The request.
         authority: The one of an absolute target, which counts instead of the Host field (RFC 9112 §3.2.2).
     """
-    found = values(head.headers, b"origin")
-    if origins is None or not found:
+    if origins is None or not (found := values(head.headers, b"origin")):
         return True
     if len(found) > 1:
         return False

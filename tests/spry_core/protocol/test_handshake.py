@@ -104,8 +104,57 @@ def test_http_1_0_opens_none() -> None:
     assert examine(head(tuple(FIELDS.items()), version=b"1.0"), Length(0), MOST) is None
 
 
+PROTOCOLS = b"sec-websocket-protocol"
+
+
+def asked(protocols: bytes, key: bytes = KEY, *, most: int = MOST) -> tuple[str, ...]:
+    """Return the subprotocols that a good request offers."""
+    found = offer({b"sec-websocket-key": key, PROTOCOLS: protocols}, most=most)
+    assert isinstance(found, Offer)
+    assert found.key == key
+    return found.subprotocols
+
+
+def test_what_is_asked_for_is_read_once_whatever_the_key_unless_it_is_long() -> None:
+    other = b"A" * 21 + b"A=="
+    long = b"b" * 128
+    assert asked(b"a, b") == ("a", "b")
+    assert asked(b"a, b") is asked(b"a, b", other)
+    assert asked(long) == (long.decode(),)
+    assert asked(long) is not asked(long)
+
+
+def test_how_much_may_be_asked_for_counts_also_where_it_was_read_before() -> None:
+    assert asked(b"c, d, e", most=3) == ("c", "d", "e")
+    assert offer({PROTOCOLS: b"c, d, e"}, most=2) == TOO_MANY
+    assert asked(b"c, d, e", most=3) == ("c", "d", "e")
+
+
+def test_so_much_of_what_is_asked_for_is_remembered_at_most() -> None:
+    first = asked(b"first")
+    for i in range(256):
+        assert asked(b"%d" % i) == (str(i),)
+    assert asked(b"first") == first
+    assert asked(b"first") is not first
+
+
+def test_of_several_faults_the_version_comes_first_and_the_number_last() -> None:
+    faulty: dict[bytes, bytes | None] = {
+        PROTOCOLS: b"a, b",
+        b"sec-websocket-key": b"x",
+        b"sec-websocket-version": b"8",
+    }
+    assert offer(faulty, framing=Chunked(), most=1) == BAD_VERSION
+    del faulty[b"sec-websocket-version"]
+    assert offer(faulty, framing=Chunked(), most=1) == BAD_KEY
+    del faulty[b"sec-websocket-key"]
+    assert offer(faulty, framing=Chunked(), most=1) == CONTENT
+    assert offer(faulty, most=1) == TOO_MANY
+
+
 BAD_VERSION = Refusal(status_code=426, reason="Sec-WebSocket-Version is not 13")
 BAD_KEY = Refusal(status_code=400, reason="Sec-WebSocket-Key is not one key of 16 bytes")
+TOO_MANY = Refusal(status_code=431, reason="too many subprotocols or extensions")
 CONTENT = Refusal(status_code=400, reason="an opening handshake has no content")
 
 

@@ -645,7 +645,7 @@ def test_some_fields_settle_how_a_request_goes_on(
     assert settled(*fields, version=version) == terms
 
 
-def test_what_was_settled_is_remembered_for_ordinary_requests_of_ordinary_size() -> None:
+def test_what_was_settled_is_remembered_for_requests_of_ordinary_size() -> None:
     def is_remembered(*fields: tuple[bytes, bytes], version: bytes = b"1.1") -> bool:
         return settled(*fields, version=version) is settled(*fields, version=version)
 
@@ -653,7 +653,13 @@ def test_what_was_settled_is_remembered_for_ordinary_requests_of_ordinary_size()
     assert not is_remembered((b"host", b"a" * 129))
     assert not is_remembered((b"host", b"a" * 64), (b"connection", b"b" * 65))
     assert not is_remembered(A_HOST, version=b"1.0")
-    assert not is_remembered(A_HOST, (b"upgrade", b"websocket"))
+    assert is_remembered(A_HOST, (b"upgrade", b"websocket"))
+
+
+def test_the_key_of_an_opening_handshake_is_no_reason_to_remember_another_one() -> None:
+    """RFC 6455 §4.1: it is another one each time."""
+    assert b"sec-websocket-version" in NOTABLE
+    assert b"sec-websocket-key" not in NOTABLE
 
 
 def test_so_much_is_remembered_at_most() -> None:

@@ -54,6 +54,7 @@ def test_short_lines_are_remembered_and_no_others() -> None:
     assert not is_remembered(b"X-A", b"b" * 154)
     for name in (b"Authorization", b"cookie", b"Proxy-Authorization", b"Set-Cookie"):
         assert not is_remembered(name, b"a")
+    assert not is_remembered(b"Sec-WebSocket-Accept", b"a")  # never the same twice
 
 
 def test_so_many_are_remembered_at_most() -> None:
