@@ -179,9 +179,11 @@ class Http1(ABC):
         if turn.is_awaited:
             return  # also behind an answer: a handler may give it inside a call of the pump, and then nobody else has a turn
         try:
-            while self._held and not self.is_over and self._parse_some(now):
-                if turn.left <= 0 and self._held and not self.is_over:
+            while self._held and not self.is_over:
+                if turn.left <= 0:
                     self._stream.wait_for_turn(now)
+                    return
+                if not self._parse_some(now):
                     return
         except RemoteProtocolError as error:
             self._fail(error, now)

@@ -123,20 +123,21 @@ class Http1Server(Http1):
             self._parse(now)
 
     def _parse_next(self, now: float) -> bool:
-        if self._state is not State.IDLE:
+        if self._state is not _IDLE:
             return False
-        deadlines = self._stream.deadlines
-        if self._is_behind:
+        stream = self._stream
+        deadlines = stream.deadlines
+        if stream.unsent > stream.limits.high_water:  # `_is_behind`
             deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
             return False
         end = self._take_head(self._held, now)
         if end:
             del self._held[:end]
-            return True
+            return self._state is not _WAITING  # what is complete has its answer before anything behind it is due
         self._is_still_answering = False
         deadlines.clear(Deadline.KEEP_ALIVE)
         if not deadlines.is_set(Deadline.HEAD):
-            deadlines.set(Deadline.HEAD, now, self._stream.timeouts.head)
+            deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
         return self._parse_head(now)
 
     def _take_head(self, data: bytes | bytearray, now: float) -> int:
@@ -151,12 +152,13 @@ class Http1Server(Http1):
         self._stream.turn.left -= HEAD_STEPS
         head = self._request = request_head(method, target, fields, version)
         self._is_still_answering = False
-        terms, content = settle(head, noted), b""
-        if terms.framing is not EMPTY:
-            content = _content_at(data, end, terms.framing)
-            end += len(content)
+        terms = settle(head, noted)
+        if terms.framing is EMPTY:
+            self._deliver_head(head, noted, terms, now)
+            return end
+        content = _content_at(data, end, terms.framing)
         self._deliver_head(head, noted, terms, now, content)
-        return end
+        return end + len(content)
 
     def _receive_head(self, head: bytes, now: float) -> None:
         request = self._request = read_request(head)
@@ -171,18 +173,17 @@ class Http1Server(Http1):
         """Begin a request, and complete it if it has no content, or all of that is here: `content`."""
         stream, framing = self._stream, terms.framing
         self._terms = terms
-        self._requests += 1
+        self._requests = requests = self._requests + 1
         allowed = stream.limits.max_requests
-        self._keep_alive = (
-            self._keep_alive and terms.persists and (allowed is None or self._requests < allowed)
-        )
-        self._expects_continue = terms.expects_continue
+        if not terms.persists or (allowed is not None and requests >= allowed):
+            self._keep_alive = False
         if terms.upgrades:
-            head = self._examine(head, noted, framing, now)
-        self._request = head
+            head = self._request = self._examine(head, noted, framing, now)
         running = stream.deadlines.running
-        running.pop(_KEEP_ALIVE, None)
-        running.pop(_HEAD, None)
+        if _KEEP_ALIVE in running:
+            del running[_KEEP_ALIVE]
+        if _HEAD in running:
+            del running[_HEAD]
         events = stream.events
         events.append(head)
         if framing is EMPTY:
@@ -193,6 +194,7 @@ class Http1Server(Http1):
             events += BodyData(data=content), END
         else:
             self._state = advance(self._state, Step.REQUEST_HEAD)
+            self._expects_continue = terms.expects_continue
             self._incoming = IncomingContent(
                 framing,
                 stream,
@@ -234,9 +236,14 @@ class Http1Server(Http1):
         ):
             super().send_response(head, content, now)
             return
-        method, writer = request.method, self._writer
+        method, writer, stream = request.method, self._writer, self._stream
         if method not in _WITHOUT_CONTENT and writer.write_known_response(head, content, now):
-            self._go_on(now)
+            # What `_next` does on a connection that goes on, with an engine that keeps nothing.
+            self._state = _NEXT
+            self._request = self._incoming = self._outgoing = None
+            seconds = stream.timeouts.keep_alive
+            if seconds is not None:
+                stream.deadlines.running[_KEEP_ALIVE] = now + seconds
         elif plain_length(head, method) == len(content):
             writer.write_plain_response(head, content, now)
             self._state = _ANSWERED
@@ -244,17 +251,8 @@ class Http1Server(Http1):
         else:
             super().send_response(head, content, now)
             return
-        if self._held or self._stream.received_end:
+        if self._held or stream.received_end:
             self._look_further(now)
-
-    def _go_on(self, now: float) -> None:
-        """Do what `_next` does behind a whole response on a connection that goes on, with an engine that keeps nothing."""
-        self._state = _NEXT
-        self._request = self._incoming = self._outgoing = None
-        stream = self._stream
-        seconds = stream.timeouts.keep_alive
-        if seconds is not None:
-            stream.deadlines.running[_KEEP_ALIVE] = now + seconds
 
     def response_events(self, head: ResponseHead, content: bytes) -> tuple[SentEvent, ...]:
         """Check a whole response; return what there is to `send` for it. An answer to HEAD goes without the content."""

@@ -118,16 +118,15 @@ class Response:
         """
         if self._headers is not None:
             return None
-        content = self._content
-        if isinstance(content, bytes) and self._status_code not in _WITHOUT_LENGTH:
-            return self._kind, len(content)
-        return self._kind, None
+        return self._kind, self._length()
 
     def as_head(self) -> ResponseHead:
         """Return the head as the protocol has it. For who sends it."""
-        usual = self.usual_fields()
-        if usual is not None and not self._reason_phrase:
-            return _usual_head(self._status_code, *usual)
+        if self._headers is None and not self._reason_phrase:  # nearly always: `usual_fields`
+            content = self._content
+            return _usual_head(
+                self._status_code, self._kind, len(content) if isinstance(content, bytes) else None
+            )
         return ResponseHead(
             status_code=self._status_code,
             headers=self.headers.raw(),
@@ -234,13 +233,13 @@ class Response:
 
 
 @lru_cache(maxsize=1024)
-def _usual_head(status_code: int, kind: str, length: int | None) -> ResponseHead:
-    """Make a head of nothing but type and length, once for all answers that have it."""
+def _usual_head(status_code: int, kind: str, size: int | None) -> ResponseHead:
+    """Make a head of nothing but the type of a content and its length, once for all answers that have it."""
     fields: list[tuple[bytes, bytes]] = []
     if kind:
         fields.append((b"Content-Type", kind.encode("latin-1")))
-    if length is not None:
-        fields.append((b"Content-Length", b"%d" % length))
+    if size is not None and status_code not in _WITHOUT_LENGTH:
+        fields.append((b"Content-Length", b"%d" % size))
     return ResponseHead(status_code=status_code, headers=tuple(fields))
 
 
