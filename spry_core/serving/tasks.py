@@ -108,12 +108,9 @@ class Tasks:
         have returned.
         """
         key = object()
-        begin = partial(enter, self, partial(self._run, key, function))
-        if self._owner.is_inside:
-            self.begin_later(copy_context(), key, begin)
-        else:
-            self._running[key] = _NOT_BEGUN
-            self._start(copy_context(), key, begin)
+        self.begin_later(copy_context(), key, partial(enter, self, partial(self._run, key, function)))
+        if not self._owner.is_inside:
+            self.begin_waiting()
 
     def begin_later(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
         """Have `begin_waiting` begin this as a task, which `contain`s what comes out of it and says its `end` by itself."""
@@ -126,25 +123,20 @@ class Tasks:
     def begin_waiting(self) -> None:
         """Begin what has been waiting, in order; what that asks for in turn waits for the next time."""
         starts, self.waiting = self.waiting or [], None
+        running = self._running
         while starts:
             context, key, begin = starts.pop(0)
             try:
-                self._start(context, key, begin)
+                task = context.run(self.driver.start, begin)
             except BaseException:
+                # There was no memory for it, or its first step has ended the process, and may have said its end.
+                running.pop(key, None)
                 self.waiting = [*starts, *(self.waiting or ())]  # they are to begin all the same
                 raise
-
-    def _start(self, context: Context, key: object, begin: Callable[[], Awaitable[None]]) -> None:
-        try:
-            task = context.run(self.driver.start, begin)
-        except BaseException:
-            # There was no memory for it, or its first step has ended the process, and may have said its end.
-            self._running.pop(key, None)
-            raise
-        if key in self._running:  # else it is over already
-            self._running[key] = task
-        if self.is_cancelling:
-            task.cancel()
+            if key in running:  # else it is over already
+                running[key] = task
+            if self.is_cancelling:
+                task.cancel()
 
     def cancel(self) -> None:
         """Cancel every task, and whatever is started from here on."""

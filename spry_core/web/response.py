@@ -61,21 +61,22 @@ class Response:
         reason_phrase: str = "",
     ) -> None:
         self._status_code = status_code
+        kind = "" if headers is None else _only_kind(headers)
         if status_code != 200:
             _check_status(status_code)
-        self._kind = kind = "" if headers is None else _only_kind(headers)
-        if status_code == 200 and (headers is None or kind) and not reason_phrase:
+        elif (kind or headers is None) and not reason_phrase:
             # What most handlers answer with, in half the time: there is nothing more to be checked.
-            if type(content) is str:
-                self._headers, self._reason_phrase = None, ""
-                self._content: bytes | Stream = content.encode()
-                self._kind = kind or (_TEXT if content else "")
-                return
             if type(content) is bytes:
                 self._headers, self._reason_phrase = None, ""
-                self._content = content
+                self._content: bytes | Stream = content
                 self._kind = kind or (_BYTES if content else "")
                 return
+            if type(content) is str:
+                self._headers, self._reason_phrase = None, ""
+                self._content = content.encode()
+                self._kind = kind or (_TEXT if content else "")
+                return
+        self._kind = kind
         # The header section is made for whoever looks at it: until then it is what type, content and status say.
         self._headers = None if headers is None or kind else MutableHeaders(headers)
         self._reason_phrase = reason_phrase and _checked_phrase(reason_phrase)
