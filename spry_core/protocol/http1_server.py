@@ -133,7 +133,7 @@ class Http1Server(Http1):
         end = self._take_head(self._held, now)
         if end:
             del self._held[:end]
-            return self._state is not _WAITING  # what is complete has its answer before anything behind it is due
+            return self._incoming is not None  # else its answer comes before anything behind it is due
         self._is_still_answering = False
         deadlines.clear(Deadline.KEEP_ALIVE)
         if not deadlines.is_set(Deadline.HEAD):

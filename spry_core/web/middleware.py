@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol, TypeAlias, TypeVar, cast
 from spry_core.closing import CloseInfo
 from spry_core.errors import LocalProtocolError
 from spry_core.tasks import unwrap
-from spry_core.web.calling import name_of, resolve
+from spry_core.web.calling import can_be_awaited, name_of, resolve
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.request import Request
 from spry_core.web.response import Response, to_response
@@ -159,7 +159,9 @@ def _innermost(endpoint: Callable[[Request], object], filters: ExceptionFilters,
 
     async def innermost(request: Request, walk: Walk | None = None) -> Outcome:
         try:
-            value = await call(request) if is_async else await resolve(endpoint(request))
+            value = await call(request) if is_async else endpoint(request)
+            if not is_async and can_be_awaited(value):
+                value = await value
             outcome = cast("Outcome", value) if name is None else to_response(value, request, name)
         except BaseException as raised:
             error = raised
