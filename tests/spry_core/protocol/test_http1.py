@@ -334,6 +334,24 @@ def test_interim_answers_without_end_wait_for_their_turn() -> None:
     assert conn.wants_read
 
 
+def test_requests_that_are_answered_at_once_have_their_turns_too() -> None:
+    conn = server()
+    n = STEPS // HEAD_STEPS
+    conn.receive_data(GET * (n + 2), T0)
+    for _ in range(n):
+        assert [type(event) for event in conn] == [RequestHead, BodyEnd]
+        # A turn that is over is nobody's business before something is due.
+        assert conn.next_deadline() is None
+        answer(conn)
+        said(conn)
+    assert (list(conn), conn.wants_read, conn.next_deadline()) == ([], False, T0)
+    conn.handle_deadline(T0)
+    assert [type(event) for event in conn] == [RequestHead, BodyEnd]
+    answer(conn)
+    assert [type(event) for event in conn] == [RequestHead, BodyEnd]
+    assert conn.wants_read
+
+
 # ---------------------------------------------------------------------------------------------------- shutdown and abort
 
 
