@@ -395,7 +395,8 @@ class Connection(Facts):
         """
         if self._websocket is not None:
             raise LocalProtocolError("limits and timeouts are settled when the WebSocket is accepted")
-        self._stream.limits, self._stream.timeouts, self._deflate = limits, timeouts, deflate
+        self._stream.configure(limits, timeouts)
+        self._deflate = deflate
 
     def _switch_if_agreed(self, now: float) -> None:
         http = self._http

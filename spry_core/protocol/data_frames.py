@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final
 
 from spry_core.errors import LocalProtocolError
 from spry_core.protocol.compression import Compressor
-from spry_core.protocol.engines import Opcode
+from spry_core.protocol.engines import FrameEngine, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
+from spry_core.protocol.stream import Stream
+
+_APART: Final = 32 * 1024
+"""From so many bytes of payload on another call costs less than a copy of them."""
 
 
 class DataFrameWriter:
     """Writes the data frames of one WebSocket, and knows the message that is under way."""
 
-    __slots__ = ("_compressor", "_is_compressed", "_is_continuing", "_kind", "_write", "messages", "size")
+    __slots__ = (
+        "_compressor",
+        "_engine",
+        "_is_compressed",
+        "_is_continuing",
+        "_kind",
+        "_stream",
+        "messages",
+        "size",
+    )
 
-    def __init__(
-        self, write: Callable[[Opcode, bytes, bool, bool, float], None], compressor: Compressor | None
-    ) -> None:
-        """Write through `write(opcode, payload, fin, rsv1, now)`, and compress with `compressor` if that was
-        negotiated.
-        """
+    def __init__(self, engine: FrameEngine, stream: Stream, compressor: Compressor | None) -> None:
+        """Encode with `engine`, write into `stream`, and compress with `compressor` if that was negotiated."""
         self.messages: int = 0
         """Complete messages sent."""
         self.size: int = 0
         """Bytes of messages and of pieces sent, before they were compressed."""
-        self._write = write
+        self._engine = engine
+        self._stream = stream
         self._compressor = compressor
         self._kind: Kind | None = None
         self._is_continuing = False
@@ -67,7 +77,10 @@ class DataFrameWriter:
         compressor, rsv1 = self._compressor, False
         if compressor is not None and compressor.wants(len(payload), compress):
             payload, rsv1 = compressor.compress(payload, ends_message=True), True
-        self._write(opcode, payload, True, rsv1, now)
+        if len(payload) < _APART:  # as `write`, without another call for each message
+            self._stream.write(self._engine.frame(opcode, payload, True, rsv1), now)
+        else:
+            self.write(opcode, payload, True, rsv1, now)
 
     def _start(self, start: MessageStart) -> None:
         self._kind, self._is_continuing = start.kind, False
@@ -85,7 +98,15 @@ class DataFrameWriter:
             assert self._compressor is not None
             payload = self._compressor.compress(payload, ends_message=fin)
         self._is_continuing = True
-        self._write(opcode, payload, fin, rsv1, now)
+        self.write(opcode, payload, fin, rsv1, now)
+
+    def write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
+        """Write one frame, of any kind."""
+        if len(payload) < _APART:
+            self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
+        else:
+            for piece in self._engine.frame_apart(opcode, payload, fin, rsv1):
+                self._stream.write(piece, now)
 
 
 def _opcode(kind: Kind) -> Opcode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from spry_core.closing import CloseInfo
 from spry_core.protocol.deflate import Agreement, Deflate
@@ -12,6 +13,35 @@ from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.protocol.memory import http_bound, websocket_bound
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.websocket import WebSocketProtocol
+
+
+class Flow(Protocol):
+    """What is on its way through a connection, for who looks at it often: attributes, which the connection alone changes."""
+
+    @property
+    def events(self) -> Sequence[object]:
+        """What was not fetched yet."""
+        ...
+
+    @property
+    def unsent(self) -> int:
+        """Bytes accepted and not yet taken by the transport."""
+        ...
+
+    @property
+    def is_pressed(self) -> bool:
+        """True while so much is unsent that `Facts.is_full` or `Facts.is_stuffed` may be true; else neither is."""
+        ...
+
+    @property
+    def is_settled(self) -> bool:
+        """True since it is settled how the WebSocket ended: `Facts.close_info` has it."""
+        ...
+
+    @property
+    def is_lost(self) -> bool:
+        """True when the stream is gone."""
+        ...
 
 
 class Facts:
@@ -48,6 +78,11 @@ class Facts:
         """True while WebSocket messages may be sent, and none should be that does not wait: `Limits.max_unsent` is reached."""
         stream = self._stream
         return stream.unsent >= stream.limits.max_unsent and self.is_open
+
+    @property
+    def flow(self) -> Flow:
+        """What is on its way: always the same object, for who looks often."""
+        return self._stream
 
     @property
     def unfetched(self) -> Sequence[object]:

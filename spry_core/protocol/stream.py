@@ -53,6 +53,7 @@ class Stream:
         "_fetched_end",
         "_is_timed",
         "_judged_from",
+        "_mark",
         "_queue",
         "_taken",
         "_was_full",
@@ -60,6 +61,8 @@ class Stream:
         "end",
         "events",
         "is_lost",
+        "is_pressed",
+        "is_settled",
         "limits",
         "random",
         "received_end",
@@ -71,8 +74,7 @@ class Stream:
     def __init__(
         self, *, limits: Limits, timeouts: Timeouts, random: Callable[[int], bytes], can_half_close: bool
     ) -> None:
-        self.limits: Limits = limits
-        self.timeouts: Timeouts = timeouts
+        self.configure(limits, timeouts)
         self.random: Callable[[int], bytes] = random
         self.deadlines: Deadlines = Deadlines()
         self.turn: Turn = Turn()
@@ -82,6 +84,10 @@ class Stream:
         """What happened and was not fetched yet, in order; a list is a run of messages that came whole."""
         self.unsent: int = 0
         """Bytes queued and not yet taken by the transport."""
+        self.is_pressed: bool = False
+        """True while so many are that `Limits.high_water` is passed, or `Limits.max_unsent` reached."""
+        self.is_settled: bool = False
+        """True since it is settled how the WebSocket ended."""
         self.received_end: bool = False
         """True when the peer will send no more."""
         self.is_lost: bool = False
@@ -97,6 +103,12 @@ class Stream:
         self._judged_from = 0.0  # when the present time to write began,
         self._taken = 0  # and what has gone since then
 
+    def configure(self, limits: Limits, timeouts: Timeouts) -> None:
+        """Obey these from now on."""
+        self.limits: Limits = limits
+        self.timeouts: Timeouts = timeouts
+        self._mark = min(limits.high_water, limits.max_unsent - 1)
+
     def write(self, data: bytes, now: float) -> None:
         """Queue `data`. Nothing may follow our half-close; what comes too late for a lost stream is dropped."""
         assert self.end is None
@@ -108,8 +120,9 @@ class Stream:
             self._due = None if seconds is None else now + seconds
         self._queue.append(data)
         self.unsent += len(data)
-        if self.unsent > self.limits.high_water:
-            self._was_full = True
+        if self.unsent > self._mark:
+            self.is_pressed = True
+            self._was_full = self._was_full or self.unsent > self.limits.high_water
 
     def wait_for_turn(self, now: float) -> None:
         """Let the pump come back at once, but behind what else is ready, to parse the rest of what came."""
@@ -167,6 +180,11 @@ class Stream:
         elif self._is_timed:
             self._is_timed = False
             self.deadlines.clear(Deadline.WRITE)
+        if self.is_pressed:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        self.is_pressed = self.unsent > self._mark
         if self._was_full and self.unsent <= self.limits.high_water:
             self._was_full = False
             self.events.append(Writable())

@@ -10,8 +10,6 @@ waits until it is released.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
-
 from spry_core.closing import Close, CloseInfo, ConnectionLost, Initiator, KeepaliveTimeout, check_close
 from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol.account import Account
@@ -38,9 +36,6 @@ from spry_core.protocol.memory import READ_SIZE
 from spry_core.protocol.stream import Stream
 
 _KEEPALIVE = "keepalive timeout"
-
-_APART: Final = 32 * 1024
-"""From so many bytes of payload on another call costs less than a copy of them."""
 
 
 class WebSocketProtocol:
@@ -89,9 +84,8 @@ class WebSocketProtocol:
         self._assembly = Assembly(stream.limits, self._account, decompressor)
         self._engine = frame_engine(engine, role, self._assembly.admit, stream.random)
         self._keepalive = Keepalive(stream, now)
-        write = self._write
-        self._control = ControlFrameWriter(write, stream, self._keepalive)
-        self._outgoing = DataFrameWriter(write, compressor)
+        self._outgoing = DataFrameWriter(self._engine, stream, compressor)
+        self._control = ControlFrameWriter(self._outgoing.write, stream, self._keepalive)
         self._state = State.OPEN
         self._opened = now
         self._failure: RemoteProtocolError | None = None
@@ -307,13 +301,6 @@ class WebSocketProtocol:
         self._keepalive.stop()
         self._stream.deadlines.set(Deadline.CLOSE, now, self._stream.timeouts.close_timeout)
 
-    def _write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
-        if len(payload) < _APART:
-            self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
-        else:
-            for piece in self._engine.frame_apart(opcode, payload, fin, rsv1):
-                self._stream.write(piece, now)
-
     def _advance(self, direction: Direction, event: Assembled | Ping | Pong | Close) -> None:
         self._state = advance(self._state, direction, event)
 
@@ -331,7 +318,7 @@ class WebSocketProtocol:
         if (
             self._is_behind
             or self._failure is not None
-            or self._assembly.is_waiting
+            or (self._assembly.inflate is not None and self._assembly.is_waiting)
             or self._keepalive.has_pinged
         ):
             self._use_room(now)
@@ -440,6 +427,7 @@ class WebSocketProtocol:
     def _settle(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         if self.info is not None:
             return
+        self._stream.is_settled = True
         self._drop()
         self._keepalive.stop()
         self._stream.deadlines.clear(Deadline.RELEASE)

@@ -37,6 +37,7 @@ from spry_core.protocol.events import (
     ResponseHead,
     Writable,
 )
+from spry_core.protocol.facts import Flow
 from spry_core.protocol.http1 import END
 from spry_core.protocol.stream import StreamEnd
 from spry_core.serving.exchange import HttpExchange
@@ -94,9 +95,9 @@ class Session:
         "_is_forgotten",
         "_owner",
         "_request",
-        "_unfetched",
         "connection",
         "driver",
+        "flow",
         "is_draining",
         "is_inside",
         "link",
@@ -107,6 +108,8 @@ class Session:
 
     def __init__(self, owner: Owner, connection: Connection, driver: Driver, stream: StreamInfo) -> None:
         self.connection: Connection = connection
+        self.flow: Flow = connection.flow
+        """What is on its way through that connection."""
         self.driver: Driver = driver
         self.stream: StreamInfo = stream
         self.timers: Timers = Timers()
@@ -120,7 +123,6 @@ class Session:
         self.is_inside: bool = False
         """True in a call of the pump, and while events are taken: the pump looks afterwards by itself."""
         self._owner = owner
-        self._unfetched = connection.unfetched
         self._exchange: HttpExchange | None = None
         self._request: Request | None = None
         self._is_forgotten = False
@@ -134,7 +136,7 @@ class Session:
         try:
             self.connection.receive_data(data, now)
             if not was_inside:
-                self._take_events()
+                self._take_events(now)
         except MemoryError as error:
             self._run_out(error)
         finally:
@@ -142,21 +144,21 @@ class Session:
 
     def receive_eof(self, now: float) -> None:
         """Take note that the peer will send no more."""
-        self._inside(lambda: self.connection.receive_eof(now))
+        self._inside(lambda: self.connection.receive_eof(now), now)
 
     def connection_lost(self, error: BaseException | None, now: float) -> None:
         """Take note that the stream is gone. Handlers may still run a while; `closed` says when everything is
         over.
         """
-        self._inside(lambda: self.connection.connection_lost(error, now))
+        self._inside(lambda: self.connection.connection_lost(error, now), now)
 
     def bytes_written(self, n: int, now: float) -> None:
         """Take note that the transport took `n` bytes."""
         was_inside, self.is_inside = self.is_inside, True
         try:
             self.connection.bytes_written(n, now)
-            if self._unfetched and not was_inside:
-                self._take_events()
+            if self.flow.events and not was_inside:
+                self._take_events(now)
         except MemoryError as error:
             self._run_out(error)
         finally:
@@ -178,7 +180,7 @@ class Session:
 
     def handle_deadline(self, now: float) -> None:
         """Do everything that has fallen due at `now`."""
-        self._inside(lambda: self._handle_deadline(now))
+        self._inside(lambda: self._handle_deadline(now), now)
 
     def _handle_deadline(self, now: float) -> None:
         self.connection.handle_deadline(now)
@@ -194,7 +196,7 @@ class Session:
         """True since the stream switched to WebSocket."""
         return self.connection.is_websocket
 
-    def _inside(self, call: Callable[[], None]) -> None:
+    def _inside(self, call: Callable[[], None], now: float) -> None:
         """Do something and take all that follows from it; the pump looks at everything afterwards by itself.
 
         Want of memory costs this connection alone, and frees what it holds: who sends too much runs into it first.
@@ -203,7 +205,7 @@ class Session:
         try:
             call()
             if not was_inside:
-                self._take_events()
+                self._take_events(now)
         except MemoryError as error:
             self._run_out(error)
         finally:
@@ -235,14 +237,14 @@ class Session:
         if grace is not None:
             self.timers.add(now + grace, self.tasks.cancel)
             self.timers.add(now + grace + (timeouts.close_timeout or 0.0), self._cut_late)
-        self._inside(lambda: self.connection.shutdown(now, code, reason))
+        self._inside(lambda: self.connection.shutdown(now, code, reason), now)
 
     def abort(self, now: float) -> None:
         """End at once: the stream is reset and the tasks are cancelled."""
         # First the tasks: where the end of the connection has woken one, it depends on the backend whether a cancellation
         # still finds it waiting.
         self.tasks.cancel()
-        self._inside(lambda: self.connection.abort(now))
+        self._inside(lambda: self.connection.abort(now), now)
         self._end_exchange()
         self._notify()
 
@@ -256,7 +258,8 @@ class Session:
 
     def cut(self) -> None:
         """End at once, but leave the tasks alone: they see the end."""
-        self._inside(lambda: self.connection.abort(self.driver.now()))
+        now = self.driver.now()
+        self._inside(lambda: self.connection.abort(now), now)
         self._notify()
 
     # What its exchange and its link ask
@@ -265,9 +268,8 @@ class Session:
         """A task has changed something: take what follows, and let the pump look at everything."""
         if self.is_inside:
             return
-        connection = self.connection
-        if connection.has_events or connection.close_info is not None:  # nearly always there are bytes alone
-            self._inside(_nothing)
+        if self.flow.events or self.flow.is_settled:  # nearly always there are bytes alone
+            self._inside(_nothing, self.driver.now())
         self.driver.notify(soon)
 
     @property
@@ -290,9 +292,9 @@ class Session:
         """
         if not self.is_inside:
             if (
-                self._unfetched or self.tasks.waiting is not None
+                self.flow.events or self.tasks.waiting is not None
             ):  # no WebSocket is here yet to be looked after
-                self._inside(_nothing)
+                self._inside(_nothing, self.driver.now())
             self.driver.notify(self._exchange is not exchange)
 
     def report_error(self, text: str, error: BaseException | None) -> None:
@@ -332,24 +334,25 @@ class Session:
 
     # Events
 
-    def _take_events(self) -> None:
-        unfetched, take_event = self._unfetched, self.connection.take_event
+    def _take_events(self, now: float) -> None:
+        flow, take_event = self.flow, self.connection.take_event
+        unfetched = flow.events
         while True:
             while unfetched and (event := take_event()) is not None:
                 if isinstance(event, list):
                     assert self.link is not None
-                    self.link.inbox.deliver_run(event)
+                    self.link.inbox.deliver(event, now)
                 elif event is END and self._request is not None:  # of nearly every request: as `_take` does
                     self._request.finish_body()
                 else:
-                    self._take(event)
+                    self._take(event, now)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.
             if self.tasks.waiting is not None:
                 self.tasks.begin_waiting()
-            elif self.link is None or not self.link.notice_settling():
+            elif not flow.is_settled or self.link is None or not self.link.notice_settling():
                 return
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event, now: float) -> None:
         match event:
             case RequestHead():
                 self._begin(event)
@@ -363,7 +366,7 @@ class Session:
                 self._request.deliver_body(event.data)
             case Message():
                 assert self.link is not None
-                self.link.inbox.deliver(event.data)
+                self.link.inbox.deliver([event.data], now)
             case MessageStart() | MessageData() | MessageEnd():
                 assert self.link is not None
                 self.link.inbox.deliver_piece(event)
@@ -375,7 +378,7 @@ class Session:
                 self._end()
             case Pong():
                 assert self.link is not None
-                self.link.take_pong(event.payload, self.driver.now())
+                self.link.take_pong(event.payload, now)
             case Ping() | Close():
                 pass  # answered already; what a Close has settled is noticed when all events are taken
             case ResponseHead() | Accept():  # pragma: no cover - a server's connection never gives these

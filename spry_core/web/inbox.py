@@ -126,9 +126,9 @@ class Inbox:
         "_taken",
         "_touch",
         "_unreleased",
+        "delivered_at",
         "is_boundless",
         "is_closed",
-        "is_delivering",
         "is_orphaned",
         "mail",
     )
@@ -141,8 +141,10 @@ class Inbox:
         """True if messages may be of any size, and so never come whole."""
         self.is_closed: bool = False
         """True when we have ended the connection: what comes is of no interest any more."""
-        self.is_delivering: bool = False
-        """True while a consumer is called from within the session, which looks at everything afterwards."""
+        self.delivered_at: float | None = None
+        """The time of the call of the pump in which a consumer is called, by the session, which looks at everything afterwards:
+        in such a call time stands still. Else None.
+        """
         self.is_orphaned: bool = False
         """True when the handler has returned."""
         self._connection = connection
@@ -253,6 +255,16 @@ class Inbox:
             self.come_back()
         elif not self._items or self._taken >= self._lot:
             self._release_taken()
+
+    def come_back_for_more(self) -> bool:
+        """Do so if the consumer has anything, and tell whether messages wait after that."""
+        if self._taken:
+            self._release_taken()
+        elif self._unreleased is None:
+            return False
+        else:
+            self._release(self._sizes_in_hand())
+        return bool(self._items)
 
     def come_back_with_one(self) -> None:
         """The consumer has taken several messages, and is done with all but the last."""
@@ -370,11 +382,12 @@ class Inbox:
         """Pay for the messages that were taken, but for `spare` of them."""
         connection = self._connection
         n, self._taken = self._taken - spare, spare
-        wanted_read = self.is_delivering or connection.wants_read
-        connection.release_messages(n, self._driver.now())
-        if self.is_delivering:
+        if self.delivered_at is not None:
+            connection.release_messages(n, self.delivered_at)
             return  # the session looks when all is delivered
-        if not wanted_read or connection.close_info is not None:
+        wanted_read = connection.wants_read
+        connection.release_messages(n, self._driver.now())
+        if not wanted_read or connection.flow.is_settled:
             self._touch(True)
 
     def _release(self, sizes: Sequence[int]) -> None:
@@ -385,17 +398,13 @@ class Inbox:
         wanted_read = connection.wants_read
         for size in sizes:
             connection.release(size, now)
-        if not wanted_read or connection.close_info is not None:
+        if not wanted_read or connection.flow.is_settled:
             self._touch(True)
 
     # What a session tells
 
-    def deliver(self, message: str | bytes) -> None:
-        """A message has come."""
-        self.deliver_run([message])
-
-    def deliver_run(self, messages: list[str | bytes]) -> None:
-        """Messages have come."""
+    def deliver(self, messages: list[str | bytes], now: float) -> None:
+        """Messages have come whole."""
         if self._is_discarding:
             self._release([_size(message) for message in messages])
             return
@@ -403,11 +412,11 @@ class Inbox:
         if self._called is None:
             self.mail.wake()
             return
-        self.is_delivering = True
+        self.delivered_at = now
         try:
             self._called.look()
         finally:
-            self.is_delivering = False
+            self.delivered_at = None
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
         """Some of a message in pieces has come."""

@@ -24,6 +24,7 @@ from spry_core.driver import Driver, Scope
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
+from spry_core.protocol.facts import Flow
 from spry_core.wakeup import WakeUp
 from spry_core.web.inbox import Inbox
 from spry_core.web.pinging import Pings
@@ -98,6 +99,7 @@ class Link:
         "cancels_on_end",
         "connection",
         "driver",
+        "flow",
         "has_exclusive_sender",
         "inbox",
         "streams",
@@ -105,6 +107,8 @@ class Link:
 
     def __init__(self, connection: Connection, host: Host) -> None:
         self.connection: Connection = connection
+        self.flow: Flow = connection.flow
+        """What is on its way through that connection."""
         self.driver: Driver = host.driver
         self.inbox: Inbox = Inbox(connection, host.driver, host.touch)
         """What has come and is not yet consumed."""
@@ -214,14 +218,15 @@ class Link:
 
     def send_message(self, data: str | bytes, compress: bool | None) -> None:
         """Do as `send` does, with a message."""
+        inbox = self.inbox
+        now = inbox.delivered_at
         try:
-            self.connection.send_message(data, compress, self.driver.now())
+            self.connection.send_message(data, compress, self.driver.now() if now is None else now)
         except LocalProtocolError:
             if self.connection.is_open:
                 raise
         else:
-            inbox = self.inbox
-            if not inbox.is_delivering:
+            if now is None:
                 self._host.touch(inbox.has_mail)
             return
         raise self.closed_error()

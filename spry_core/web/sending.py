@@ -61,7 +61,7 @@ class Sending(Linked):
         if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
         link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
-        if link.connection.is_full:
+        if link.flow.is_pressed and link.is_full:
             await self._room()
 
     async def send_text(self, data: str | BytesLike, *, compress: bool | None = None) -> None:
@@ -116,11 +116,11 @@ class Sending(Linked):
         if link is None or link.has_exclusive_sender or not isinstance(data, (str, bytes)):
             link = self._link_to_send(data)
             data = data if isinstance(data, (str, bytes)) else bytes(data)
-        connection = link.connection
-        if connection.is_stuffed:
+        flow = link.flow
+        if flow.is_pressed and link.connection.is_stuffed:
             raise _buffer_full(link)
         link.send_message(data, compress)
-        return _BACKPRESSURE if connection.is_full else _OK
+        return _BACKPRESSURE if flow.is_pressed and link.is_full else _OK
 
     add = send_nowait
     """The original's name for `send_nowait`."""

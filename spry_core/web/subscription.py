@@ -151,8 +151,12 @@ class Subscription:
         call.
         """
         waiting = self._pass_messages_on()
-        if waiting is not None:
-            return waiting
+        if waiting is None and (self._is_over or self._link.flow.is_settled):
+            waiting = self._call_last()
+        return waiting
+
+    def _call_last(self) -> Awaitable[object] | None:
+        """Do so about the end, if that has come."""
         info = self._link.info
         if info is not None and not (self._is_over or self._is_paused):
             self._begin_end(info)
@@ -166,18 +170,18 @@ class Subscription:
 
     def _pass_messages_on(self) -> Awaitable[object] | None:
         """Call back with the messages that are there; they are released when no more is, several at a time."""
-        link, inbox, connection = self._link, self._link.inbox, self._link.connection
+        link, inbox, flow = self._link, self._link.inbox, self._link.flow
         run, on_message = self._context.run, self._on_message
         while not self._is_over:
-            if (self._is_paused or link.cancels_on_end) and connection.closed:
+            if flow.is_lost and (self._is_paused or link.cancels_on_end):
                 self._is_paused = False
                 inbox.drop()
             if self._is_paused:
                 inbox.come_back_with_one()
                 return None
-            if connection.is_full:
+            if flow.is_pressed and link.is_full:
                 inbox.come_back()
-                if inbox.has_mail and connection.is_full:
+                if inbox.has_mail and link.is_full:
                     return None
             message = inbox.take()
             if message is not None:
@@ -189,11 +193,7 @@ class Subscription:
                 if type(result) not in _NOT_AWAITED and isawaitable(result):
                     inbox.come_back_with_one()
                     return result
-            elif inbox.is_in_hand:
-                inbox.come_back()  # which may bring more
-                if not inbox.has_mail:
-                    return None
-            else:
+            elif not inbox.come_back_for_more():
                 return None
         return None
 

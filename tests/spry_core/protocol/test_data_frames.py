@@ -10,8 +10,9 @@ from spry_core.errors import LocalProtocolError
 from spry_core.protocol.compression import Compressor, Decompressor
 from spry_core.protocol.data_frames import DataFrameWriter, encode
 from spry_core.protocol.deflate import Agreement, Deflate
-from spry_core.protocol.engines import Opcode
+from spry_core.protocol.engines import FrameEngine, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
+from spry_core.protocol.stream import Stream
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
 AGREEMENT = Agreement(server_max_window_bits=12)
@@ -23,12 +24,22 @@ class Writing:
 
     def __init__(self, agreement: Agreement | None = None, deflate: Deflate | None = None) -> None:
         compressor = None if agreement is None else Compressor(agreement, "server", deflate or Deflate())
-        self.writer = DataFrameWriter(self.write, compressor)
         self.frames: list[tuple[Opcode, bytes, bool, bool]] = []
+        self.begin(compressor)
 
-    def write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
-        assert now == NOW
+    def begin(self, compressor: Compressor | None) -> None:
+        """Begin with another compressor. This is the engine and the stream of the writer."""
+        self.writer = DataFrameWriter(cast("FrameEngine", self), cast("Stream", self), compressor)
+
+    def frame(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool) -> bytes:
         self.frames.append((opcode, payload, fin, rsv1))
+        return b"frame %d" % len(self.frames)
+
+    def frame_apart(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool) -> tuple[bytes, ...]:
+        return (self.frame(opcode, payload, fin, rsv1),)
+
+    def write(self, data: bytes, now: float) -> None:
+        assert (data, now) == (b"frame %d" % len(self.frames), NOW)
 
     def send(
         self, *events: Message | MessageStart | MessageData | MessageEnd
@@ -201,7 +212,7 @@ def test_a_window_that_zlib_cannot_make_means_no_compression(compress: bool | No
     """RFC 7692 §7.1.2: a client may be allowed 8 bits only."""
     made = Writing()
     compressor = Compressor(Agreement(client_max_window_bits=8), "client", Deflate())
-    made.writer = DataFrameWriter(made.write, compressor)
+    made.begin(compressor)
     assert made.send(Message(data=b"a" * 99, compress=compress)) == [(BINARY, b"a" * 99, True, False)]
     made.send(MessageStart(kind="binary", compress=compress))
     assert made.send(MessageData(data=b"a" * 99)) == [(BINARY, b"a" * 99, False, False)]

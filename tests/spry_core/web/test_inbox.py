@@ -14,6 +14,8 @@ from spry_core.testing import MemoryDriver
 from spry_core.wakeup import WakeUp
 from spry_core.web.inbox import Arrival, Inbox
 
+NOW = 7.0
+
 
 class Account(Connection):
     """A connection that only notes what it is asked for; what it says of itself is the test's."""
@@ -55,9 +57,9 @@ class NotedInbox(Inbox):
         super().__init__(connection, driver, touch)
         self.whole = connection.whole
 
-    def deliver_run(self, messages: list[str | bytes]) -> None:
+    def deliver(self, messages: list[str | bytes], now: float) -> None:
         self.whole += [len(each.encode() if isinstance(each, str) else each) for each in messages]
-        super().deliver_run(messages)
+        super().deliver(messages, now)
 
 
 class Kept:
@@ -124,8 +126,8 @@ def read(kept: Kept, arrival: Arrival) -> list[str | bytes]:
 def test_messages_wait_in_order_and_whoever_waits_for_one_is_woken() -> None:
     kept = Kept()
     woken = kept.wakes(kept.inbox.mail)
-    kept.inbox.deliver("one")
-    kept.inbox.deliver(b"two")
+    kept.inbox.deliver(["one"], NOW)
+    kept.inbox.deliver([b"two"], NOW)
     kept.driver.settle()
     assert (kept.inbox.has_mail, woken) == (True, [0])
     assert [kept.inbox.take() for _ in range(3)] == ["one", b"two", None]
@@ -136,7 +138,7 @@ def test_a_message_is_released_when_its_consumer_comes_back() -> None:
     kept = Kept()
     kept.inbox.come_back()
     for message, size in (("é", 2), (b"two", 3), ("", 0), ("ascii", 5)):
-        kept.inbox.deliver(message)
+        kept.inbox.deliver([message], NOW)
         assert (kept.inbox.take(), kept.paid()) == (message, [])
         kept.inbox.come_back()
         kept.inbox.come_back()
@@ -147,7 +149,7 @@ def test_while_more_wait_what_is_done_with_is_released_some_at_a_time() -> None:
     """As many as half the places, so that the rest of what comes finds room; all of it when nothing waits any more."""
     kept = Kept(Limits(max_queue=4))
     kept.inbox.come_back_for_next()
-    kept.inbox.deliver_run(["", "b", "cc", "ddd", "eeee"])
+    kept.inbox.deliver(["", "b", "cc", "ddd", "eeee"], NOW)
     paid = list[list[int]]()
     for message in ("", "b", "cc", "ddd", "eeee"):
         assert kept.inbox.take() == message
@@ -170,7 +172,7 @@ def test_who_is_back_for_the_next_message_is_done_with_some_of_another_too() -> 
 
 def test_who_took_several_may_be_done_with_all_but_the_last() -> None:
     kept = Kept()
-    kept.inbox.deliver_run(["a", "bb", "ccc"])
+    kept.inbox.deliver(["a", "bb", "ccc"], NOW)
     assert kept.inbox.is_in_hand is False
     kept.inbox.take()
     kept.inbox.come_back_with_one()
@@ -185,7 +187,7 @@ def test_who_took_several_may_be_done_with_all_but_the_last() -> None:
 
 def test_dropping_pays_for_what_was_taken_first() -> None:
     kept = Kept()
-    kept.inbox.deliver_run(["a", "bb", "ccc", "dddd"])
+    kept.inbox.deliver(["a", "bb", "ccc", "dddd"], NOW)
     kept.inbox.take()
     kept.inbox.take()
     kept.inbox.drop()
@@ -196,26 +198,26 @@ def test_the_session_is_not_asked_to_look_while_it_delivers() -> None:
     """It looks anyway, when all is delivered."""
     kept = Kept()
     kept.account.is_reading = False
-    kept.inbox.is_delivering = True
+    kept.inbox.delivered_at = NOW
     for is_last in (False, True):
-        kept.inbox.deliver("one")
+        kept.inbox.deliver(["one"], NOW)
         kept.inbox.take()
         kept.inbox.come_back()
         assert (kept.paid(), kept.touches) == ([3], [True] if is_last else [])
-        kept.inbox.is_delivering = False
+        kept.inbox.delivered_at = None
 
 
 def test_the_session_looks_when_reading_may_go_on_or_a_failure_is_over() -> None:
     kept = Kept()
     for is_reading, touches in ((True, []), (False, [True])):
         kept.account.is_reading = is_reading
-        kept.inbox.deliver("one")
+        kept.inbox.deliver(["one"], NOW)
         kept.inbox.take()
         kept.inbox.come_back()
         assert kept.touches == touches
     kept.account.is_reading = True
     kept.account.connection_lost(None, 0.0)
-    kept.inbox.deliver("left")
+    kept.inbox.deliver(["left"], NOW)
     kept.inbox.take()
     kept.inbox.come_back()
     assert kept.touches == [True, True]
@@ -254,7 +256,7 @@ def test_who_is_called_is_called_for_each_change() -> None:
     looking = Looking()
     kept.inbox.claim(looking, "listen")
     kept.inbox.call(looking)
-    kept.inbox.deliver("one")
+    kept.inbox.deliver(["one"], NOW)
     kept.pieces("two", "three")
     kept.inbox.look()
     assert seen == ["looked"] * 6
@@ -302,7 +304,7 @@ def test_who_reads_in_pieces_gets_them_as_they_come() -> None:
 
 def test_a_message_that_came_whole_is_one_piece_and_its_consumers_until_he_is_done() -> None:
     kept = Kept()
-    kept.inbox.deliver(b"whole")
+    kept.inbox.deliver([b"whole"], NOW)
     arrival = kept.begin()
     assert (arrival.kind, read(kept, arrival), arrival.is_complete, kept.paid()) == (
         "binary",
@@ -318,7 +320,7 @@ def test_a_message_that_came_whole_is_one_piece_and_its_consumers_until_he_is_do
 
 def test_an_empty_message_that_came_whole_is_no_piece() -> None:
     kept = Kept()
-    kept.inbox.deliver("")
+    kept.inbox.deliver([""], NOW)
     arrival = kept.begin()
     assert (arrival.kind, read(kept, arrival), arrival.is_complete) == ("text", [], True)
     kept.inbox.finish(arrival)
@@ -401,7 +403,7 @@ def test_joining_goes_no_further_than_its_bound() -> None:
 
 def test_a_message_that_came_whole_is_still_its_consumers_when_it_is_joined() -> None:
     kept = Kept()
-    kept.inbox.deliver("whole")
+    kept.inbox.deliver(["whole"], NOW)
     arrival = kept.begin()
     assert (kept.inbox.join(arrival), arrival.take_joined(), kept.paid()) == (True, "whole", [])
     kept.inbox.come_back()
@@ -448,7 +450,7 @@ def waiting(kept: Kept) -> Arrival:
     kept.pieces(b"held", ends=False, begins=False)
     assert kept.inbox.take_piece(arrival) == b"held"
     kept.pieces(b"unread", begins=False)
-    kept.inbox.deliver("grün")
+    kept.inbox.deliver(["grün"], NOW)
     kept.pieces("x", "y")
     return arrival
 
@@ -485,7 +487,7 @@ def test_dropping_pays_for_everything_in_order_and_the_session_looks_once() -> N
     kept.inbox.drop()
     assert (kept.paid(), kept.touches, kept.inbox.has_mail) == ([4, 6, 0, 5, 2, 0], [True], False)
     assert arrival.is_dropped is True
-    kept.inbox.deliver(b"later")
+    kept.inbox.deliver([b"later"], NOW)
     kept.pieces("later", "too")
     assert (kept.paid(), kept.inbox.has_mail) == ([5, 5, 3, 0], False)
 
@@ -499,29 +501,29 @@ def test_dropping_nothing_pays_nothing() -> None:
 def test_what_comes_is_dropped_until_somebody_consumes_again() -> None:
     kept = Kept()
     kept.inbox.drop()
-    kept.inbox.deliver("one")
+    kept.inbox.deliver(["one"], NOW)
     kept.pieces("begun", ends=False)
     with kept.inbox.consuming("receive"):
         kept.pieces("rest", begins=False)
-        kept.inbox.deliver("two")
+        kept.inbox.deliver(["two"], NOW)
         assert (kept.inbox.take(), kept.paid()) == ("two", [3, 5, 4, 0])
 
 
 def test_after_the_end_by_us_even_a_consumer_gets_nothing() -> None:
     kept = Kept()
-    kept.inbox.deliver("one")
+    kept.inbox.deliver(["one"], NOW)
     kept.inbox.close()
     with kept.inbox.consuming("receive"):
-        kept.inbox.deliver("two")
+        kept.inbox.deliver(["two"], NOW)
         assert (kept.inbox.is_closed, kept.inbox.take(), kept.paid()) == (True, None, [3, 3])
 
 
 def test_who_discards_drops_everything_and_then_messages_wait_again() -> None:
     kept = Kept()
-    kept.inbox.deliver("one")
+    kept.inbox.deliver(["one"], NOW)
     with kept.inbox.discarding("discard_incoming"):
-        kept.inbox.deliver("two")
-    kept.inbox.deliver("three")
+        kept.inbox.deliver(["two"], NOW)
+    kept.inbox.deliver(["three"], NOW)
     assert (kept.inbox.take(), kept.paid()) == ("three", [3, 3])
 
 
@@ -530,5 +532,5 @@ def test_discarding_after_the_end_by_us_changes_nothing() -> None:
     kept.inbox.close()
     with kept.inbox.discarding("discard_incoming"):
         pass
-    kept.inbox.deliver("late")
+    kept.inbox.deliver(["late"], NOW)
     assert (kept.inbox.has_mail, kept.paid()) == (False, [4])
