@@ -198,7 +198,7 @@ make_frame(int first, const unsigned char *payload, Py_ssize_t length, const uns
     return result;
 }
 
-PyDoc_STRVAR(frame_doc, "frame(first, payload, key, /)\n--\n\n"
+PyDoc_STRVAR(frame_doc, "frame(first, payload, key=None, /)\n--\n\n"
 "Return a frame with this first byte (FIN, reserved bits, opcode), masked with the four bytes of `key` if it is not\n"
 "None (RFC 6455 \302\2475.2).\n\n"
 "ValueError unless the first byte is one and the key has four.");
@@ -209,9 +209,9 @@ frame(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
     const unsigned char *payload, *key = NULL;
     Py_ssize_t first, length;
 
-    if (!has_count("frame", count, 3) || !read_limit(arguments[0], &first)
+    if ((count != 2 && !has_count("frame", count, 3)) || !read_limit(arguments[0], &first)
         || !read_bytes(arguments[1], &payload, &length)
-        || (arguments[2] != Py_None && !read_key(arguments[2], &key))) {
+        || (count == 3 && arguments[2] != Py_None && !read_key(arguments[2], &key))) {
         return NULL;
     }
     if (first < 0 || first > 0xFF) {

@@ -19,7 +19,7 @@ from benchmarks.exchanges import frame, texts
 from benchmarks.inside import aiohttp
 from benchmarks.inside.timing import Case
 from spry_core.protocol.engines.choice import ENGINES, frame_engine
-from spry_core.protocol.engines.interface import EngineName, Opcode
+from spry_core.protocol.engines.interface import EngineName
 
 TEXT: Final = 0x81
 """The first octet of a text message in one frame."""
@@ -69,11 +69,9 @@ def spry(name: EngineName) -> Echo:
 
     def echo(data: bytes) -> bytes:
         messages, _, is_more = engine.take_messages(data, 1024, LARGEST, LARGEST)
-        out = [
-            engine.frame(Opcode.TEXT, each.encode() if isinstance(each, str) else each) for each in messages
-        ]
+        out = [engine.frame(TEXT, each.encode() if isinstance(each, str) else each) for each in messages]
         while is_more and (part := engine.next_part()) is not None:
-            out.append(engine.frame(Opcode.TEXT, part.data.decode().encode()))
+            out.append(engine.frame(TEXT, part.data.decode().encode()))
         return b"".join(out)
 
     return echo

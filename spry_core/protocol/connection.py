@@ -264,10 +264,10 @@ class Connection(Facts):
     def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
         """Say ``Message(data=data, compress=compress)``, which need not be made for it; raises as `send`."""
         websocket = self._websocket
-        if websocket is None or self._stream.is_lost:
+        if websocket is None or (sender := websocket.sender) is None:
             self.send(Message(data=data, compress=compress), now)  # says why not
         else:
-            websocket.send_message(data, compress, now)
+            sender.send_message(data, compress, now)
 
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.

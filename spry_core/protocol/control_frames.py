@@ -7,6 +7,7 @@ likes; only the latest does, since a peer may be answered that alone (RFC 6455 ย
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from spry_core.closing import Close
 from spry_core.protocol.closing_handshake import encode_close
@@ -15,6 +16,9 @@ from spry_core.protocol.events import Ping, Pong
 from spry_core.protocol.keepalive import Keepalive
 from spry_core.protocol.stream import Stream
 
+_FIN: Final = 0x80
+"""The first bit: no control frame has another behind it (RFC 6455 ยง5.5)."""
+
 
 class ControlFrameWriter:
     """Writes the control frames of one WebSocket, and knows the Pong that waits for room."""
@@ -22,9 +26,11 @@ class ControlFrameWriter:
     __slots__ = ("_keepalive", "_stream", "_write", "late_pong")
 
     def __init__(
-        self, write: Callable[[Opcode, bytes, bool, bool, float], None], stream: Stream, keepalive: Keepalive
+        self, write: Callable[[int, bytes, float], None], stream: Stream, keepalive: Keepalive
     ) -> None:
-        """Write through `write(opcode, payload, fin, rsv1, now)`; `keepalive` is told of each Ping."""
+        """Write through `write(first, payload, now)`, which begins with the first byte of a frame; `keepalive` is told of each
+        Ping.
+        """
         self._write = write
         self._stream = stream
         self._keepalive = keepalive
@@ -60,7 +66,7 @@ class ControlFrameWriter:
     def close(self, close: Close, now: float) -> None:
         """Say Close; it is the last frame."""
         self.late_pong = None
-        self._write(Opcode.CLOSE, encode_close(close), True, False, now)
+        self._write(_FIN | Opcode.CLOSE, encode_close(close), now)
 
     def keep_alive(self, now: float) -> None:
         """Ping the peer because an interval is over; while a Ping is on its way, only write something."""
@@ -86,7 +92,7 @@ class ControlFrameWriter:
 
     def _ping(self, payload: bytes, now: float) -> None:
         self._keepalive.take_ping_sent(payload, now)
-        self._write(Opcode.PING, payload, True, False, now)
+        self._write(_FIN | Opcode.PING, payload, now)
 
     def _pong(self, payload: bytes, now: float) -> None:
-        self._write(Opcode.PONG, payload, True, False, now)
+        self._write(_FIN | Opcode.PONG, payload, now)

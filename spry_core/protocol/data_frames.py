@@ -10,6 +10,13 @@ from spry_core.protocol.engines import FrameEngine, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
 from spry_core.protocol.stream import Stream
 
+_WHOLE_TEXT: Final = 0x81
+"""FIN and the opcode, as they stand in the first byte of a message of one frame."""
+_WHOLE_BINARY: Final = 0x82
+
+_RSV1: Final = 0x40
+"""Of a compressed message (RFC 7692 §6)."""
+
 _APART: Final = 32 * 1024
 """From so many bytes of payload on another call costs less than a copy of them."""
 
@@ -69,18 +76,18 @@ class DataFrameWriter:
         if self._kind is not None:
             raise self._misplaced()
         if isinstance(data, str):
-            opcode, payload = Opcode.TEXT, data.encode()
+            first, payload = _WHOLE_TEXT, data.encode()
         else:
-            opcode, payload = Opcode.BINARY, data if type(data) is bytes else encode(data, "binary")
+            first, payload = _WHOLE_BINARY, data if type(data) is bytes else encode(data, "binary")
         self.messages += 1
         self.size += len(payload)
-        compressor, rsv1 = self._compressor, False
+        compressor = self._compressor
         if compressor is not None and compressor.wants(len(payload), compress):
-            payload, rsv1 = compressor.compress(payload, ends_message=True), True
+            first, payload = first | _RSV1, compressor.compress(payload, ends_message=True)
         if len(payload) < _APART:  # as `write`, without another call for each message
-            self._stream.write(self._engine.frame(opcode, payload, True, rsv1), now)
+            self._stream.write(self._engine.frame(first, payload), now)
         else:
-            self.write(opcode, payload, True, rsv1, now)
+            self.write(first, payload, now)
 
     def _start(self, start: MessageStart) -> None:
         self._kind, self._is_continuing = start.kind, False
@@ -92,20 +99,21 @@ class DataFrameWriter:
         assert self._kind is not None
         payload = encode(data, self._kind)
         self.size += len(payload)
-        opcode = Opcode.CONTINUATION if self._is_continuing else _opcode(self._kind)
-        rsv1 = self._is_compressed and not self._is_continuing  # of the first frame alone (RFC 7692 §6.1)
+        first = fin << 7 | (Opcode.CONTINUATION if self._is_continuing else _opcode(self._kind))
         if self._is_compressed:
+            if not self._is_continuing:
+                first |= _RSV1  # of the first frame alone (RFC 7692 §6.1)
             assert self._compressor is not None
             payload = self._compressor.compress(payload, ends_message=fin)
         self._is_continuing = True
-        self.write(opcode, payload, fin, rsv1, now)
+        self.write(first, payload, now)
 
-    def write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
-        """Write one frame, of any kind."""
+    def write(self, first: int, payload: bytes, now: float) -> None:
+        """Write one frame, of any kind; `first` is its first byte."""
         if len(payload) < _APART:
-            self._stream.write(self._engine.frame(opcode, payload, fin, rsv1), now)
+            self._stream.write(self._engine.frame(first, payload), now)
         else:
-            for piece in self._engine.frame_apart(opcode, payload, fin, rsv1):
+            for piece in self._engine.frame_apart(first, payload):
                 self._stream.write(piece, now)
 
 

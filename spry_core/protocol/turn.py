@@ -15,7 +15,7 @@ STEPS: Final = 256
 HEAD_STEPS: Final = 16
 """What a head is worth: it is a hundred lines and more, and the engine goes over all of it again."""
 
-_SIZE: Final = 4 * 1024
+STEP_SIZE: Final = 4 * 1024
 """Bytes that cost as much as another step: of compressed data one frame may be as long as a message may."""
 
 
@@ -36,4 +36,4 @@ class Turn:
 
     def spend(self, steps: int = 1, size: int = 0) -> None:
         """Take note of so many steps, which gave `size` bytes."""
-        self.left -= steps + size // _SIZE
+        self.left -= steps + size // STEP_SIZE

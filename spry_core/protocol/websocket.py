@@ -10,6 +10,7 @@ waits until it is released.
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from spry_core.closing import Close, CloseInfo, ConnectionLost, Initiator, KeepaliveTimeout, check_close
 from spry_core.errors import LocalProtocolError, RemoteProtocolError, forget_frames
 from spry_core.protocol.account import Account
@@ -34,6 +35,7 @@ from spry_core.protocol.events import (
 from spry_core.protocol.keepalive import Keepalive
 from spry_core.protocol.memory import READ_SIZE
 from spry_core.protocol.stream import Stream
+from spry_core.protocol.turn import STEP_SIZE
 
 _KEEPALIVE = "keepalive timeout"
 
@@ -59,6 +61,7 @@ class WebSocketProtocol:
         "_state",
         "_stream",
         "info",
+        "sender",
     )
 
     def __init__(
@@ -96,11 +99,13 @@ class WebSocketProtocol:
         self._is_behind = False  # frames are here that were not parsed
         self.info: CloseInfo | None = None
         """How the connection ended, as soon as that is settled."""
+        self.sender: DataFrameWriter | None = self._outgoing
+        """What says messages, while they may be sent; then None."""
 
     @property
     def is_open(self) -> bool:
         """True while messages may be sent."""
-        return self._state is State.OPEN and self.info is None
+        return self.sender is not None
 
     @property
     def is_deaf(self) -> bool:
@@ -187,7 +192,7 @@ class WebSocketProtocol:
                 total = sum(sizes)
                 account.add_messages(sizes, total)
                 # Of a longer one most came in turns before this.
-                turn.spend(len(sizes), total if total < READ_SIZE else READ_SIZE)  # noqa: FURB136 - as above
+                turn.left -= len(sizes) + (total if total < READ_SIZE else READ_SIZE) // STEP_SIZE  # noqa: FURB136 - as above
                 stream.events.append(messages)
             if not has_more or assembly.inflate is None:
                 return not has_more
@@ -268,13 +273,6 @@ class WebSocketProtocol:
 
     # Sending
 
-    def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
-        """Say a whole message: `send` for the event that there is most of."""
-        if self.info is not None or self._state is not State.OPEN:
-            self.send(Message(data=data, compress=compress), now)  # says why not
-        else:
-            self._outgoing.send_message(data, compress, now)
-
     def send(self, event: SentEvent, now: float) -> None:
         """Say this. Raises `LocalProtocolError`, `TypeError` or `ValueError` and changes nothing if it may
         not be said.
@@ -303,6 +301,8 @@ class WebSocketProtocol:
 
     def _advance(self, direction: Direction, event: Assembled | Ping | Pong | Close) -> None:
         self._state = advance(self._state, direction, event)
+        if self._state is not State.OPEN:
+            self.sender = None
 
     # Credit and keepalive
 
@@ -427,7 +427,7 @@ class WebSocketProtocol:
     def _settle(self, initiator: Initiator, cause: BaseException | None, now: float) -> None:
         if self.info is not None:
             return
-        self._stream.is_settled = True
+        self.sender, self._stream.is_settled = None, True
         self._drop()
         self._keepalive.stop()
         self._stream.deadlines.clear(Deadline.RELEASE)

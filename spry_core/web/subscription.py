@@ -148,28 +148,8 @@ class Subscription:
 
     def _work_off(self) -> Awaitable[object] | None:
         """Call back as often as there is something to call for; return what has to be awaited before the next
-        call.
+        call. Messages are released when no more is there, several at a time.
         """
-        waiting = self._pass_messages_on()
-        if waiting is None and (self._is_over or self._link.flow.is_settled):
-            waiting = self._call_last()
-        return waiting
-
-    def _call_last(self) -> Awaitable[object] | None:
-        """Do so about the end, if that has come."""
-        info = self._link.info
-        if info is not None and not (self._is_over or self._is_paused):
-            self._begin_end(info)
-        while self._last_calls:
-            result = self._call(*self._last_calls.popleft())
-            if isawaitable(result):
-                return result
-        if self._is_over:
-            self._end()
-        return None
-
-    def _pass_messages_on(self) -> Awaitable[object] | None:
-        """Call back with the messages that are there; they are released when no more is, several at a time."""
         link, inbox, flow = self._link, self._link.inbox, self._link.flow
         run, on_message = self._context.run, self._on_message
         while not self._is_over:
@@ -194,7 +174,20 @@ class Subscription:
                     inbox.come_back_with_one()
                     return result
             elif not inbox.come_back_for_more():
-                return None
+                break
+        return self._call_last() if self._is_over or flow.is_settled else None
+
+    def _call_last(self) -> Awaitable[object] | None:
+        """Call back about the end, if that has come."""
+        info = self._link.info
+        if info is not None and not (self._is_over or self._is_paused):
+            self._begin_end(info)
+        while self._last_calls:
+            result = self._call(*self._last_calls.popleft())
+            if isawaitable(result):
+                return result
+        if self._is_over:
+            self._end()
         return None
 
     def _begin_end(self, info: CloseInfo) -> None:

@@ -176,7 +176,7 @@ class Primitives(Protocol):
         """Return ``data[start:end]``, each byte XORed with the four of `key` in turn (RFC 6455 §5.3)."""
         ...
 
-    def frame(self, first: int, payload: bytes, key: bytes | None, /) -> bytes:
+    def frame(self, first: int, payload: bytes, key: bytes | None = None, /) -> bytes:
         """Return a frame with this first byte (FIN, reserved bits, opcode), masked with the four bytes of `key` if there is
         one (RFC 6455 §5.2).
         """
@@ -269,12 +269,10 @@ class FrameEngine(Protocol):
         """
         ...
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
-        """Encode one frame, masked if we are the client."""
+    def frame(self, first: int, payload: bytes, /) -> bytes:
+        """Encode one frame, masked if we are the client. `first` is its first byte: FIN, reserved bits, opcode."""
         ...
 
-    def frame_apart(
-        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
-    ) -> tuple[bytes, ...]:
+    def frame_apart(self, first: int, payload: bytes, /) -> tuple[bytes, ...]:
         """Encode one frame in pieces, so that a long payload need not be copied."""
         ...

@@ -7,6 +7,7 @@ else, and the rules for that stand here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from spry_core.errors import RemoteProtocolError
@@ -52,8 +53,8 @@ class NativeFrameEngine:
         "_opcode",
         "_position",
         "_primitives",
-        "_random",
         "_rsv1",
+        "frame",
     )
 
     def __init__(
@@ -62,8 +63,11 @@ class NativeFrameEngine:
         """Make one that asks `admit` about each frame and masks with keys from `random` if we are the client."""
         self._is_server = role == "server"
         self._admit = admit
-        self._random = random
         self._primitives = primitives
+        self.frame: Callable[[int, bytes], bytes] = (
+            primitives.frame if self._is_server else partial(_frame_of_client, primitives, random)
+        )
+        """Encodes one frame, of which the first byte is given, masked if we are the client."""
         self._data: bytes = b""
         self._position: int = 0  # what stands before it is done with
         self._opcode: Opcode | None = None  # of the frame whose payload is coming in
@@ -263,18 +267,17 @@ class NativeFrameEngine:
         """True if bytes are here that no part was made of."""
         return self._position < len(self._data) or self._is_given_up
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
-        """Encode one frame."""
-        first = fin << 7 | rsv1 << 6 | opcode
-        return self._primitives.frame(first, payload, None if self._is_server else self._random(4))
-
-    def frame_apart(
-        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
-    ) -> tuple[bytes, ...]:
+    def frame_apart(self, first: int, payload: bytes, /) -> tuple[bytes, ...]:
         """Encode one frame, the payload apart where it need not be masked."""
         if not self._is_server:
-            return (self.frame(opcode, payload, fin, rsv1),)
-        return pure.header(fin << 7 | rsv1 << 6 | opcode, len(payload), 0), payload
+            return (self.frame(first, payload),)
+        return pure.header(first, len(payload), 0), payload
+
+
+def _frame_of_client(
+    primitives: Primitives, random: Callable[[int], bytes], first: int, payload: bytes
+) -> bytes:
+    return primitives.frame(first, payload, random(4))
 
 
 def _find_compressed(data: bytes, start: int, masked: bool) -> tuple[bool, int, int]:

@@ -24,7 +24,7 @@ def unmask(data: bytes, start: int, end: int, key: bytes, /) -> bytes:
     ).to_bytes(length, "little")
 
 
-def frame(first: int, payload: bytes, key: bytes | None, /) -> bytes:
+def frame(first: int, payload: bytes, key: bytes | None = None, /) -> bytes:
     """Return a frame with this first byte, masked if there is a `key` (RFC 6455 §5.2)."""
     length = len(payload)
     if key is None:

@@ -249,20 +249,19 @@ class WsprotoEngine:
         """True if bytes are here that no part was made of."""
         return len(self._decoder.buffer) > 0
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False) -> bytes:
+    def frame(self, first: int, payload: bytes, /) -> bytes:
         """Encode one frame."""
+        opcode, fin = WsprotoOpcode(first & 0x0F), bool(first & 0x80)
         # The one method of FrameProtocol that takes any opcode and FIN; its public ones keep a state that is ours.
-        plain = _ENCODER._serialize_frame(WsprotoOpcode(opcode), payload, fin)  # pyright: ignore[reportPrivateUsage]
-        plain[0] |= rsv1 << 6
+        plain = _ENCODER._serialize_frame(opcode, payload, fin)  # pyright: ignore[reportPrivateUsage]
+        plain[0] = first
         if self._random is None:
             return bytes(plain)
         return _mask(bytes(plain), len(payload), self._random(4))
 
-    def frame_apart(
-        self, opcode: Opcode, payload: bytes, fin: bool = True, rsv1: bool = False
-    ) -> tuple[bytes, ...]:
+    def frame_apart(self, first: int, payload: bytes, /) -> tuple[bytes, ...]:
         """Encode one frame; in one piece."""
-        return (self.frame(opcode, payload, fin, rsv1),)
+        return (self.frame(first, payload),)
 
 
 def _mask(frame: bytes, length: int, key: bytes) -> bytes:

@@ -28,9 +28,9 @@ class Writing:
         self.writer = ControlFrameWriter(self.write, self.stream, self.keepalive)
         self._frames: list[tuple[Opcode, bytes]] = []
 
-    def write(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool, now: float) -> None:
-        assert (fin, rsv1, now) == (True, False, NOW)  # never in fragments, never compressed (RFC 6455 §5.5)
-        self._frames.append((opcode, payload))
+    def write(self, first: int, payload: bytes, now: float) -> None:
+        assert (first & 0xF0, now) == (0x80, NOW)  # never in fragments, never compressed (RFC 6455 §5.5)
+        self._frames.append((Opcode(first & 0x0F), payload))
         self.stream.write(payload, now)
 
     def frames(self) -> list[tuple[Opcode, bytes]]:

@@ -31,12 +31,13 @@ class Writing:
         """Begin with another compressor. This is the engine and the stream of the writer."""
         self.writer = DataFrameWriter(cast("FrameEngine", self), cast("Stream", self), compressor)
 
-    def frame(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool) -> bytes:
-        self.frames.append((opcode, payload, fin, rsv1))
+    def frame(self, first: int, payload: bytes) -> bytes:
+        assert first & 0x30 == 0
+        self.frames.append((Opcode(first & 0x0F), payload, bool(first & 0x80), bool(first & 0x40)))
         return b"frame %d" % len(self.frames)
 
-    def frame_apart(self, opcode: Opcode, payload: bytes, fin: bool, rsv1: bool) -> tuple[bytes, ...]:
-        return (self.frame(opcode, payload, fin, rsv1),)
+    def frame_apart(self, first: int, payload: bytes) -> tuple[bytes, ...]:
+        return (self.frame(first, payload),)
 
     def write(self, data: bytes, now: float) -> None:
         assert (data, now) == (b"frame %d" % len(self.frames), NOW)

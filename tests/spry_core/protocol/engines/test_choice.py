@@ -47,7 +47,7 @@ def test_the_others_are_our_own(name: EngineName) -> None:
 )
 def test_the_frames_of_each_are_those_of_its_role(name: EngineName, role: Role, expected: bytes) -> None:
     """RFC 6455 §5.1: a client masks, with a key from the source that was passed in."""
-    assert frame_engine(name, role, admit, counted).frame(Opcode.BINARY, b"a") == expected
+    assert frame_engine(name, role, admit, counted).frame(0x82, b"a") == expected
 
 
 @pytest.mark.parametrize("name", ["", "Reference", "h11"])
