@@ -45,23 +45,24 @@ class Checkpoints:
     cost more than the operation itself.
     """
 
-    __slots__ = ("_count", "_driver")
+    __slots__ = ("_driver", "left")
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._count = 0
+        self.left: int = _SWITCH_EVERY
+        """Operations until the next of them lets other tasks run."""
 
     def pass_one(self, size: int = 0) -> Awaitable[None]:
         """Give what is to be awaited: raise here if the running task is cancelled; now and then let others run.
 
         `size` are the bytes that the operation moves: of many fast streams each would else hold the others up for long.
         """
-        self._count += 1 + size // _SIZE
-        switch = self._count >= _SWITCH_EVERY
-        if switch:
-            self._count = 0
-        return self._driver.checkpoint(switch)
+        self.left -= 1 + size // _SIZE
+        if self.left > 0:
+            return self._driver.checkpoint(False)
+        self.left = _SWITCH_EVERY
+        return self._driver.checkpoint(True)
 
     def waited(self) -> None:
         """Take note that the operation had to wait after all, so that others have run."""
-        self._count = 0
+        self.left = _SWITCH_EVERY

@@ -118,10 +118,10 @@ class Inbox:
         "_consumer",
         "_current",
         "_driver",
+        "_flow",
         "_in_pieces",
         "_is_discarding",
         "_is_taken_over",
-        "_items",
         "_lot",
         "_taken",
         "_touch",
@@ -130,6 +130,7 @@ class Inbox:
         "is_boundless",
         "is_closed",
         "is_orphaned",
+        "items",
         "mail",
     )
 
@@ -148,9 +149,11 @@ class Inbox:
         self.is_orphaned: bool = False
         """True when the handler has returned."""
         self._connection = connection
+        self._flow = connection.flow
         self._driver = driver
         self._touch = touch
-        self._items: list[str | bytes | Arrival] = []
+        self.items: list[str | bytes | Arrival] = []
+        """What waits to be taken, oldest first; the inbox alone changes it."""
         self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
         self._current: Arrival | None = None  # the one that is being read piece by piece
         self._lot = max(connection.limits.max_queue // 2, 1)
@@ -167,7 +170,7 @@ class Inbox:
     @property
     def has_mail(self) -> bool:
         """True if a message, or some of one, waits to be taken."""
-        return bool(self._items)
+        return bool(self.items)
 
     @property
     def is_left(self) -> bool:
@@ -253,7 +256,7 @@ class Inbox:
         """
         if not self._taken:
             self.come_back()
-        elif not self._items or self._taken >= self._lot:
+        elif not self.items or self._taken >= self._lot:
             self._release_taken()
 
     def come_back_for_more(self) -> bool:
@@ -264,7 +267,7 @@ class Inbox:
             return False
         else:
             self._release(self._sizes_in_hand())
-        return bool(self._items)
+        return bool(self.items)
 
     def come_back_with_one(self) -> None:
         """The consumer has taken several messages, and is done with all but the last."""
@@ -280,19 +283,34 @@ class Inbox:
         """Take the oldest message, if all of it is there. Of those that came whole, several may be taken before the consumer
         comes back.
         """
-        if not self._items:
+        if not self.items:
             return None
-        first = self._items[0]
+        first = self.items[0]
         if not isinstance(first, Arrival):
-            del self._items[0]
+            del self.items[0]
             self._taken += 1
             return first
         if self._taken:
             self._release_taken()
         if not self.join(first):
             return None
-        del self._items[0]
+        del self.items[0]
         return first.take_joined()
+
+    def take_next(self) -> str | bytes | None:
+        """Come back for the next message and take it, if that takes no waiting: it came whole, it is here, and nobody waits."""
+        items = self.items
+        if self._consumer is not None or not items or self._in_pieces or self._current is not None:
+            return None
+        first = items[0]
+        if isinstance(first, Arrival):
+            return None
+        del items[0]
+        if self._taken >= self._lot or self._unreleased is not None:
+            self.come_back()
+        self._taken += 1
+        self._is_taken_over = self.is_orphaned
+        return first
 
     def join(self, arrival: Arrival, max_size: int | None = None) -> bool:
         """Put together what has come of an arrival, until that is more than `max_size` bytes; tell whether it is all.
@@ -316,9 +334,9 @@ class Inbox:
 
     def begin(self) -> Arrival | None:
         """Take the oldest message, as far as it has come, to read it piece by piece."""
-        if not self._items:
+        if not self.items:
             return None
-        first = self._items.pop(0)
+        first = self.items.pop(0)
         self._current = first if isinstance(first, Arrival) else Arrival.of(first)
         return self._current
 
@@ -347,8 +365,8 @@ class Inbox:
         self._is_discarding = True
         sizes = self._sizes_in_hand()
         sizes += _drop(self._current)
-        items = tuple(self._items)
-        self._items.clear()  # before the release: what that leads to may call a consumer back
+        items = tuple(self.items)
+        self.items.clear()  # before the release: what that leads to may call a consumer back
         self._current = None
         for item in items:
             sizes += _drop(item) if isinstance(item, Arrival) else [_size(item)]
@@ -387,7 +405,7 @@ class Inbox:
             return  # the session looks when all is delivered
         wanted_read = connection.wants_read
         connection.release_messages(n, self._driver.now())
-        if not wanted_read or connection.flow.is_settled:
+        if not wanted_read or self._flow.is_settled:
             self._touch(True)
 
     def _release(self, sizes: Sequence[int]) -> None:
@@ -398,7 +416,7 @@ class Inbox:
         wanted_read = connection.wants_read
         for size in sizes:
             connection.release(size, now)
-        if not wanted_read or connection.flow.is_settled:
+        if not wanted_read or self._flow.is_settled:
             self._touch(True)
 
     # What a session tells
@@ -408,7 +426,7 @@ class Inbox:
         if self._is_discarding:
             self._release([_size(message) for message in messages])
             return
-        self._items += messages
+        self.items += messages
         if self._called is None:
             self.mail.wake()
             return
@@ -441,7 +459,7 @@ class Inbox:
         self._arriving = arrival = Arrival(kind)
         arrival.is_dropped = self._is_discarding
         if not arrival.is_dropped:
-            self._items.append(arrival)
+            self.items.append(arrival)
             self._tell()
 
     def _tell(self) -> None:

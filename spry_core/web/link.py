@@ -25,7 +25,7 @@ from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.protocol.facts import Flow
-from spry_core.wakeup import WakeUp
+from spry_core.wakeup import Checkpoints, WakeUp
 from spry_core.web.inbox import Inbox
 from spry_core.web.pinging import Pings
 
@@ -97,6 +97,7 @@ class Link:
         "_tasks",
         "background",
         "cancels_on_end",
+        "checkpoints",
         "connection",
         "driver",
         "flow",
@@ -110,6 +111,8 @@ class Link:
         self.flow: Flow = connection.flow
         """What is on its way through that connection."""
         self.driver: Driver = host.driver
+        self.checkpoints: Checkpoints = Checkpoints(host.driver)
+        """Passed by everybody who waits for something of this WebSocket."""
         self.inbox: Inbox = Inbox(connection, host.driver, host.touch)
         """What has come and is not yet consumed."""
         self.streams: int = 0
@@ -227,7 +230,7 @@ class Link:
                 raise
         else:
             if now is None:
-                self._host.touch(inbox.has_mail)
+                self._host.touch(bool(inbox.items))
             return
         raise self.closed_error()
 

@@ -46,14 +46,20 @@ class Receiving(Linked):
 
     async def _receive(self, *, ends_loop: bool = False) -> str | bytes:
         """Return the next message; raise what says that none can come, or end a loop that need not hear of it."""
-        link, checkpoints = self._bounded("receive"), self._checkpoints
-        inbox = link.inbox
+        link = self._connected or self._link
+        inbox, checkpoints = link.inbox, link.checkpoints
+        if inbox.items and checkpoints.left > 1:  # no wait is due, so nobody can come in between
+            await checkpoints.pass_one()
+            if (next_one := inbox.take_next()) is not None:
+                return next_one
+        if inbox.is_boundless:
+            self._bounded("receive")  # says why not
         inbox.claim_for_a_wait(self, "receive")
         try:
             inbox.come_back_for_next()
             await checkpoints.pass_one()
             while (message := inbox.take()) is None:
-                if link.info is not None:
+                if link.flow.is_settled and link.info is not None:
                     error = link.closed_error()
                     raise StopAsyncIteration if ends_loop and type(error) is ConnectionClosed else error
                 await inbox.mail.wait()
@@ -121,7 +127,7 @@ class Receiving(Linked):
         What is left of a message is dropped when the next one is asked for, or when somebody receives otherwise; messages come
         whole again then. Ends as a loop over the WebSocket itself does.
         """
-        return Incoming(self._link, self._checkpoints)
+        return Incoming(self._link, self._link.checkpoints)
 
     async def discard_incoming(self) -> CloseInfo:
         """Throw away what comes until the end of the connection is settled, and return how it ended.
@@ -133,7 +139,7 @@ class Receiving(Linked):
             WebSocketBusyError: Somebody else is receiving.
         """
         link = self._link
-        await self._checkpoints.pass_one()
+        await self._link.checkpoints.pass_one()
         try:
             with link.inbox.discarding("discard_incoming"):
                 return await link.wait_until_settled()

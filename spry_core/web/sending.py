@@ -57,7 +57,7 @@ class Sending(Linked):
         link = self._connected
         if link is None or link.has_exclusive_sender or not isinstance(data, (str, bytes)):
             link = self._link_to_send(data)
-        await self._checkpoints.pass_one(len(data))
+        await link.checkpoints.pass_one(len(data))
         if link.has_exclusive_sender:
             raise WebSocketBusyError(_STREAMING)
         link.send_message(data if isinstance(data, (str, bytes)) else bytes(data), compress)
@@ -133,7 +133,7 @@ class Sending(Linked):
         Raises:
             ConnectionClosed: The connection is not open, or no longer when there is room.
         """
-        await self._checkpoints.pass_one()
+        await self._link.checkpoints.pass_one()
         self._check_open()
         await self._room()
         self._check_open()
@@ -142,7 +142,7 @@ class Sending(Linked):
         link = self._link
         while link.is_full:
             await link.room.wait()
-            self._checkpoints.waited()
+            self._link.checkpoints.waited()
             if link.info is not None:
                 raise link.closed_error()
 

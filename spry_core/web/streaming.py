@@ -57,7 +57,7 @@ class Streaming(Sending):
         items = Items(source)
         with self._streaming(exclusive):
             try:
-                await self._checkpoints.pass_one()
+                await self._link.checkpoints.pass_one()
                 self._check_open()
                 with link.interrupted_by_settling():
                     return await self._send_all(items)
@@ -72,7 +72,7 @@ class Streaming(Sending):
             check_message(item)
             self._link.send_message(item if isinstance(item, (str, bytes)) else bytes(item), None)
             await self._room()
-            await self._checkpoints.pass_one(len(item))
+            await self._link.checkpoints.pass_one(len(item))
             count += 1
         return count
 
@@ -114,7 +114,7 @@ class Streaming(Sending):
         items = Items(cast("AsyncIterable[object] | Iterable[object]", chunks))
         with self._streaming(exclusive=True):
             try:
-                await self._checkpoints.pass_one()
+                await self._link.checkpoints.pass_one()
                 self._check_open()
                 with link.interrupted_by_settling():
                     return await self._send_chunks(items, _Fragmented(link, kind, compress))
@@ -128,7 +128,7 @@ class Streaming(Sending):
             async for chunk in chunks:
                 message.add(chunk)
                 await self._room()
-                await self._checkpoints.pass_one()
+                await self._link.checkpoints.pass_one()
             message.end()
         except BaseException as error:
             message.break_off(error)

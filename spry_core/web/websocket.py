@@ -138,7 +138,7 @@ class WebSocket(Receiving, Streaming):
         """
         link = self._link
         chosen = None if payload is None else _control_payload(payload)
-        await self._checkpoints.pass_one()
+        await self._link.checkpoints.pass_one()
         pings = link.pings
         data = pings.fresh(link.connection.random) if chosen is None else chosen
         pings.check(data)
@@ -149,7 +149,7 @@ class WebSocket(Receiving, Streaming):
                 if link.info is not None:
                     raise link.closed_error()
                 await pings.answers.wait()
-                self._checkpoints.waited()
+                self._link.checkpoints.waited()
             return ping.round_trip_time
         finally:
             pings.forget(ping)

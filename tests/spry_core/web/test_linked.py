@@ -8,18 +8,12 @@ import pytest
 
 from sockets import Opened
 from spry_core import WebSocketStateError
-from spry_core.wakeup import Checkpoints
 from spry_core.web.receiving import Receiving
 from spry_core.web.sending import Sending
 
 
 class Both(Receiving, Sending):
     """What a `WebSocket` is made of."""
-
-    @property
-    def operations(self) -> Checkpoints:
-        """What counts them."""
-        return self._checkpoints
 
 
 def add(ws: Both) -> object:
@@ -38,15 +32,11 @@ def receive(ws: Both) -> object:
     return ws.receive().send(None)
 
 
-def count(ws: Both) -> object:
-    return ws.operations
-
-
 def iterate(ws: Both) -> object:
     return ws.incoming()
 
 
-@pytest.mark.parametrize("operation", [add, listen, drain, receive, iterate, count])
+@pytest.mark.parametrize("operation", [add, listen, drain, receive, iterate])
 def test_without_a_link_an_operation_is_refused_and_says_what_is_missing(
     operation: Callable[[Both], object],
 ) -> None:
