@@ -4,6 +4,7 @@ files.
 
 from __future__ import annotations
 
+from spry_system.agenda import Agenda, Part
 from spry_system.ending import end_sending, end_stream, reset_on_close
 from spry_system.listeners import (
     INTERNET,
@@ -15,17 +16,24 @@ from spry_system.listeners import (
     open_listeners,
     unix_paths,
 )
+from spry_system.looks import Looks
+from spry_system.poller import HAS_EPOLL, Poller
 from spry_system.recordings import MAX_FILES, record_in
 from spry_system.sending import Sender, send_some
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
 
 __all__ = [
+    "HAS_EPOLL",
     "INTERNET",
     "MAX_FILES",
     "Address",
+    "Agenda",
     "Found",
     "Listener",
+    "Looks",
+    "Part",
+    "Poller",
     "Sender",
     "address_text",
     "end_sending",

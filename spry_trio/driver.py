@@ -5,10 +5,15 @@ trio's cancellation is a level, so a scope needs nothing more, and nor does a ta
 
 To start a task costs trio more than everything else that it does for a request. So a task that has done its work is parked, and
 given the next work of whichever connection; an idle connection holds none.
+
+A task that waits for a socket costs more than to receive and to send. So one task of the server's waits for all of them, by a
+descriptor that is readable when one of them is, and for the next of their deadlines.
 """
 
 from __future__ import annotations
 
+import math
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import Context, copy_context
@@ -19,6 +24,8 @@ from typing import Final, Protocol, TypeVarTuple
 import trio
 
 from spry_core import driver
+from spry_core.tasks import Timer
+from spry_system import HAS_EPOLL, Agenda, Part, Poller
 
 Args = TypeVarTuple("Args")
 
@@ -65,7 +72,7 @@ class Driver:
 
     def now(self) -> float:
         """Return trio's clock, in seconds."""
-        return trio.current_time()
+        return self._workers.loop.now()
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
@@ -166,9 +173,11 @@ class Worker:
 class Workers:
     """The tasks of a server's connections: those that work, and some that are parked."""
 
-    __slots__ = ("_is_dismissed", "_nursery", "_parked")
+    __slots__ = ("_is_dismissed", "_nursery", "_parked", "loop")
 
     def __init__(self, nursery: trio.Nursery) -> None:
+        self.loop: Final[Loop] = Loop(self, nursery)
+        """What waits for the sockets of those connections."""
         self._nursery = nursery
         self._parked: list[Worker] = []
         self._is_dismissed = False
@@ -194,8 +203,154 @@ class Workers:
     def dismiss(self) -> None:
         """End those that are parked, and the others when they have done their work."""
         self._is_dismissed = True
+        self.loop.end()
         while self._parked:
             self._parked.pop().go_on(None)
+
+
+class Loop:
+    """What the pumps of a server share: a task that waits for their sockets and deadlines, and one for what is to be done soon.
+
+    Nobody outside cancels either: they run until nothing is left that could ask them for something.
+    """
+
+    __slots__ = (
+        "_agenda",
+        "_is_over",
+        "_nursery",
+        "_parked",
+        "_scope",
+        "_until",
+        "_watched",
+        "_workers",
+        "look",
+        "now",
+    )
+
+    def __init__(self, workers: Workers, nursery: trio.Nursery) -> None:
+        self.now: Final[Callable[[], float]] = trio.lowlevel.current_clock().current_time
+        """Return trio's clock, in seconds; `trio.current_time` has to look for it each time."""
+        self._agenda = Agenda(self._end_process)
+        self.look: Final[Callable[[Part], None]] = self._agenda.looks.look
+        """Let this one look: at once, or when the call that is on has ended."""
+        self._workers = workers
+        self._nursery = nursery
+        self._watched: Poller[Part] | OneByOne | None = None  # since it has begun
+        self._scope = trio.CancelScope()
+        self._until = math.inf  # the scope's deadline, kept beside it: reading the scope's costs more
+        self._parked: trio.lowlevel.Task | None = None  # the second of the tasks, while it has nothing to do
+        self._is_over = False
+
+    def begin(self) -> None:
+        """Begin, if it has not yet; raises `OSError` if no descriptor is left."""
+        if self._watched is None:
+            self._watched = Poller() if HAS_EPOLL else OneByOne(self._workers, self._agenda)
+            self._nursery.start_soon(self._wait, name=_NAME)
+            self._nursery.start_soon(self._work_off, name=_NAME)
+
+    def end(self) -> None:
+        """End both tasks."""
+        self._is_over = True
+        self._scope.cancel()
+        self._wake()
+
+    def watch(self, sock: socket.socket, part: Part) -> None:
+        """Let this one `receive` whenever it can, until `forget`; raises `OSError` if the kernel watches no more sockets."""
+        assert self._watched is not None
+        self._watched.watch(sock, part)
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch it no longer; to be called before it is closed."""
+        assert self._watched is not None
+        self._watched.forget(sock)
+
+    def call_at(self, when: float, part: Part) -> Timer:
+        """Tell this one when its time has come."""
+        if when < self._until:
+            self._until = self._scope.deadline = when
+        return self._agenda.add(when, part)
+
+    def look_soon(self, part: Part) -> None:
+        """Let this one look before trio sleeps, once."""
+        self._agenda.look_soon(part)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._parked is not None:
+            trio.lowlevel.reschedule(self._parked)
+            self._parked = None
+
+    def _end_process(self, error: BaseException) -> None:
+        """Raise this in a task of its own; the one that waits is needed to close the connections."""
+        self._workers.start(partial(_raise, error))
+
+    @trio.lowlevel.enable_ki_protection
+    async def _wait(self) -> None:
+        agenda, poller = self._agenda, self._watched if isinstance(self._watched, Poller) else None
+        try:
+            while not self._is_over:
+                deadline = agenda.next_deadline()
+                self._until = math.inf if deadline is None else deadline
+                with trio.CancelScope(deadline=self._until, shield=True) as self._scope:
+                    while poller is not None:
+                        await trio.lowlevel.wait_readable(poller)
+                        _interruptibly(agenda.receive, poller.ready())
+                    await trio.sleep_forever()
+                if poller is not None:
+                    _interruptibly(agenda.receive, poller.ready())  # what has come in time is not late
+                _interruptibly(agenda.handle_deadline, self.now())
+        finally:
+            if poller is not None:
+                poller.close()
+
+    @trio.lowlevel.enable_ki_protection
+    async def _work_off(self) -> None:
+        while not self._is_over:
+            if self._agenda.has_soon:
+                _interruptibly(self._agenda.handle_soon)
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                self._parked = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(_stay)
+
+
+class OneByOne:
+    """What stands for `Poller` where there is none: a task for each socket that is watched."""
+
+    __slots__ = ("_agenda", "_watches", "_workers")
+
+    def __init__(self, workers: Workers, agenda: Agenda) -> None:
+        self._workers = workers
+        self._agenda = agenda
+        self._watches: dict[socket.socket, object] = {}
+
+    def watch(self, sock: socket.socket, part: Part) -> None:
+        """As `Poller.watch`."""
+        self._watches[sock] = watch = object()
+        self._workers.start(partial(self._wait, sock, part, watch))
+
+    def forget(self, sock: socket.socket) -> None:
+        """As `Poller.forget`; who is not inside `receive` has to say `notify_closing` as well."""
+        del self._watches[sock]
+
+    async def _wait(self, sock: socket.socket, part: Part, watch: object) -> None:
+        while self._watches.get(sock) is watch:
+            try:
+                await trio.lowlevel.wait_readable(sock)
+            except trio.ClosedResourceError:
+                return
+            if self._watches.get(sock) is watch:
+                self._agenda.receive([part])
+
+
+@trio.lowlevel.disable_ki_protection
+def _interruptibly(call: Callable[[*Args], None], *args: *Args) -> None:
+    """Call what runs callbacks of an application: who presses Ctrl-C has to get out of one that never returns."""
+    call(*args)
+
+
+async def _raise(error: BaseException) -> None:
+    raise error
 
 
 @asynccontextmanager

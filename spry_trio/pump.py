@@ -1,15 +1,15 @@
-"""The bytes and the timer of one connection on trio: a task between a non-blocking socket and a session.
+"""The bytes and the timer of one connection on trio: calls of the server's loop between a non-blocking socket and a session.
 
-Every call of the session is followed by one `_look`: write what is to be written, read or not, lower the deadline, see whether it
-is over. trio pulls, so the pump's task waits, in one scope over many reads. The session decides everything; what is decided here
-is only how trio does it:
+Every call of the session is followed by one `look`: write what is to be written, read or not, set the timer, see whether it is
+over. A connection has no task of its own: one of the server's waits for all of them. The session decides everything; what is
+decided here is only how trio does it:
 
-- The pump waits before it reads. Trying `recv` first would cost a failed call for each read, and never let the others run while
-  a peer floods.
+- One read for each time that the loop says that there is something, so that a peer that floods lets the others run.
 - `send` is tried first, in whichever task says `notify`: there is no wait, so no cancellation can tear a frame and no two senders
-  can meet. What the kernel does not take goes to a writer task, and while that lives nobody else writes.
-- The deadline of the scope is only ever lowered. One that moved later fires early once and is set again. Bytes are received
-  after the wait, so a deadline that ends the wait loses none.
+  can meet. What the kernel does not take waits, with a task that waits for room, and nothing passes it.
+- The loop is asked to stop watching for bytes when there are some that the session does not want, not before: a session that
+  wants none for a moment, as between a request and its answer, costs nothing.
+- The timer is only ever lowered. A deadline that moved later fires early once and is set again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 from typing import Final, TypeVarTuple, cast
 
@@ -24,6 +25,7 @@ import trio
 
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.serving import LogRecord, Served, record_internal_fault
+from spry_core.tasks import Timer
 from spry_system import Sender, reset_on_close
 from spry_trio.driver import Driver, Workers
 
@@ -40,20 +42,22 @@ class Pump(Sender):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
-        "_deadline",
+        "_context",
         "_driver",
         "_ended",
-        "_has_begun",
+        "_has_ended",
         "_has_failed",
         "_is_at_end",
-        "_is_idle",
         "_is_looking",
-        "_is_over",
+        "_is_watched",
         "_is_writing",
-        "_may_read",
+        "_loop",
+        "_put_off",
         "_report",
-        "_scope",
-        "_when_alone",
+        "_timer",
+        "_timer_at",
+        "_wants_read",
+        "_when_ended",
         "_workers",
     )
 
@@ -65,11 +69,11 @@ class Pump(Sender):
         report: Callable[[LogRecord], None],
         ended: Callable[[Pump], None],
     ) -> None:
-        """Make the session at once, so that it is counted before the pump's task first runs.
+        """Make the session at once, so that it is counted before anything else can happen.
 
         Args:
             sock: The stream, connected and non-blocking; the pump closes it.
-            workers: The tasks that handlers run in.
+            workers: The tasks that handlers run in, and the loop that waits for the socket.
             open_session: Makes the session, given the driver that is lent to it.
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
@@ -78,104 +82,76 @@ class Pump(Sender):
         self._report = report
         self._ended = ended
         self._workers = workers
+        self._loop = workers.loop
+        self._context = copy_context()  # what callbacks of this connection set is there for none of another
         self._driver = Driver(self, workers)
         self._session = open_session(self._driver)
-        self._scope = trio.CancelScope()
-        self._deadline = math.inf  # the scope's, kept beside it: reading the scope's costs more
-        self._when_alone: trio.Event | None = None
-        self._may_read = True  # what came of the session's answer when it was last looked at
-        self._has_begun = False
-        self._is_looking = False
-        self._is_idle = False  # the pump waits without reading
+        self._timer: Timer | None = None
+        self._timer_at = math.inf
+        self._put_off = 0  # times that a look was
+        self._when_ended: trio.Event | None = None
+        self._wants_read = True  # what the session said when it was last looked at
+        self._is_watched = False  # the loop calls when there are bytes
+        self._is_writing = False  # a task waits for room
+        self._is_looking = True  # nobody does before it is opened
         self._is_at_end = False  # the peer has sent its end of stream
-        self._is_writing = False  # the writer task lives
         self._has_failed = False
-        self._is_over = False  # it has failed, or the session was closed when it was last looked at
+        self._has_ended = False
+
+    def open(self) -> None:
+        """Begin: from here on the loop says when there are bytes. If it cannot, the stream is lost."""
+        self._is_looking = False
+        try:
+            self._loop.begin()
+            self._watch()
+        except Exception as error:
+            self._tell(self._lose, error)
+        else:
+            self.look()
 
     async def run(self) -> None:
-        """Move bytes until the session is closed and the last of its tasks has ended.
+        """Move bytes until the session is closed and the last of its tasks has ended: `open`, for who waits for the end.
 
         Cancelled from outside it closes the connection with 1001, goes on under a shield until that is done, which the session's
         deadlines bound, and then lets the cancellation go on.
         """
-        self._has_begun = True
+        self.open()
         try:
-            await self._run()
-            await self._wait_until_alone()
+            await self._wait_until_ended()
         except trio.Cancelled:
             with trio.CancelScope(shield=True):
                 self._tell(self._close)
-                await self._run()
-                await self._wait_until_alone()
+                await self._wait_until_ended()
             raise
-        finally:
-            self._ended(self)
+
+    async def _wait_until_ended(self) -> None:
+        while not self._has_ended:
+            self._when_ended = trio.Event()
+            await self._when_ended.wait()
 
     # ------------------------------------------------------------------------------------------ what the driver calls
 
     def notify(self, soon: bool = False) -> None:
-        """Look at the session again, at once or before the loop sleeps."""
-        if not soon:
-            self._look()
-        elif self._has_begun and not self._is_lost:
-            self._start_writer()
+        """Look at the session again: at once, or before trio sleeps."""
+        if soon:
+            self._loop.look_soon(self)
+        else:
+            self._loop.look(self)
 
     def task_ended(self, error: Exception | None) -> None:
-        """Look at the session again; what a task raises is the session's to handle, so an error here is ours."""
+        """Look whether that was the last thing; what a task raises is the session's to handle, so an error here is ours."""
         if error is not None:
             self._fail(error)
         if self._is_lost:
-            self._look()
-        self._tell_if_alone()
+            self.look()
 
-    # -------------------------------------------------------------------------------------------------- the machinery
+    # -------------------------------------------------------------------------------------------- what the loop calls
 
-    async def _run(self) -> None:
-        # All in one function: the frame of another would be held by every idle connection.
-        self._look()
-        while not self._is_over:
-            try:
-                deadline = self._session.next_deadline()
-                self._deadline = math.inf if deadline is None else deadline
-                with trio.CancelScope(deadline=self._deadline) as self._scope:
-                    while not self._is_over:
-                        try:
-                            if self._may_read:
-                                await trio.lowlevel.wait_readable(self._socket)
-                            else:
-                                await self._wait_idle()
-                        except trio.ClosedResourceError:
-                            pass  # a task has closed it meanwhile
-                        # Another task may have filled the inbox, or closed the socket, since the wait ended.
-                        if self._may_read:
-                            self._receive()
-            except Exception as error:
-                self._fail(error)
-            else:
-                self._tell(self._session.handle_deadline)
-
-    async def _wait_idle(self) -> None:
-        """Wait without reading; only the scope ends this: a deadline, reading to go on, or the end."""
-        self._is_idle = True
-        try:
-            await trio.sleep_forever()
-        finally:
-            self._is_idle = False
-
-    def _is_alone(self) -> bool:
-        return not self._is_writing and not self._driver.has_tasks
-
-    async def _wait_until_alone(self) -> None:
-        """Let the tasks end; cancelled are only those that the session has cancelled."""
-        while not self._is_alone():
-            self._when_alone = trio.Event()
-            await self._when_alone.wait()
-
-    def _tell_if_alone(self) -> None:
-        if self._when_alone is not None and self._is_alone():
-            self._when_alone.set()
-
-    def _receive(self) -> None:
+    def receive(self) -> None:
+        """Pass on what has come, or find that the session wants nothing now."""
+        if not self._wants_read or self._is_lost:
+            self._stop_watching()
+            return
         try:
             data = self._socket.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -185,30 +161,19 @@ class Pump(Sender):
             return
         if not data:
             self._is_at_end = True
+            self._stop_watching()
             self._tell(self._session.receive_eof)
             return
         try:  # as `_tell`, without its price
-            self._session.receive_data(data, trio.current_time())
+            self._context.run(self._session.receive_data, data, self._loop.now())
         except Exception as error:
             self._fail(error)
-        self._look()
+        self.look()
 
-    def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
-        """Call the session, with the time, and look at what came of it."""
-        try:
-            call(*args, trio.current_time())
-        except Exception as error:
-            self._fail(error)
-        self._look()
-
-    def _close(self, now: float) -> None:
-        """Close with 1001 and without grace: whoever cancels is waiting."""
-        self._session.shutdown(now, grace=0.0)
-
-    def _look(self) -> None:
+    def look(self) -> None:
         """Do what the session wants done: bytes, reading, deadline, end."""
         # A session may answer a credit with `notify`: the look that gave the credit is not over and sees it all.
-        if self._is_looking or not self._has_begun:
+        if self._is_looking or self._has_ended:
             return
         self._is_looking = True
         try:
@@ -218,58 +183,98 @@ class Pump(Sender):
             self._fail(error)
         finally:
             self._is_looking = False
-        if self._has_failed or (self._is_lost and self._session.closed):
-            self._is_over = True
-            self._scope.cancel()
+        if self._is_lost and not self._is_writing and (self._has_failed or self._session.closed):
+            self._finish_if_alone()
+
+    def look_soon(self) -> None:
+        """Look, but not before a task has taken its first step: pipelined requests are then answered in one piece."""
+        if self._driver.is_starting and self._put_off < MOST_PUT_OFF:
+            self._put_off += 1
+            self._loop.look_soon(self)
+        else:
+            self._put_off = 0
+            self._context.run(self.look)
+
+    def time_has_come(self) -> None:
+        """Let the session do what has fallen due."""
+        self._clear_timer()
+        if not self._has_ended:
+            self._tell(self._session.handle_deadline)
+
+    # -------------------------------------------------------------------------------------------------- the machinery
+
+    def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
+        """Call the session, with the time, and look at what came of it."""
+        try:
+            self._context.run(call, *args, self._loop.now())
+        except Exception as error:
+            self._fail(error)
+        self.look()
+
+    def _close(self, now: float) -> None:
+        """Close with 1001 and without grace: whoever cancels is waiting."""
+        self._session.shutdown(now, grace=0.0)
 
     def _follow_session(self) -> None:
         session = self._session
         if not self._is_lost:
             self._write(session)
-        self._may_read = session.wants_read and not self._is_at_end and not self._is_lost
-        if self._is_idle and self._may_read:
-            self._scope.cancel()
+        self._wants_read = wanted = session.wants_read
+        if wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
+            self._watch()
         deadline = session.next_deadline()
-        if deadline is not None and deadline < self._deadline:
-            self._deadline = self._scope.deadline = deadline
+        if deadline is not None and deadline < self._timer_at:
+            self._set_timer(deadline)
 
     def _now(self) -> float:
-        return trio.current_time()
+        return self._loop.now()
+
+    def _watch(self) -> None:
+        self._loop.watch(self._socket, self)
+        self._is_watched = True
+
+    def _stop_watching(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.forget(self._socket)
+
+    def _set_timer(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self)
+        self._timer_at = deadline
+
+    def _clear_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._timer_at = math.inf
 
     def _wait_for_room(self) -> None:
         self._is_blocked = True
-        self._start_writer()
-
-    def _start_writer(self) -> None:
         if not self._is_writing:
             self._is_writing = True
             self._workers.start(self._keep_writing)
 
     async def _keep_writing(self) -> None:
         """Be the writer: send what is there until nothing is. Ended by the session's deadlines, which close the socket."""
-        for _ in range(MOST_PUT_OFF):  # pipelined requests are then answered in one piece
-            if not self._driver.is_starting:
-                break
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        self._is_blocked = False
-        self._look()
         while self._is_blocked and not self._is_lost:
             try:
                 await trio.lowlevel.wait_writable(self._socket)
             except trio.ClosedResourceError:
                 break
             self._is_blocked = False
-            self._look()
+            self._loop.look(self)
         self._is_writing = False
-        self._tell_if_alone()
+        self.look()
 
     def _lose(self, error: Exception | None, now: float, *, reset: bool = False) -> None:
         """Close the socket and tell the session, also when it asked for that. With `reset`, drop what the kernel still holds."""
         if self._is_lost:
             return
         self._is_lost = True
-        self._may_read = False
         self._unsent = self._end = None
+        self._stop_watching()
         if reset:
             reset_on_close(self._socket)
         trio.lowlevel.notify_closing(self._socket)  # whoever waits for it would wait for ever
@@ -282,9 +287,10 @@ class Pump(Sender):
             return
         self._has_failed = True
         self._report(record_internal_fault("connection aborted", error))
-        self._abort_session(trio.current_time())
+        self._clear_timer()
+        self._abort_session(self._loop.now())
         try:
-            self._lose(None, trio.current_time(), reset=True)
+            self._lose(None, self._loop.now(), reset=True)
         except Exception:
             pass  # the session is broken, which has just been reported
 
@@ -295,6 +301,15 @@ class Pump(Sender):
         except Exception:
             pass  # it is broken, which has just been reported
         self._driver.cancel()
+
+    def _finish_if_alone(self) -> None:
+        if self._driver.has_tasks:
+            return
+        self._has_ended = True
+        self._clear_timer()
+        self._ended(self)
+        if self._when_ended is not None:
+            self._when_ended.set()
 
 
 class RaisingBare:

@@ -1,8 +1,7 @@
 """Listening, accepting and ending on trio.
 
 The listening sockets are our own. One `accept` for each wait, so that a flood of connections cannot keep the others from running,
-and without a wait of its own, so that no cancellation can lose a socket between the kernel and us. Each connection is a task in
-the server's nursery.
+and without a wait of its own, so that no cancellation can lose a socket between the kernel and us.
 """
 
 from __future__ import annotations
@@ -78,11 +77,13 @@ class RunningServer:
         self._accepting = [trio.CancelScope() for _ in listeners]
         self._has_complained = False
         self._timer = trio.CancelScope()
+        self._heeding = trio.CancelScope()
         self._ended = trio.Event()
         self._when_ended: Callable[[], None] = lambda: None
         for listener, scope in zip(listeners, self._accepting, strict=True):
             nursery.start_soon(self._accept_in, scope, listener.socket)
         nursery.start_soon(self._keep_time)
+        nursery.start_soon(self._heed_cancellation)
 
     async def close(
         self,
@@ -121,7 +122,9 @@ class RunningServer:
 
         Raises:
             Exception: What the startup raised; nothing is served then, and the server ends.
+            OSError: No descriptor is left.
         """
+        self._workers.loop.begin()
         self._core.start(self._driver)
         self._look()
         await self._started.wait()
@@ -184,6 +187,7 @@ class RunningServer:
 
     def _end(self) -> None:
         self._timer.cancel()
+        self._heeding.cancel()
         self._workers.dismiss()
         if not self._ended.is_set():
             self._ended.set()
@@ -209,6 +213,16 @@ class RunningServer:
                 await trio.sleep_forever()
             self._core.handle_deadline(trio.current_time())
             self._look()
+
+    async def _heed_cancellation(self) -> None:
+        """Close when everything around is cancelled, whatever keeps the block of `serve` from seeing that."""
+        with self._heeding:
+            try:
+                await trio.sleep_forever()
+            except trio.Cancelled:
+                if not self._ended.is_set():
+                    self.shut_down(grace=0.0)
+                raise
 
     async def _accept_in(self, scope: trio.CancelScope, listener: socket.socket) -> None:
         with scope:
@@ -266,7 +280,7 @@ class RunningServer:
             self._report(record_internal_fault("connection dropped", error))
         else:
             self._pumps.add(pump)
-            self._nursery.start_soon(pump.run, name="spry")
+            pump.open()
 
     def _open(self, driver: DriverProtocol, stream: StreamInfo) -> Served:
         if self._ssl_context is None:

@@ -173,8 +173,8 @@ HOUSE: Mapping[str, Ranks] = {
         ("interface",),
     ),
     "spry_system": (
-        ("recordings", "sending"),
-        ("ending", "listeners", "server", "threads", "tls"),
+        ("agenda", "recordings", "sending"),
+        ("ending", "listeners", "looks", "poller", "server", "threads", "tls"),
     ),
     "spry_asyncio": (
         ("testing",),

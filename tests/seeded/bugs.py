@@ -282,8 +282,8 @@ ADAPTERS: Final = (
         name="trio: reading is not resumed",
         path="spry_trio/pump.py",
         change="""\
--        if self._is_idle and self._may_read:
-+        if self._is_idle and self._is_lost:
+-        if wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
++        if not wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
 """,
         finders=(
             "scenario on spry_trio: backpressure: reading goes on when the handler receives, and nothing is missing",

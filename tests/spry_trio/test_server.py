@@ -9,7 +9,10 @@ import pytest
 import trio
 
 from adapters.leaks import DESCRIPTORS
-from spry_core import Application
+from adapters.peer import PATIENCE, Peer
+from adapters.serving import upgraded
+from frames import CLOSE_FRAME, TEXT, close_payload, frame
+from spry_core import Application, Request, Timeouts, WebSocket
 from spry_trio import RunningServer, serve
 
 
@@ -46,3 +49,56 @@ def test_a_server_that_closes_while_accepting_is_being_woken_accepts_no_more(
         patch.setattr(trio.lowlevel, "wait_readable", closed_meanwhile)
         trio.run(main)
     assert caplog.records == []
+
+
+async def wait(ws: WebSocket, request: Request) -> None:
+    """Be a handler that does nothing until the end."""
+    await ws.closed
+
+
+def test_everything_is_closed_when_it_is_cancelled_also_while_the_block_does_not_see_that() -> None:
+    async def main() -> None:
+        app = Application()
+        app.ws("/", wait)
+        with trio.CancelScope() as scope:
+            async with serve(app, port=0) as server:
+                peer = await upgraded(server, "/")
+                scope.cancel()
+                with trio.CancelScope(shield=True):
+                    await peer.send(frame(CLOSE_FRAME, close_payload(1001)))
+                    assert await peer.receive_all() == frame(CLOSE_FRAME, close_payload(1001), mask=None)
+                    peer.socket.close()
+        assert scope.cancelled_caught
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_what_ends_the_process_is_let_out_of_a_callback_and_the_others_are_closed(
+    error: type[BaseException],
+) -> None:
+    async def main() -> None:
+        app = Application()
+        app.ws("/wait", wait)
+
+        @app.ws("/leave")
+        def leave(ws: WebSocket, request: Request) -> None:
+            def leave_now(message: str | bytes) -> None:
+                raise error
+
+            ws.listen(leave_now)
+
+        async with serve(app, port=0, timeouts=Timeouts(close_timeout=0.1)) as server:
+            peers.extend([await upgraded(server, "/wait"), await upgraded(server, "/leave")])
+            await peers[1].send(frame(TEXT, b"now"))
+            await trio.sleep(PATIENCE)
+
+    async def see() -> None:
+        assert await peers[0].receive(4) == frame(CLOSE_FRAME, close_payload(1001), mask=None)
+        for peer in peers:
+            peer.socket.close()
+
+    peers: list[Peer] = []
+    with pytest.raises(error):
+        trio.run(main)
+    trio.run(see)

@@ -1,0 +1,50 @@
+"""Looking at sessions in order: what one connection's call says to others goes out when that call is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+
+class Looker(Protocol):
+    """Who looks at a session; the pump of a connection."""
+
+    def look(self) -> None:
+        """Do what the session wants done."""
+        ...
+
+
+class Looks:
+    """The looks of all connections of a server, of which one begins when no other is on.
+
+    A callback that tells a thousand connections something says `notify` to each, and for each message again. Looked at when the
+    callback has returned, each of them sends once; and however they answer each other, nobody looks inside of a look.
+    """
+
+    __slots__ = ("_is_busy", "_touched")
+
+    def __init__(self) -> None:
+        self._is_busy = False
+        self._touched: Final[dict[Looker, None]] = {}  # in order, and each once
+
+    def look(self, looker: Looker) -> None:
+        """Let this one look: now, or when the call that is on has ended."""
+        if self._is_busy:
+            self._touched[looker] = None
+        else:
+            self.call(looker.look)
+
+    def call(self, call: Callable[[], None]) -> None:
+        """Call this, and then let everybody look who was to; not inside of another call. Raises what the call raises."""
+        touched = self._touched
+        self._is_busy = True
+        try:
+            call()
+        finally:
+            try:
+                while touched:
+                    looker = next(iter(touched))
+                    del touched[looker]
+                    looker.look()
+            finally:
+                self._is_busy = False
