@@ -38,6 +38,7 @@ from spry_system import (
     Listener,
     address_text,
     internet_addresses,
+    local_text,
     log,
     make_server,
     make_tls,
@@ -250,7 +251,7 @@ class RunningServer:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = StreamInfo(
                 peer=address_text(address),
-                local=address_text(sock.getsockname()),
+                local=local_text(sock.getsockname()),
                 secure=self._ssl_context is not None,
             )
             pump = Pump(

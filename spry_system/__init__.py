@@ -13,6 +13,7 @@ from spry_system.listeners import (
     Listener,
     address_text,
     internet_addresses,
+    local_text,
     open_listeners,
     unix_paths,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "end_sending",
     "end_stream",
     "internet_addresses",
+    "local_text",
     "log",
     "make_server",
     "make_tls",

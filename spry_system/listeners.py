@@ -9,6 +9,7 @@ import stat
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 Address: TypeAlias = tuple[str | int | bytes, ...]
@@ -213,6 +214,12 @@ def unix_paths(listeners: Iterable[Listener]) -> list[str]:
     return [
         os.fsdecode(each.socket.getsockname()) for each in listeners if each.socket.family not in INTERNET
     ]
+
+
+@lru_cache(maxsize=64)
+def local_text(address: Address | str | bytes) -> str:
+    """Write an address of ours as `address_text` does: the connections of one listener have it in common."""
+    return address_text(address)
 
 
 def address_text(address: Address | str | bytes) -> str:

@@ -71,7 +71,7 @@ class Assembly:
         self._is_in_pieces = False
         self._has_all = False
         # Not a list of pieces: of a message that drips in it would hold an object for every few bytes.
-        self._payload = bytearray()
+        self._payload: bytearray | None = None
         self._size = 0
         self._frames = 0
         self._judge_runs()
@@ -86,7 +86,7 @@ class Assembly:
         self._is_dropping = True
         self.longest = None
         self._decompressor = self.inflate = None
-        self._payload.clear()
+        self._payload = None
         if self._has_all:
             self._begin()
 
@@ -103,8 +103,8 @@ class Assembly:
             self._is_in_pieces = True
             yield MessageStart(kind=self._kind)
             held = 0 if self._decoder is None else len(self._decoder.getstate()[0])
-            data = bytes(self._payload[: len(self._payload) - held])
-            self._payload.clear()
+            payload, self._payload = self._payload or b"", None
+            data = bytes(payload[: len(payload) - held])
             if data:
                 yield self._piece(data if self._decoder is None else data.decode(), len(data))
 
@@ -204,6 +204,8 @@ class Assembly:
         self._size += len(data)
         self.received += len(data)
         if not self._is_in_pieces:
+            if self._payload is None:
+                self._payload = bytearray()
             self._payload += data
         if self._decoder is not None:
             yield from self._decode(self._decoder, data)
@@ -244,7 +246,8 @@ class Assembly:
             yield self._whole()
 
     def _whole(self) -> Message:
-        data = bytes(self._payload) if self._decoder is None else self._payload.decode()
+        payload = self._payload or b""
+        data = bytes(payload) if self._decoder is None else payload.decode()
         self._begin()
         return Message(data=data)
 

@@ -138,7 +138,8 @@ class HttpExchange:
             raise ConnectionLost(None, "the peer has left during the opening handshake")
         if self._owner.is_draining:
             raise Abort(503, headers={"connection": "close"})
-        self._given = self.limits, self.timeouts
+        if limits is not self.limits or timeouts is not self.timeouts:
+            self._given = self.limits, self.timeouts
         self._connection.configure(limits=limits, timeouts=timeouts, deflate=deflate)
         try:
             self._connection.send(accept, self.driver.now())

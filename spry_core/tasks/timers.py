@@ -50,13 +50,13 @@ class Timers:
     __slots__ = ("_added", "_cancelled", "_heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[tuple[float, int, Timer]] | None = None  # most connections never have one
         self._added = 0  # of two timers for one moment the older fires first
         self._cancelled = 0
 
     def __len__(self) -> int:
         """Count the entries held, cancelled ones too."""
-        return len(self._heap)
+        return len(self._heap or ())
 
     def add(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once in `handle_deadline` when its `now` has reached `when`.
@@ -65,6 +65,8 @@ class Timers:
         """
         timer = Timer(when, callback, self)
         self._added += 1
+        if self._heap is None:
+            self._heap = []
         heappush(self._heap, (when, self._added, timer))
         return timer
 
@@ -86,8 +88,8 @@ class Timers:
     def forget(self) -> None:
         """Count one cancelled entry, and sweep when they have become too many. For `Timer.cancel` alone."""
         self._cancelled += 1
-        if self._cancelled > max(_KEPT, len(self._heap) // 2):
-            self._heap = [entry for entry in self._heap if entry[2].is_pending]
+        if self._cancelled > max(_KEPT, len(self) // 2):
+            self._heap = [entry for entry in self._heap or () if entry[2].is_pending]
             heapify(self._heap)
             self._cancelled = 0
 

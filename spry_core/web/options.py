@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, TypeAlias, TypedDict, cast
 
 from spry_core.headers import is_token
@@ -98,11 +99,24 @@ class WebSocketOptions:
 
     def limits(self, base: Limits) -> Limits:
         """Return the limits of the server with those of the route in their place."""
-        return replace(base, **self.limit_settings) if self.limit_settings else base
+        return _limits(base, tuple(self.limit_settings.items())) if self.limit_settings else base
 
     def timeouts(self, base: Timeouts) -> Timeouts:
         """Return the timeouts of the server with those of the route in their place."""
-        return replace(base, **self.timeout_settings) if self.timeout_settings else base
+        return _timeouts(base, tuple(self.timeout_settings.items())) if self.timeout_settings else base
+
+
+# All connections of one route have the same ones.
+
+
+@lru_cache(maxsize=256)
+def _limits(base: Limits, settings: tuple[tuple[str, object], ...]) -> Limits:
+    return replace(base, **cast("LimitSettings", dict(settings)))
+
+
+@lru_cache(maxsize=256)
+def _timeouts(base: Timeouts, settings: tuple[tuple[str, object], ...]) -> Timeouts:
+    return replace(base, **cast("TimeoutSettings", dict(settings)))
 
 
 def merge(*levels: WebSocketSettings) -> WebSocketSettings:

@@ -7,7 +7,6 @@ mark is unsent, so that ``ws.listen(ws.add)`` is an echo with backpressure.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import isawaitable
@@ -38,6 +37,21 @@ class Subscription:
     ends.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_done",
+        "_is_busy",
+        "_is_done",
+        "_is_over",
+        "_is_paused",
+        "_last_calls",
+        "_link",
+        "_on_done",
+        "_on_error",
+        "_on_message",
+    )
+
     def __init__(
         self, link: Link, on_message: OnMessage, on_error: OnError | None, on_done: OnDone | None
     ) -> None:
@@ -46,7 +60,9 @@ class Subscription:
         self._on_error = on_error
         self._on_done = on_done
         self._context = copy_context()
-        self._last_calls: deque[tuple[Callable[..., object], object]] = deque()
+        self._last_calls: tuple[
+            tuple[Callable[..., object], object], ...
+        ] = ()  # what the end is told to, two at most
         self._is_paused = False
         self._is_busy = False  # a callback runs, or a task is about to go on
         self._is_over = False  # no message will be called back any more
@@ -74,7 +90,7 @@ class Subscription:
 
     def cancel(self) -> None:
         """Call back no more; somebody else may consume from now on. A callback that runs is left to finish."""
-        self._last_calls.clear()
+        self._last_calls = ()
         self._finish()
         self._end()
         self._link.leave_alone()
@@ -128,7 +144,7 @@ class Subscription:
     def _give_up(self) -> None:
         """The task was cancelled: when the end of the stream has been, nobody would ever look here again."""
         if self._link.connection.closed:
-            self._last_calls.clear()
+            self._last_calls = ()
             self._finish()
             self._end()
 
@@ -183,7 +199,9 @@ class Subscription:
         if info is not None and not (self._is_over or self._is_paused):
             self._begin_end(info)
         while self._last_calls:
-            result = self._call(*self._last_calls.popleft())
+            (callback, argument), *rest = self._last_calls
+            self._last_calls = tuple(rest)
+            result = self._call(callback, argument)
             if isawaitable(result):
                 return result
         if self._is_over:
@@ -193,9 +211,9 @@ class Subscription:
     def _begin_end(self, info: CloseInfo) -> None:
         error = self._link.closed_error()
         if self._on_error is not None and type(error) is not ConnectionClosed:
-            self._last_calls.append((self._on_error, error))
+            self._last_calls += ((self._on_error, error),)
         if self._on_done is not None:
-            self._last_calls.append((self._on_done, info))
+            self._last_calls += ((self._on_done, info),)
         self._finish()
 
     def _call(self, callback: Callable[..., object], argument: object) -> object:

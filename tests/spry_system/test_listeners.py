@@ -18,6 +18,7 @@ from spry_system import (
     address_text,
     internet_addresses,
     listeners,
+    local_text,
     open_listeners,
     unix_paths,
 )
@@ -218,3 +219,5 @@ def test_a_socket_that_will_not_do_is_refused_and_closed(kind: socket.SocketKind
 )
 def test_an_address_is_written_for_a_log(address: listeners.Address | str | bytes, text: str) -> None:
     assert address_text(address) == text
+    assert local_text(address) == text
+    assert local_text(address) is local_text(address)

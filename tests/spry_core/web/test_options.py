@@ -83,6 +83,16 @@ def test_what_the_route_leaves_out_is_the_servers() -> None:
     assert resolve().timeouts(timeouts) is timeouts
 
 
+def test_all_connections_of_a_route_have_the_same_limits() -> None:
+    options = resolve({"max_queue": 2, "ping_interval": 1.0})
+    assert options.limits(Limits()) is options.limits(Limits())
+    assert options.timeouts(Timeouts()) is options.timeouts(Timeouts())
+    assert (options.limits(Limits(max_queue=9)), options.limits(Limits(high_water=9))) == (
+        Limits(max_queue=2),
+        Limits(max_queue=2, high_water=9),
+    )
+
+
 def test_the_nearest_level_wins() -> None:
     merged = merge(
         {"ping_interval": 1.0, "max_queue": 1}, {"ping_interval": 2.0, "max_fragments": 2}, {"max_queue": 3}
