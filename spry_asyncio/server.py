@@ -71,6 +71,9 @@ class RunningServer:
         self._ssl_context = ssl_context
         self._accept_pause = accept_pause
         self._report = report
+        self._ended_pump: Callable[[Pump], None] = (
+            self._forget
+        )  # once: each pump holds it as long as it lives
         self._driver = Driver(self)  # the lifespan's
         self._started = asyncio.Event()  # or never will
         self._pumps: set[Pump] = set()
@@ -228,7 +231,8 @@ class RunningServer:
         self._has_complained = False
         # Not in the context of this call: when the server was full, it is that of the handler which made room.
         self._context.run(self._connect, sock, address)
-        self._look()
+        if self._core.is_full:
+            self._look()
 
     def _rest(self, error: OSError) -> None:
         """Stop accepting for a while: no descriptor or no memory is left, and the listener would stay ready without an end."""
@@ -258,7 +262,7 @@ class RunningServer:
                 sock,
                 lambda driver: self._open(driver, stream),
                 self._report,
-                self._forget,
+                self._ended_pump,
             )
         except OSError:
             sock.close()  # the peer has gone already

@@ -69,6 +69,9 @@ class RunningServer:
         self._ssl_context = ssl_context
         self._accept_pause = accept_pause
         self._report = report
+        self._ended_pump: Callable[[Pump], None] = (
+            self._forget
+        )  # once: each pump holds it as long as it lives
         self._nursery = nursery
         self._workers = Workers(nursery)
         self._driver = Driver(self, self._workers)  # the lifespan's
@@ -272,7 +275,7 @@ class RunningServer:
                 self._workers,
                 lambda driver: self._open(driver, stream),
                 self._report,
-                self._forget,
+                self._ended_pump,
             )
         except OSError:
             sock.close()  # the peer has gone already

@@ -6,8 +6,7 @@ likes; only the latest does, since a peer may be answered that alone (RFC 6455 ย
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from spry_core.closing import Close
 from spry_core.protocol.closing_handshake import encode_close
@@ -20,18 +19,22 @@ _FIN: Final = 0x80
 """The first bit: no control frame has another behind it (RFC 6455 ยง5.5)."""
 
 
+class FrameWriter(Protocol):
+    """What writes the frames of a WebSocket."""
+
+    def write(self, first: int, payload: bytes, now: float) -> None:
+        """Write one frame; `first` is its first byte."""
+        ...
+
+
 class ControlFrameWriter:
     """Writes the control frames of one WebSocket, and knows the Pong that waits for room."""
 
-    __slots__ = ("_keepalive", "_stream", "_write", "late_pong")
+    __slots__ = ("_keepalive", "_stream", "_writer", "late_pong")
 
-    def __init__(
-        self, write: Callable[[int, bytes, float], None], stream: Stream, keepalive: Keepalive
-    ) -> None:
-        """Write through `write(first, payload, now)`, which begins with the first byte of a frame; `keepalive` is told of each
-        Ping.
-        """
-        self._write = write
+    def __init__(self, writer: FrameWriter, stream: Stream, keepalive: Keepalive) -> None:
+        """Write through `writer`; `keepalive` is told of each Ping."""
+        self._writer = writer
         self._stream = stream
         self._keepalive = keepalive
         self.late_pong: bytes | None = None
@@ -66,7 +69,7 @@ class ControlFrameWriter:
     def close(self, close: Close, now: float) -> None:
         """Say Close; it is the last frame."""
         self.late_pong = None
-        self._write(_FIN | Opcode.CLOSE, encode_close(close), now)
+        self._writer.write(_FIN | Opcode.CLOSE, encode_close(close), now)
 
     def keep_alive(self, now: float) -> None:
         """Ping the peer because an interval is over; while a Ping is on its way, only write something."""
@@ -92,7 +95,7 @@ class ControlFrameWriter:
 
     def _ping(self, payload: bytes, now: float) -> None:
         self._keepalive.take_ping_sent(payload, now)
-        self._write(_FIN | Opcode.PING, payload, now)
+        self._writer.write(_FIN | Opcode.PING, payload, now)
 
     def _pong(self, payload: bytes, now: float) -> None:
-        self._write(_FIN | Opcode.PONG, payload, now)
+        self._writer.write(_FIN | Opcode.PONG, payload, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
@@ -40,7 +41,7 @@ _OF_REQUEST: Final = _OF_BOTH | {b"host", b"sec-websocket-key", b"sec-websocket-
 
 def accept_key(key: bytes) -> bytes:
     """Return the Sec-WebSocket-Accept that answers `key` (RFC 6455 §4.2.2)."""
-    return b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+    return b2a_base64(sha1(key + _GUID, usedforsecurity=False).digest(), newline=False)
 
 
 def examine(head: RequestHead, framing: Framing, most: int) -> Offer | Refusal | None:
@@ -115,7 +116,7 @@ def response(offer: Offer, accept: Accept) -> ResponseHead:
     if accept.subprotocol is not None and accept.subprotocol not in offer.subprotocols:
         raise ValueError("the client did not offer this subprotocol (RFC 6455 §4.2.2)")
     parse_agreement(accept.extensions, offer.extensions)
-    fields = [*_SWITCHING, (b"Sec-WebSocket-Accept", accept_key(offer.key))]
+    fields = list[tuple[bytes, bytes]]()
     if accept.subprotocol is not None:
         fields.append((b"Sec-WebSocket-Protocol", accept.subprotocol.encode("ascii")))
     if accept.extensions:
@@ -123,7 +124,11 @@ def response(offer: Offer, accept: Accept) -> ResponseHead:
     return ResponseHead(
         status_code=101,
         reason_phrase=b"Switching Protocols",
-        headers=_with(fields, accept.headers, _OF_BOTH),
+        headers=(
+            *_SWITCHING,
+            (b"Sec-WebSocket-Accept", accept_key(offer.key)),
+            *_with(fields, accept.headers, _OF_BOTH),
+        ),
     )
 
 
@@ -168,7 +173,7 @@ def _with(fields: list[tuple[bytes, bytes]], more: RawFields, reserved: frozense
         if name.lower() in reserved:
             raise ValueError(f"the opening handshake sets {name.decode()} itself (RFC 6455 §4)")
     every = (*fields, *more)
-    check_raw_fields([field for field in every if field not in _SWITCHING])
+    check_raw_fields(every)
     return every
 
 

@@ -88,7 +88,7 @@ class WebSocketProtocol:
         self._engine = frame_engine(engine, role, self._assembly.admit, stream.random)
         self._keepalive = Keepalive(stream, now)
         self._outgoing = DataFrameWriter(self._engine, stream, compressor)
-        self._control = ControlFrameWriter(self._outgoing.write, stream, self._keepalive)
+        self._control = ControlFrameWriter(self._outgoing, stream, self._keepalive)
         self._state = State.OPEN
         self._opened = now
         self._failure: RemoteProtocolError | None = None

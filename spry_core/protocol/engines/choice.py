@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from spry_core.protocol.engines import pure
 from spry_core.protocol.engines.interface import Admit, EngineName, FrameEngine, HttpEngine, Primitives, Role
@@ -61,16 +61,18 @@ ENGINES: Final[Mapping[EngineName, Engine]] = {
 def check_engine(name: str) -> None:
     """Raise `ValueError` if there is no engine of that name."""
     if name not in ENGINES:
-        raise ValueError(f"no engine {name!r}; there is: {', '.join(ENGINES)}")
+        _miss(name)
+
+
+def _miss(name: str) -> NoReturn:
+    raise ValueError(f"no engine {name!r}; there is: {', '.join(ENGINES)}")
 
 
 def http_engine(name: EngineName, role: Role, max_incomplete: int) -> HttpEngine:
     """Make the HTTP half; it never has to hold more than `max_incomplete` bytes of an unfinished head."""
-    check_engine(name)
-    return ENGINES[name].http(role, max_incomplete)
+    return (ENGINES.get(name) or _miss(name)).http(role, max_incomplete)
 
 
 def frame_engine(name: EngineName, role: Role, admit: Admit, random: Callable[[int], bytes]) -> FrameEngine:
     """Make the WebSocket half."""
-    check_engine(name)
-    return ENGINES[name].frames(role, admit, random)
+    return (ENGINES.get(name) or _miss(name)).frames(role, admit, random)

@@ -25,7 +25,7 @@ class Writing:
         limits = Limits(high_water=high_water)
         self.stream = Stream(limits=limits, timeouts=TIMEOUTS, random=lambda n: b"r" * n, can_half_close=True)
         self.keepalive = Keepalive(self.stream, NOW)
-        self.writer = ControlFrameWriter(self.write, self.stream, self.keepalive)
+        self.writer = ControlFrameWriter(self, self.stream, self.keepalive)
         self._frames: list[tuple[Opcode, bytes]] = []
 
     def write(self, first: int, payload: bytes, now: float) -> None:
