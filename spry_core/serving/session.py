@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 from spry_core.closing import Close
 from spry_core.driver import Driver
@@ -25,7 +25,6 @@ from spry_core.protocol.events import (
     BodyData,
     BodyEnd,
     ConnectionEnded,
-    Event,
     Failure,
     Message,
     MessageData,
@@ -80,6 +79,25 @@ class Owner(Protocol):
     def forget(self, session: Session) -> None:
         """The session is over."""
         ...
+
+
+_Further: TypeAlias = (
+    BodyData
+    | BodyEnd
+    | Message
+    | MessageStart
+    | MessageData
+    | MessageEnd
+    | Ping
+    | Pong
+    | Close
+    | Writable
+    | Failure
+    | ConnectionEnded
+    | ResponseHead
+    | Accept
+)
+"""Every event that does not begin a request."""
 
 
 def _nothing() -> None:
@@ -342,6 +360,8 @@ class Session:
                 if isinstance(event, list):
                     assert self.link is not None
                     self.link.inbox.deliver(event, now)
+                elif isinstance(event, RequestHead):
+                    self._begin(event, now)
                 elif event is END and self._request is not None:  # of nearly every request: as `_take` does
                     self._request.finish_body()
                 else:
@@ -352,18 +372,16 @@ class Session:
             elif not flow.is_settled or self.link is None or not self.link.notice_settling():
                 return
 
-    def _take(self, event: Event, now: float) -> None:
+    def _take(self, event: _Further, now: float) -> None:
         match event:
-            case RequestHead():
-                self._begin(event)
-            case BodyEnd():
-                assert self._request is not None
-                self._request.finish_body(event.trailers)
             case BodyData():
                 assert self._exchange is not None
                 assert self._request is not None
                 self._exchange.content_received += len(event.data)
                 self._request.deliver_body(event.data)
+            case BodyEnd():
+                assert self._request is not None
+                self._request.finish_body(event.trailers)
             case Message():
                 assert self.link is not None
                 self.link.inbox.deliver([event.data], now)
@@ -386,8 +404,8 @@ class Session:
             case _:
                 assert_never(event)
 
-    def _begin(self, head: RequestHead) -> None:
-        exchange = HttpExchange(self, head, self.driver.now())
+    def _begin(self, head: RequestHead, now: float) -> None:
+        exchange = HttpExchange(self, head, now)
         request, chain = self._owner.dispatcher.resolve(head, exchange)
         self._exchange, self._request = exchange, request
         if head.websocket is not None and not request.is_upgrade:

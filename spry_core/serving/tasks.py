@@ -71,7 +71,7 @@ class Tasks:
     """The tasks of one connection, and what `spry_core.tasks` calls their host."""
 
     __slots__ = (
-        "_connection",
+        "_flow",
         "_owner",
         "_running",
         "context",
@@ -93,7 +93,7 @@ class Tasks:
         self.waiting: list[Start] | None = None
         """What `begin_waiting` will begin."""
         self._owner = owner
-        self._connection = owner.connection
+        self._flow = owner.connection.flow
         self._running: dict[object, Task] = {}
         self.context.run(become_host, self)
 
@@ -171,5 +171,5 @@ class Tasks:
     def end(self, key: object) -> None:
         """This task is at its end."""
         del self._running[key]
-        if not self._running and self._connection.closed:
+        if not self._running and self._flow.is_lost:
             self._owner.finish_if_over()
