@@ -122,6 +122,22 @@ class BodyData:
     """At least one byte when received."""
 
 
+class _UnfinishedBodyData:
+    """A `BodyData` before it is one."""
+
+    __slots__ = BodyData.__slots__
+
+    data: bytes
+
+
+def body_data(data: bytes) -> BodyData:
+    """Make a `BodyData` in half the time, as `request_head` makes a head."""
+    event = _UnfinishedBodyData()
+    event.data = data
+    event.__class__ = BodyData  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    return event  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyEnd:
     """The content is complete."""

@@ -26,6 +26,7 @@ from spry_core.protocol.events import (
     RequestHead,
     ResponseHead,
     SentEvent,
+    body_data,
 )
 from spry_core.protocol.exchange import State, Step, advance, step_of
 from spry_core.protocol.head import HeadScanner, refuse
@@ -228,7 +229,7 @@ class Http1(ABC):
         assert incoming is not None
         data = self._engine.receive_content(data)
         if data:
-            self._deliver_data(BodyData(data=data), now)
+            self._deliver_data(body_data(data), now)
         if incoming.is_done:
             self._deliver_end(BodyEnd(trailers=incoming.trailers) if incoming.trailers else END, now)
 

@@ -20,6 +20,7 @@ from spry_core.protocol.events import (
     RequestHead,
     ResponseHead,
     SentEvent,
+    body_data,
     request_head,
 )
 from spry_core.protocol.exchange import State, Step, advance, step_of
@@ -191,7 +192,7 @@ class Http1Server(Http1):
             events.append(END)
         elif content:  # what an `IncomingContent` would come to that is complete as soon as it is made
             self._state = _COMPLETE
-            events += BodyData(data=content), END
+            events += body_data(content), END
         else:
             self._state = advance(self._state, Step.REQUEST_HEAD)
             self._expects_continue = terms.expects_continue

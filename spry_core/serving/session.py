@@ -82,8 +82,7 @@ class Owner(Protocol):
 
 
 _Further: TypeAlias = (
-    BodyData
-    | BodyEnd
+    BodyEnd
     | Message
     | MessageStart
     | MessageData
@@ -97,7 +96,7 @@ _Further: TypeAlias = (
     | ResponseHead
     | Accept
 )
-"""Every event that does not begin a request."""
+"""Every event that is no head of a request and no content of one."""
 
 
 def _nothing() -> None:
@@ -364,6 +363,8 @@ class Session:
                     self._begin(event, now)
                 elif event is END and self._request is not None:  # of nearly every request: as `_take` does
                     self._request.finish_body()
+                elif isinstance(event, BodyData):
+                    self._take_content(event.data)
                 else:
                     self._take(event, now)
             # What that begins and wakes, callbacks of `listen` too, may lead to more events.
@@ -374,11 +375,6 @@ class Session:
 
     def _take(self, event: _Further, now: float) -> None:
         match event:
-            case BodyData():
-                assert self._exchange is not None
-                assert self._request is not None
-                self._exchange.content_received += len(event.data)
-                self._request.deliver_body(event.data)
             case BodyEnd():
                 assert self._request is not None
                 self._request.finish_body(event.trailers)
@@ -414,6 +410,12 @@ class Session:
         # before it, whose context variables are none of its business.
         tasks = self.tasks
         tasks.begin_later(tasks.context, exchange, partial(serve, self, exchange, request, chain))
+
+    def _take_content(self, data: bytes) -> None:
+        assert self._exchange is not None
+        assert self._request is not None
+        self._exchange.content_received += len(data)
+        self._request.deliver_body(data)
 
     def _wake_senders(self) -> None:
         if self.link is not None:

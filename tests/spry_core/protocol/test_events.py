@@ -29,6 +29,7 @@ from spry_core.protocol.events import (
     ResponseHead,
     SentEvent,
     Writable,
+    body_data,
     request_head,
 )
 
@@ -99,3 +100,10 @@ def test_a_head_that_is_made_in_a_hurry_is_like_any_other() -> None:
     assert (type(head), head, hash(head), repr(head)) == (RequestHead, made, hash(made), repr(made))
     with pytest.raises(FrozenInstanceError):
         setattr(head, "method", None)  # noqa: B010 - a checker knows that it cannot be set
+
+
+def test_content_that_is_made_in_a_hurry_is_like_any_other() -> None:
+    content, made = body_data(b"a"), BodyData(data=b"a")
+    assert (type(content), content, hash(content), repr(content)) == (BodyData, made, hash(made), repr(made))
+    with pytest.raises(FrozenInstanceError):
+        setattr(content, "data", None)  # noqa: B010 - a checker knows that it cannot be set
