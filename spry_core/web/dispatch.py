@@ -32,7 +32,7 @@ from spry_core.web.origin import SAME, Origins, is_allowed
 from spry_core.web.request import HttpHandler, Request
 from spry_core.web.response import Response
 from spry_core.web.target import Target, parse_target
-from spry_core.web.upgrade import WebSocketHandler, websocket_part
+from spry_core.web.upgrade import WebSocketHandler, WebSocketPart
 
 Handler: TypeAlias = HttpHandler | WebSocketHandler
 """What can be registered."""
@@ -134,7 +134,7 @@ class Dispatcher:
 
     def _add_websocket(self, entry: Entry[Handler, Middleware], options: WebSocketOptions) -> None:
         name = f"WS {entry.pattern}"
-        part = websocket_part(cast("WebSocketHandler", entry.handler), options, self._filters, name)
+        part = WebSocketPart(cast("WebSocketHandler", entry.handler), options, self._filters, name)
         chain = surround(part, (*self._middleware, *entry.middleware), self._filters, "ws")
         self._router.add(Route(WEBSOCKET, entry.pattern, _Served(chain, options.origins), entry.place))
         if options.fallback is not None:

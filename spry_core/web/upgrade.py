@@ -14,7 +14,7 @@ from spry_core.web.calling import resolve
 from spry_core.web.failure import fail_handler
 from spry_core.web.filters import ExceptionFilters
 from spry_core.web.link import Link
-from spry_core.web.middleware import Outcome, Part, Walk, answer
+from spry_core.web.middleware import Outcome, Walk, answer
 from spry_core.web.opening import Opening
 from spry_core.web.options import WebSocketOptions
 from spry_core.web.request import Request
@@ -25,32 +25,36 @@ WebSocketHandler: TypeAlias = Callable[[WebSocket, Request], object]
 """A handler of a WebSocket route, sync or async."""
 
 
-def websocket_part(
-    handler: WebSocketHandler, options: WebSocketOptions, filters: ExceptionFilters, name: str
-) -> Part:
-    """Make the innermost part of one route's chain; it is left when the connection has ended, and the handler too if that
-    runs longer, or with the answer of a handler that has not accepted.
+class WebSocketPart:
+    """The innermost part of the chain of one route; `name` says in an error which route it was."""
 
-    `name` says in an error which route it was.
-    """
-    leave = _Leaving(handler, name)
-    cancels = options.on_disconnect == "cancel"
+    def __init__(
+        self, handler: WebSocketHandler, options: WebSocketOptions, filters: ExceptionFilters, name: str
+    ) -> None:
+        self._handler = handler
+        self._options = options
+        self._filters = filters
+        self._name = name
+        self._has_warned = False
 
-    # One coroutine for the handshake, the handler and the end: each costs memory as long as a WebSocket lives.
-    async def innermost(request: Request, walk: Walk | None = None) -> Outcome:
+    # One coroutine for the handshake, the handler and the end, with few names: it takes memory as long as a WebSocket lives.
+    async def __call__(self, request: Request, walk: Walk | None = None) -> Outcome:
+        """Return when the connection has ended, and the handler too if that runs longer, or with the answer of a handler that
+        has not accepted.
+        """
         try:
-            opening = Opening(request, options)
+            opening = Opening(request, self._options)
             ws = WebSocket(opening)
-            if options.accept == "auto":
+            if self._options.accept == "auto":
                 await ws.accept()
             try:
-                given = _interrupted(handler, opening, ws) if cancels else handler(ws, request)
-                outcome: Outcome | None = leave(opening, await given if isawaitable(given) else given)
+                given = self._call(opening, ws)
+                outcome: Outcome | None = self._leave(opening, await given if isawaitable(given) else given)
             except BaseException as raised:
                 outcome = None
                 await _fail(opening.end(), raised)
             if (link := opening.link) is not None:
-                link.handler_has_returned(closes=options.close_on_return)
+                link.handler_has_returned(closes=self._options.close_on_return)
                 while not link.is_over:
                     await link.ending.wait()
                 outcome = link.info
@@ -61,9 +65,31 @@ def websocket_part(
             if walk is not None:
                 walk.outcome = outcome
             return outcome
-        return await answer(error, request, filters, walk)
+        return await answer(error, request, self._filters, walk)
 
-    return innermost
+    def _call(self, opening: Opening, ws: WebSocket) -> object:
+        """Call the handler; what it gives may have to be awaited."""
+        if self._options.on_disconnect == "cancel":
+            return _interrupted(self._handler, opening, ws)
+        return self._handler(ws, opening.request)
+
+    def _leave(self, opening: Opening, result: object) -> Response | None:
+        """Make the answer of a handler that has not accepted; behind a 101 say once that there is none any more."""
+        if opening.end() is None:
+            if result is None:
+                raise WebSocketStateError(
+                    f"{self._name} has returned without `await ws.accept()` and without an answer"
+                )
+            return to_response(result, opening.request, returned_by=self._name)
+        if result is not None and not self._has_warned:
+            self._has_warned = True
+            handler = getattr(self._handler, "__qualname__", type(self._handler).__name__)
+            kind = type(result).__name__
+            text = (
+                f"what the WebSocket handler {handler} returned ({kind}) is ignored: the 101 was the answer"
+            )
+            opening.request.exchange.report_error(text, None)
+        return None
 
 
 async def _interrupted(handler: WebSocketHandler, opening: Opening, ws: WebSocket) -> object:
@@ -88,27 +114,3 @@ async def _fail(link: Link | None, raised: BaseException) -> None:
         fail_handler(link, error)
     if rest is not None:
         raise rest from None
-
-
-class _Leaving:
-    """Looks at what the handler of one route has returned."""
-
-    def __init__(self, handler: WebSocketHandler, route: str) -> None:
-        self._handler = getattr(handler, "__qualname__", type(handler).__name__)
-        self._route = route
-        self._has_warned = False
-
-    def __call__(self, opening: Opening, result: object) -> Response | None:
-        """Make the answer of a handler that has not accepted; behind a 101 say once that there is none any more."""
-        if opening.end() is None:
-            if result is None:
-                raise WebSocketStateError(
-                    f"{self._route} has returned without `await ws.accept()` and without an answer"
-                )
-            return to_response(result, opening.request, returned_by=self._route)
-        if result is not None and not self._has_warned:
-            self._has_warned = True
-            kind = type(result).__name__
-            text = f"what the WebSocket handler {self._handler} returned ({kind}) is ignored: the 101 was the answer"
-            opening.request.exchange.report_error(text, None)
-        return None
