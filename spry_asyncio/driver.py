@@ -74,11 +74,13 @@ _PASSED: Final = _Passed()
 class Driver:
     """What asyncio lends to one connection (`spry_core.driver.Driver`)."""
 
-    __slots__ = ("_leaving", "_loop", "_owner", "_tasks", "is_pumping")
+    __slots__ = ("_leaving", "_loop", "_owner", "_tasks", "due", "is_pumping")
 
     def __init__(self, owner: Owner) -> None:
         self.is_pumping: bool = False
         """True while the pump is in a call of the session's; a task may take its first step in it."""
+        self.due: int = 0
+        """How many tasks the loop is about to step: they have not begun, or an event of this driver has woken them."""
         self._loop = asyncio.get_running_loop()
         self._owner = owner
         # The loop itself holds tasks weakly: without these a waiting handler could be collected.
@@ -106,6 +108,7 @@ class Driver:
         """
         task = Task(self)
         self._tasks.append(task)
+        self.due += 1
         if self.is_pumping:
             task.running = _begin_at_once(task.run(function, *args), self._loop)
         else:
@@ -133,7 +136,11 @@ class Driver:
 
     def event(self) -> driver.Event:
         """Make an event."""
-        return Event(self._loop)
+        return Event(self)
+
+    def make_waiter(self) -> asyncio.Future[None]:
+        """Make what one task waits for."""
+        return self._loop.create_future()
 
     def notify(self, soon: bool = False) -> None:
         """Look at the session again: bytes, deadline, reading, end."""
@@ -168,6 +175,7 @@ class Task:
         It says itself that it has ended: a callback of asyncio's would cost another turn of the loop.
         """
         self.has_begun = True
+        self._driver.due -= 1
         if self._is_cancelled:
             self._deliver()
         try:
@@ -218,10 +226,10 @@ def _ask(task: asyncio.Task[None]) -> None:
 class Event:
     """A flag that goes up once (`spry_core.driver.Event`)."""
 
-    __slots__ = ("_is_set", "_loop", "_waiters")
+    __slots__ = ("_driver", "_is_set", "_waiters")
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
         self._is_set = False
         self._waiters: list[asyncio.Future[None]] = []  # a short one is much smaller than a set
 
@@ -231,6 +239,7 @@ class Event:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+                self._driver.due += 1
 
     def is_set(self) -> bool:
         """Tell whether the flag is up."""
@@ -243,12 +252,14 @@ class Event:
         """
         if self._is_set:
             return
-        waiter = self._loop.create_future()
+        waiter = self._driver.make_waiter()
         self._waiters.append(waiter)
         try:
             await waiter
         finally:
             self._waiters.remove(waiter)
+            if waiter.done() and not waiter.cancelled():
+                self._driver.due -= 1
 
 
 class Scope:

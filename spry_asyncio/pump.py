@@ -25,7 +25,7 @@ from typing import Final, TypeVarTuple
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import Sender, reset_on_close
+from spry_system import Turns, Sender, reset_on_close
 
 Args = TypeVarTuple("Args")
 
@@ -34,8 +34,13 @@ READ_SIZE: Final = 64 * 1024
 for each read, which costs ten times as much as a short read itself.
 """
 
-MOST_PUT_OFF: Final = 16
-"""Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
+MOST_FOR_STARTING: Final = 16
+"""Times that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
+
+MOST_FOR_WOKEN: Final = 2
+"""The same for tasks that were woken: till the middle of the loop's next turn, and till the one behind it. Of a peer that sends all
+the time the handler is always about to take a step.
+"""
 
 
 class Pump(Sender):
@@ -47,17 +52,17 @@ class Pump(Sender):
         "_has_ended",
         "_has_failed",
         "_is_at_end",
-        "_is_looking",
         "_is_watching",
         "_is_writing",
         "_loop",
+        "_turns",
         "_loses_errors",
         "_put_off",
         "_report",
-        "_soon",
         "_timer",
         "_timer_at",
         "_wants_read",
+        "_will_look",
     )
 
     def __init__(
@@ -66,6 +71,7 @@ class Pump(Sender):
         open_session: Callable[[DriverProtocol], Served],
         report: Callable[[LogRecord], None],
         ended: Callable[[Pump], None],
+        turns: Turns | None = None,
     ) -> None:
         """Make the session at once, so that it is counted before anything else can happen.
 
@@ -74,21 +80,22 @@ class Pump(Sender):
             open_session: Makes the session, given the driver that is lent to it.
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
+            turns: Those of the server that it belongs to, if it has others.
         """
         super().__init__(sock)
         self._loop = asyncio.get_running_loop()
         self._report = report
         self._ended = ended
+        self._turns = turns or Turns(self._loop.call_soon)
         self._driver = Driver(self)
         self._session = open_session(self._driver)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf  # the timer's own `when` is rounded on uvloop
-        self._soon: asyncio.Handle | None = None
-        self._put_off = 0  # times that it was
+        self._put_off = 0  # times that a look was
         self._wants_read = True  # what the session said when it was last looked at
         self._is_watching = False  # the loop calls when there are bytes
         self._is_writing = False  # the loop calls when there is room
-        self._is_looking = False
+        self._will_look = False  # a look is to come or under way, and sees what happens before it is over
         self._is_at_end = False  # the peer has sent its end of stream
         # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
         self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
@@ -104,23 +111,49 @@ class Pump(Sender):
         except Exception as error:
             self._tell(self._lose, error)
         else:
-            self._look()
+            self.notify()
 
     # ------------------------------------------------------------------------------------------ what the driver calls
 
     def notify(self, soon: bool = False) -> None:
-        """Look at the session again, at once or before the loop sleeps."""
-        if not soon:
-            self._look()
-        elif self._soon is None:
-            self._soon = self._loop.call_soon(self._look_later)
+        """Look at the session again: behind the present call, and behind the steps of those it has woken, or else at once."""
+        if not self._will_look:
+            self._will_look = True
+            self._turns.note(self)
 
     def task_ended(self, error: Exception | None) -> None:
         """Look whether that was the last thing; what a task raises is the session's to handle, so an error here is ours."""
         if error is not None:
             self._fail(error)
         if self._is_lost:
-            self._look()
+            self.notify()
+
+    # ------------------------------------------------------------------------------------------ what the turns call
+
+    def waits(self) -> bool:
+        """Let tasks that are about to take a step say first what they have to say, but not without an end."""
+        driver, put_off = self._driver, self._put_off
+        waits = driver.due > 0 and (
+            put_off < MOST_FOR_WOKEN or (put_off < MOST_FOR_STARTING and driver.is_starting)
+        )
+        self._put_off = put_off + 1 if waits else 0
+        return waits
+
+    def look(self) -> None:
+        """Do what the session wants done: bytes, reading, deadline, end."""
+        if self._has_ended:
+            return
+        try:
+            if not self._has_failed:
+                self._follow_session()
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._will_look = False
+        if self._loses_errors and not self._has_sent and not self._is_lost:
+            self._look_for_error()
+        if self._is_lost and not self._driver.has_tasks and (self._has_failed or self._session.closed):
+            self._finish()
 
     # -------------------------------------------------------------------------------------------- what the loop calls
 
@@ -141,34 +174,26 @@ class Pump(Sender):
             self._stop_watching()
             self._tell(self._session.receive_eof)
             return
-        driver = self._driver
+        self._has_sent = False
+        driver, turns = self._driver, self._turns
+        was_on = turns.is_on
+        turns.is_on = self._will_look = driver.is_pumping = True
         try:  # as `_tell`, without its price
-            driver.is_pumping = True
             self._session.receive_data(data, self._loop.time())
         except Exception as error:
             self._fail(error)
         finally:
             driver.is_pumping = False
-        self._has_sent = False
-        self._look()
-        if self._loses_errors and not self._has_sent and not self._is_lost:
-            self._look_for_error()
+            if was_on:
+                turns.note(self)
+            else:
+                turns.finish(self)
 
     def _go_on_writing(self) -> None:
         self._is_blocked = False
-        self._look()
+        self.notify()
         if self._is_writing and not self._is_blocked:
             self._stop_writing()
-
-    def _look_later(self) -> None:
-        """Look, but not before a task has taken its first step: pipelined requests are then answered in one piece."""
-        if self._driver.is_starting and self._put_off < MOST_PUT_OFF:
-            self._put_off += 1
-            self._soon = self._loop.call_soon(self._look_later)
-        else:
-            self._put_off = 0
-            self._soon = None
-            self._look()
 
     def _time_has_come(self) -> None:
         self._clear_timer()
@@ -183,30 +208,19 @@ class Pump(Sender):
 
     def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
         """Call the session, with the time, and look at what came of it."""
+        turns = self._turns
+        was_on = turns.is_on
+        turns.is_on = self._will_look = self._driver.is_pumping = True
         try:
-            self._driver.is_pumping = True
             call(*args, self._loop.time())
         except Exception as error:
             self._fail(error)
         finally:
             self._driver.is_pumping = False
-        self._look()
-
-    def _look(self) -> None:
-        """Do what the session wants done: bytes, reading, deadline, end."""
-        # A session may answer a credit with `notify`: the look that gave the credit is not over and sees it all.
-        if self._is_looking or self._has_ended:
-            return
-        self._is_looking = True
-        try:
-            if not self._has_failed:
-                self._follow_session()
-        except Exception as error:
-            self._fail(error)
-        finally:
-            self._is_looking = False
-        if self._is_lost and not self._driver.has_tasks and (self._has_failed or self._session.closed):
-            self._finish()
+            if was_on:
+                turns.note(self)
+            else:
+                turns.finish(self)
 
     def _follow_session(self) -> None:
         session = self._session
@@ -296,6 +310,4 @@ class Pump(Sender):
     def _finish(self) -> None:
         self._has_ended = True
         self._clear_timer()
-        if self._soon is not None:
-            self._soon.cancel()
         self._ended(self)

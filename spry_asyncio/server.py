@@ -36,6 +36,7 @@ from spry_system import (
     Address,
     Found,
     Listener,
+    Turns,
     address_text,
     internet_addresses,
     local_text,
@@ -77,6 +78,7 @@ class RunningServer:
         self._driver = Driver(self)  # the lifespan's
         self._started = asyncio.Event()  # or never will
         self._pumps: set[Pump] = set()
+        self._turns = Turns(self._loop.call_soon)
         self._is_accepting = False
         self._pause: asyncio.TimerHandle | None = None
         self._has_complained = False
@@ -263,6 +265,7 @@ class RunningServer:
                 lambda driver: self._open(driver, stream),
                 self._report,
                 self._ended_pump,
+                self._turns,
             )
         except OSError:
             sock.close()  # the peer has gone already

@@ -23,6 +23,7 @@ from spry_system.recordings import MAX_FILES, record_in
 from spry_system.sending import Sender, send_some
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
+from spry_system.turns import Turns
 
 __all__ = [
     "HAS_EPOLL",
@@ -36,6 +37,7 @@ __all__ = [
     "Part",
     "Poller",
     "Sender",
+    "Turns",
     "address_text",
     "end_sending",
     "end_stream",

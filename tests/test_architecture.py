@@ -174,7 +174,7 @@ HOUSE: Mapping[str, Ranks] = {
     ),
     "spry_system": (
         ("agenda", "recordings", "sending"),
-        ("ending", "listeners", "looks", "poller", "server", "threads", "tls"),
+        ("ending", "listeners", "looks", "poller", "server", "threads", "tls", "turns"),
     ),
     "spry_asyncio": (
         ("testing",),
