@@ -1,12 +1,14 @@
 """The bytes and the timer of one connection on asyncio: callbacks of the loop between a non-blocking socket and a session.
 
-Every call of the session is followed by one `_look`: write what is to be written, read or not, set the timer, see whether it is
+Every call of the session is followed by one `look`: write what is to be written, read or not, set the timer, see whether it is
 over. asyncio pushes, so nothing here waits. The session decides everything; what is decided here is only how asyncio does it:
 
 - The socket is ours and not a transport's: the loop says when it is readable, and no more. A transport costs more for each
   message, each connection and each opening, and does not say what it has written.
 - One read for each call of the loop, so that a peer that floods lets the others run.
-- `send` is tried first, in whichever task says `notify`: there is no wait, so no cancellation can tear a frame and no two senders
+- A look comes behind the call that led to it, be it of another connection, and lets handlers that are about to take a step do
+  that first (`spry_system.Turns`): what they have to say goes out with one write.
+- `send` is tried first, in whichever task it comes to: there is no wait, so no cancellation can tear a frame and no two senders
   can meet. What the kernel does not take waits until the loop says that the socket is writable, and nothing passes it.
 - The loop is asked to stop watching for bytes when there are some that the session does not want, not before: a session that
   wants none for a moment, as between a request and its answer, costs nothing.
@@ -25,7 +27,7 @@ from typing import Final, TypeVarTuple
 from spry_asyncio.driver import Driver
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import Turns, Sender, reset_on_close
+from spry_system import Sender, Turns, reset_on_close
 
 Args = TypeVarTuple("Args")
 
@@ -38,8 +40,8 @@ MOST_FOR_STARTING: Final = 16
 """Times that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
 
 MOST_FOR_WOKEN: Final = 2
-"""The same for tasks that were woken: till the middle of the loop's next turn, and till the one behind it. Of a peer that sends all
-the time the handler is always about to take a step.
+"""The same for tasks that were woken: till the middle of the loop's next turn, and till the one behind it. The handler of a peer
+that sends all the time is always about to take a step.
 """
 
 
@@ -55,12 +57,12 @@ class Pump(Sender):
         "_is_watching",
         "_is_writing",
         "_loop",
-        "_turns",
         "_loses_errors",
         "_put_off",
         "_report",
         "_timer",
         "_timer_at",
+        "_turns",
         "_wants_read",
         "_will_look",
     )
@@ -117,8 +119,12 @@ class Pump(Sender):
 
     def notify(self, soon: bool = False) -> None:
         """Look at the session again: behind the present call, and behind the steps of those it has woken, or else at once."""
-        if not self._will_look:
-            self._will_look = True
+        if self._will_look:
+            return
+        self._will_look = True
+        if soon:
+            self._turns.put_off(self)
+        else:
             self._turns.note(self)
 
     def task_ended(self, error: Exception | None) -> None:
@@ -175,19 +181,17 @@ class Pump(Sender):
             self._tell(self._session.receive_eof)
             return
         self._has_sent = False
-        driver, turns = self._driver, self._turns
-        was_on = turns.is_on
-        turns.is_on = self._will_look = driver.is_pumping = True
+        driver = self._driver
+        is_outermost = self._begin_call()
         try:  # as `_tell`, without its price
+            driver.is_pumping = True
             self._session.receive_data(data, self._loop.time())
         except Exception as error:
             self._fail(error)
         finally:
             driver.is_pumping = False
-            if was_on:
-                turns.note(self)
-            else:
-                turns.finish(self)
+            if is_outermost:
+                self._turns.finish(self)
 
     def _go_on_writing(self) -> None:
         self._is_blocked = False
@@ -208,19 +212,25 @@ class Pump(Sender):
 
     def _tell(self, call: Callable[[*Args, float], None], *args: *Args) -> None:
         """Call the session, with the time, and look at what came of it."""
-        turns = self._turns
-        was_on = turns.is_on
-        turns.is_on = self._will_look = self._driver.is_pumping = True
+        is_outermost = self._begin_call()
         try:
+            self._driver.is_pumping = True
             call(*args, self._loop.time())
         except Exception as error:
             self._fail(error)
         finally:
             self._driver.is_pumping = False
-            if was_on:
-                turns.note(self)
-            else:
-                turns.finish(self)
+            if is_outermost:
+                self._turns.finish(self)
+
+    def _begin_call(self) -> bool:
+        """Have a look come behind the call of the session that follows; tell whether it is for the caller to have it come."""
+        turns = self._turns
+        if turns.is_on:
+            self.notify()
+            return False
+        turns.is_on = self._will_look = True
+        return True
 
     def _follow_session(self) -> None:
         session = self._session

@@ -54,11 +54,16 @@ class Turns:
             else:
                 self.is_on = bool(self._put_off)
 
+    def put_off(self, watched: Watched) -> None:
+        """Look at this when the loop comes to it."""
+        if not self._put_off:
+            self._schedule(self._go_on)
+        self._put_off.append(watched)
+        self.is_on = True
+
     def _look_or_wait(self, watched: Watched) -> None:
         if watched.waits():
-            if not self._put_off:
-                self._schedule(self._go_on)
-            self._put_off.append(watched)
+            self.put_off(watched)
         else:
             watched.look()
 
