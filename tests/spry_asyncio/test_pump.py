@@ -6,26 +6,29 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 
-from adapters.peer import PATIENCE, pair
+from adapters.peer import PATIENCE, Peer, pair
 from adapters.scripted import ScriptedSession
 from spry_asyncio import Pump
 from spry_core.driver import Driver
+from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
+from spry_system import Turns
 
 
 class Started:
     """A pump with a scripted session."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, turns: Turns | None = None) -> None:
         self.reports: list[LogRecord] = []
         self.ends: list[Pump] = []
         self.has_ended = asyncio.Event()
-        self.pump = Pump(sock, self.open_session, self.reports.append, self.end)
+        self.pump = Pump(sock, self.open_session, self.reports.append, self.end, turns)
 
     def open_session(self, driver: Driver) -> Session:
         self.session = ScriptedSession(driver)
@@ -38,6 +41,23 @@ class Started:
     async def until_ended(self) -> None:
         async with asyncio.timeout(PATIENCE):
             await self.has_ended.wait()
+
+
+@asynccontextmanager
+async def two() -> AsyncGenerator[tuple[Started, Started, Peer, Peer]]:
+    """Open two connections of one server."""
+    turns = Turns(asyncio.get_running_loop().call_soon)
+    (sock, peer), (other_sock, other_peer) = pair(), pair()
+    async with peer, other_peer:
+        first, second = Started(sock, turns), Started(other_sock, turns)
+        first.pump.open()
+        second.pump.open()
+        try:
+            yield first, second, peer, other_peer
+        finally:
+            for started in (first, second):
+                started.session.say(ABORT)
+                await started.until_ended()
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -107,5 +127,112 @@ def test_a_look_that_is_due_when_everything_has_ended_is_taken_back() -> None:
             await started.until_ended()
             await asyncio.sleep(0)
             assert started.session.looks == looks
+
+    run(main)
+
+
+def test_what_one_call_says_to_another_connection_goes_out_with_one_write_behind_it() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+            looks: list[int] = []
+
+            def tell(data: bytes) -> None:
+                before = second.session.looks
+                for byte in data:
+                    second.session.say(bytes([byte]))
+                looks.append(second.session.looks - before)
+
+            first.session.on_data = tell
+            await peer.send(b"abc")
+            assert await other_peer.receive(3) == b"abc"
+            assert looks == [0]
+            assert second.session.all("written") == [3]
+
+    run(main)
+
+
+def test_a_handler_that_is_woken_answers_before_the_look() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+            driver = first.session.driver
+            event = driver.event()
+
+            async def answer() -> None:
+                await event.wait()
+                second.session.say(b"one, ")
+                first.session.say(b"an answer")
+                second.session.say(b"two")
+
+            driver.start(answer)
+            await asyncio.sleep(0)
+            before = first.session.looks
+            first.session.on_data = lambda data: event.set()
+            await peer.send(b"x")
+            assert await peer.receive(9) == b"an answer"
+            assert await other_peer.receive(8) == b"one, two"
+            # A look asks for bytes once more when it has sent some.
+            assert first.session.looks == before + 2
+            assert (first.session.all("written"), second.session.all("written")) == ([9], [8])
+
+    run(main)
+
+
+def test_a_look_waits_twice_for_handlers_that_are_woken_and_longer_for_those_that_begin() -> None:
+    """What a peer leads to that sends all the time is not kept back for ever, and pipelined requests are answered in one piece."""
+
+    async def main() -> None:
+        async with two() as (first, second, _, _):
+            driver = first.session.driver
+            event = driver.event()
+            driver.start(event.wait)
+            await asyncio.sleep(0)
+            assert not first.pump.waits()
+            event.set()
+            assert [first.pump.waits() for _ in range(4)] == [True, True, False, True]
+            await asyncio.sleep(0)
+            assert not first.pump.waits()
+            last = driver.start(driver.event().wait)
+            assert [first.pump.waits() for _ in range(18)] == [*[True] * 16, False, True]
+            await asyncio.sleep(0)
+            assert not first.pump.waits()
+            assert not second.pump.waits()
+            last.cancel()
+
+    run(main)
+
+
+def test_a_handler_that_is_cancelled_when_it_was_woken_keeps_no_look_waiting() -> None:
+    async def main() -> None:
+        async with two() as (first, _, _, _):
+            driver = first.session.driver
+            event = driver.event()
+            task, other = driver.start(event.wait), driver.start(driver.event().wait)
+            await asyncio.sleep(0)
+            event.set()
+            task.cancel()
+            other.cancel()
+            assert first.pump.waits()
+            await asyncio.sleep(0)
+            assert not first.pump.waits()
+
+    run(main)
+
+
+def test_an_error_in_a_look_at_one_connection_keeps_no_other_from_being_looked_at() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+
+            def tell(data: bytes) -> None:
+                second.session.say(b"to the other")
+                first.session.faulty = ("data_to_send",)
+
+            first.session.on_data = tell
+            await peer.send(b"x")
+            assert await other_peer.receive(12) == b"to the other"
+            await first.until_ended()
+            assert [repr(report.exception) for report in first.reports] == [
+                "ZeroDivisionError('data_to_send')"
+            ]
+            first.session.faulty = ()
 
     run(main)
