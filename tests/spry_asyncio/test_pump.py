@@ -178,7 +178,7 @@ def test_a_handler_that_is_woken_answers_before_the_look() -> None:
 
 
 def test_a_look_waits_twice_for_handlers_that_are_woken_and_longer_for_those_that_begin() -> None:
-    """What a peer leads to that sends all the time is not kept back for ever, and pipelined requests are answered in one piece."""
+    """What a peer leads to that sends all the time is not kept back for ever; pipelined requests are answered in one piece."""
 
     async def main() -> None:
         async with two() as (first, second, _, _):
