@@ -127,6 +127,9 @@ class Assembly:
         if self._limits.max_fragments is not None and self._frames >= self._limits.max_fragments:
             raise fail(1008, "the message has too many frames", "RFC 6455 §10.4")
 
+    # An engine is given the assembly itself: the bound method would live as long as the connection.
+    __call__ = admit
+
     def _admit_rsv1(self, opcode: Opcode) -> None:
         if not self._may_be_compressed:
             raise fail(1002, "a reserved bit without its extension", "RFC 6455 §5.2")

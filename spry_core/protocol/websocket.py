@@ -85,7 +85,7 @@ class WebSocketProtocol:
         self._stream = stream
         self._account = Account(stream.limits)
         self._assembly = Assembly(stream.limits, self._account, decompressor)
-        self._engine = frame_engine(engine, role, self._assembly.admit, stream.random)
+        self._engine = frame_engine(engine, role, self._assembly, stream.random)
         self._keepalive = Keepalive(stream, now)
         self._outgoing = DataFrameWriter(self._engine, stream, compressor)
         self._control = ControlFrameWriter(self._outgoing, stream, self._keepalive)

@@ -9,7 +9,7 @@ since between two waits nobody can tell one task from another, nor a loop that w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Final, Protocol, cast
@@ -30,6 +30,14 @@ class Consumer(Protocol):
 
     def look(self) -> None:
         """There may be something to do: messages, room to write, the end."""
+        ...
+
+
+class Host(Protocol):
+    """Who owns the connection."""
+
+    def touch(self, soon: bool = False) -> None:
+        """Something has changed: look at the connection."""
         ...
 
 
@@ -119,12 +127,12 @@ class Inbox:
         "_current",
         "_driver",
         "_flow",
+        "_host",
         "_in_pieces",
         "_is_discarding",
         "_is_taken_over",
         "_lot",
         "_taken",
-        "_touch",
         "_unreleased",
         "delivered_at",
         "is_boundless",
@@ -134,8 +142,8 @@ class Inbox:
         "mail",
     )
 
-    def __init__(self, connection: Connection, driver: Driver, touch: Callable[[bool], None]) -> None:
-        """Take messages of `connection`, and call `touch` when what is consumed may have changed something there."""
+    def __init__(self, connection: Connection, driver: Driver, host: Host) -> None:
+        """Take messages of `connection`, and tell `host` when what is consumed may have changed something there."""
         self.mail: WakeUp = WakeUp(driver)
         """Awaited by the receiver: something has come, or the end."""
         self.is_boundless: Final[bool] = connection.limits.max_message_size is None
@@ -151,7 +159,7 @@ class Inbox:
         self._connection = connection
         self._flow = connection.flow
         self._driver = driver
-        self._touch = touch
+        self._host = host
         self.items: list[str | bytes | Arrival] = []
         """What waits to be taken, oldest first; the inbox alone changes it."""
         self._arriving: Arrival | None = None  # the last one that came in pieces, here or not
@@ -234,7 +242,7 @@ class Inbox:
             return
         self._in_pieces = pieces
         self._connection.receive_in_pieces(pieces, self._driver.now())
-        self._touch(True)  # what has come of the present message is there now
+        self._host.touch(True)  # what has come of the present message is there now
 
     # Taking
 
@@ -406,7 +414,7 @@ class Inbox:
         wanted_read = connection.wants_read
         connection.release_messages(n, self._driver.now())
         if not wanted_read or self._flow.is_settled:
-            self._touch(True)
+            self._host.touch(True)
 
     def _release(self, sizes: Sequence[int]) -> None:
         """Pay for entries of the connection's account, oldest first, and only then look at what has come of it."""
@@ -417,7 +425,7 @@ class Inbox:
         for size in sizes:
             connection.release(size, now)
         if not wanted_read or self._flow.is_settled:
-            self._touch(True)
+            self._host.touch(True)
 
     # What a session tells
 

@@ -113,7 +113,7 @@ class Link:
         self.driver: Driver = host.driver
         self.checkpoints: Checkpoints = Checkpoints(host.driver)
         """Passed by everybody who waits for something of this WebSocket."""
-        self.inbox: Inbox = Inbox(connection, host.driver, host.touch)
+        self.inbox: Inbox = Inbox(connection, host.driver, host)
         """What has come and is not yet consumed."""
         self.streams: int = 0
         """Streams of messages that are being sent."""

@@ -12,7 +12,7 @@ from spry_core.protocol import Accept, Connection
 from spry_core.protocol.events import MessageData, MessageEnd, MessageStart
 from spry_core.testing import MemoryDriver
 from spry_core.wakeup import WakeUp
-from spry_core.web.inbox import Arrival, Inbox
+from spry_core.web.inbox import Arrival, Host, Inbox
 
 NOW = 7.0
 
@@ -53,8 +53,8 @@ class Account(Connection):
 class NotedInbox(Inbox):
     """An inbox that tells its account what came whole, as a connection knows it."""
 
-    def __init__(self, connection: Account, driver: MemoryDriver, touch: Callable[[bool], None]) -> None:
-        super().__init__(connection, driver, touch)
+    def __init__(self, connection: Account, driver: MemoryDriver, host: Host) -> None:
+        super().__init__(connection, driver, host)
         self.whole = connection.whole
 
     def deliver(self, messages: list[str | bytes], now: float) -> None:
@@ -70,9 +70,9 @@ class Kept:
         self.account = Account(limits)
         self.touches: list[bool] = []
         self.at_touch: list[Callable[[], None]] = []
-        self.inbox = NotedInbox(self.account, self.driver, self.touch)
+        self.inbox = NotedInbox(self.account, self.driver, self)
 
-    def touch(self, soon: bool) -> None:
+    def touch(self, soon: bool = False) -> None:
         self.touches.append(soon)
         if self.at_touch:
             self.at_touch.pop(0)()
