@@ -287,7 +287,7 @@ class Pump(Sender):
     def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._time_has_come)
+        self._timer = self._loop.call_at(deadline, self._time_has_come, context=self._turns.context)
         self._timer_at = deadline
 
     def _clear_timer(self) -> None:

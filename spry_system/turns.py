@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from contextvars import copy_context
+from typing import Final, Protocol
 
 
 class Watched(Protocol):
@@ -27,12 +28,16 @@ class Watched(Protocol):
 class Turns:
     """The looks at the connections of a server, in order."""
 
-    __slots__ = ("_noted", "_put_off", "_schedule", "is_on")
+    __slots__ = ("_noted", "_put_off", "_schedule", "context", "is_on")
 
     def __init__(self, schedule: Callable[[Callable[[], None]], object]) -> None:
         """Have `schedule` call back before the loop sleeps, and behind what is due by then."""
         self.is_on: bool = False
         """True while a call is not over, or looks that were put off are to come; whoever raises it calls `finish`."""
+        self.context: Final = copy_context()
+        """That of the server. What its connections have the loop call runs in it, and not in that of a handler which was running
+        when they asked for it; nor does each need one of its own.
+        """
         self._schedule = schedule
         self._noted = deque[Watched]()
         self._put_off: list[Watched] = []  # until the loop comes to it, which it has been asked to

@@ -8,7 +8,8 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from contextvars import ContextVar, copy_context
+from typing import Final, cast
 
 import pytest
 
@@ -19,6 +20,8 @@ from spry_core.driver import Driver
 from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
 from spry_system import Turns
+
+WHOSE: Final[ContextVar[str]] = ContextVar("whose")
 
 
 class Started:
@@ -87,6 +90,31 @@ def test_a_socket_that_the_loop_cannot_watch_is_closed_and_lost(monkeypatch: pyt
             assert started.session.heard == [("lost", OSError)]
             assert started.ends == [started.pump]
             assert started.reports == []
+
+    run(main)
+
+
+def test_time_comes_in_the_context_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever handler was running when the deadline was set."""
+
+    async def main() -> None:
+        found = asyncio.get_running_loop().create_future()
+
+        def note(now: float) -> None:
+            first.session.deadline = None
+            found.set_result(WHOSE.get())
+
+        def handle() -> None:
+            WHOSE.set("handler")
+            first.session.deadline = asyncio.get_running_loop().time()
+            first.session.driver.notify()
+
+        WHOSE.set("server")
+        async with two() as (first, _, _, _):
+            monkeypatch.setattr(first.session, "handle_deadline", note)
+            copy_context().run(handle)
+            async with asyncio.timeout(PATIENCE):
+                assert await found == "server"
 
     run(main)
 
