@@ -74,7 +74,6 @@ class Stream:
     def __init__(
         self, *, limits: Limits, timeouts: Timeouts, random: Callable[[int], bytes], can_half_close: bool
     ) -> None:
-        self.configure(limits, timeouts)
         self.random: Callable[[int], bytes] = random
         self.deadlines: Deadlines = Deadlines()
         self.turn: Turn = Turn()
@@ -84,8 +83,7 @@ class Stream:
         """What happened and was not fetched yet, in order; a list is a run of messages that came whole."""
         self.unsent: int = 0
         """Bytes queued and not yet taken by the transport."""
-        self.is_pressed: bool = False
-        """True while so many are that `Limits.high_water` is passed, or `Limits.max_unsent` reached."""
+        self.configure(limits, timeouts)
         self.is_settled: bool = False
         """True since it is settled how the WebSocket ended."""
         self.received_end: bool = False
@@ -108,6 +106,8 @@ class Stream:
         self.limits: Limits = limits
         self.timeouts: Timeouts = timeouts
         self._mark = min(limits.high_water, limits.max_unsent - 1)
+        self.is_pressed: bool = self.unsent > self._mark
+        """True while so much is unsent that `Limits.high_water` is passed, or `Limits.max_unsent` reached."""
 
     def write(self, data: bytes, now: float) -> None:
         """Queue `data`. Nothing may follow our half-close; what comes too late for a lost stream is dropped."""

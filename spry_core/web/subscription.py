@@ -179,7 +179,7 @@ class Subscription:
                 inbox.come_back()
                 if inbox.has_mail and link.is_full:
                     return None
-            message = inbox.take()
+            message = inbox.take() if inbox.items else None
             if message is not None:
                 try:
                     result = run(on_message, message)

@@ -106,6 +106,23 @@ def test_it_says_whether_something_is_to_be_fetched() -> None:
     assert (len(unfetched), conn.unfetched is unfetched) == (0, True)
 
 
+def test_what_is_on_its_way_is_told_without_a_call() -> None:
+    conn = open_websocket(limits=Limits(high_water=10))
+    flow = conn.flow
+    assert (flow.unsent, flow.is_pressed, flow.is_settled, flow.is_lost, len(flow.events)) == (
+        0,
+        False,
+        False,
+        False,
+        0,
+    )
+    conn.send(Message(data=b"x" * 9), 0.0)
+    conn.receive_data(frame(TEXT, b"a"), 0.0)
+    assert (flow.unsent, flow.is_pressed, len(flow.events)) == (11, True, 1)
+    conn.connection_lost(None, 0.0)
+    assert (flow.is_settled, flow.is_lost, conn.flow is flow) == (True, True, True)
+
+
 def test_its_bound_is_that_of_what_it_speaks() -> None:
     limits = Limits(max_message_size=10)
     assert connection(limits=limits).memory_bound() == http_bound(limits)

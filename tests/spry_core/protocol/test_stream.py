@@ -14,10 +14,15 @@ from traces import counted
 
 
 def stream(
-    *, can_half_close: bool = True, high_water: int = 10, write: float | None = 30.0, rate: int = 0
+    *,
+    can_half_close: bool = True,
+    high_water: int = 10,
+    max_unsent: int = 100,
+    write: float | None = 30.0,
+    rate: int = 0,
 ) -> Stream:
     return Stream(
-        limits=Limits(high_water=high_water, min_write_rate=rate),
+        limits=Limits(high_water=high_water, max_unsent=max_unsent, min_write_rate=rate),
         timeouts=Timeouts(write=write),
         random=counted,
         can_half_close=can_half_close,
@@ -128,6 +133,32 @@ def test_the_water_mark_is_passed_by_more_than_its_value(size: int, is_full: boo
     made.write(b"a" * size, 0.0)
     made.bytes_written(size - 10 if is_full else 0, 0.0)
     assert list(made.events) == ([Writable()] if is_full else [])
+
+
+@pytest.mark.parametrize(
+    ("high_water", "max_unsent", "least"), [(10, 100, 11), (10, 8, 8), (0, 100, 1), (0, 1, 1)]
+)
+def test_it_is_pressed_from_the_first_mark_on(high_water: int, max_unsent: int, least: int) -> None:
+    """More than `high_water`, or as many as `max_unsent`: only then is the one or the other worth asking for."""
+    made = stream(high_water=high_water, max_unsent=max_unsent)
+    if least > 1:
+        made.write(b"a" * (least - 1), 0.0)
+    assert made.is_pressed is False
+    made.write(b"a", 0.0)
+    assert made.is_pressed is True
+    made.bytes_written(1, 0.0)
+    assert made.is_pressed is False
+
+
+def test_it_is_pressed_from_the_beginning_if_nothing_may_be_unsent() -> None:
+    assert stream(max_unsent=0).is_pressed is True
+
+
+def test_other_limits_are_other_marks() -> None:
+    made = stream(high_water=10)
+    made.configure(Limits(high_water=1), made.timeouts)
+    made.write(b"ab", 0.0)
+    assert made.is_pressed is True
 
 
 def test_writable_comes_once_when_the_unsent_bytes_are_back_at_the_mark() -> None:

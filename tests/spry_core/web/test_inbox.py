@@ -160,6 +160,74 @@ def test_while_more_wait_what_is_done_with_is_released_some_at_a_time() -> None:
     assert kept.paid() == []
 
 
+def test_a_message_that_is_there_is_taken_without_a_claim() -> None:
+    """What was taken before is released some at a time, as by `come_back_for_next`."""
+    kept = Kept(Limits(max_queue=4))
+    assert kept.inbox.take_next() is None
+    kept.inbox.deliver(["a", "bb", "ccc", b"dddd"], NOW)
+    taken = [kept.inbox.take_next() for _ in range(5)]
+    assert (taken, kept.paid(), kept.inbox.is_in_hand) == (["a", "bb", "ccc", b"dddd", None], [1, 2], True)
+    kept.inbox.come_back_for_next()
+    assert (kept.paid(), kept.inbox.is_in_hand) == ([3, 4], False)
+
+
+def test_what_somebody_waits_for_nobody_else_takes() -> None:
+    kept = Kept()
+    consumer = object()
+    kept.inbox.claim(consumer, "receive")
+    kept.inbox.deliver(["a"], NOW)
+    assert kept.inbox.take_next() is None
+    kept.inbox.unclaim(consumer)
+    assert kept.inbox.take_next() == "a"
+
+
+def test_a_message_in_pieces_is_not_taken_without_a_claim() -> None:
+    """Nor is one behind a message that is being read: the rest of that is to be dropped first."""
+    kept = Kept()
+    kept.pieces("a", "b")
+    kept.inbox.deliver(["c"], NOW)
+    assert kept.inbox.take_next() is None
+    arrival = kept.begin()
+    assert (kept.inbox.take_next(), arrival.is_dropped, kept.inbox.items) == (None, False, ["c"])
+
+
+def test_a_consumer_of_pieces_gets_them_whole_again_by_a_claim_alone() -> None:
+    kept = Kept()
+    consumer = object()
+    kept.inbox.claim(consumer, "incoming", pieces=True)
+    kept.inbox.unclaim(consumer)
+    kept.inbox.deliver(["a"], NOW)
+    assert (kept.inbox.take_next(), kept.account.modes) == (None, [True])
+
+
+def test_a_piece_in_hand_is_paid_for_before_the_next_message() -> None:
+    kept = Kept()
+    kept.inbox.deliver(["a", "b"], NOW)
+    arrival = kept.begin()
+    assert kept.inbox.take_piece(arrival) == "a"
+    kept.inbox.finish(arrival)
+    assert (kept.inbox.take_next(), kept.paid()) == ("b", [1])
+
+
+def test_who_takes_when_the_handler_has_returned_may_be_back_for_more() -> None:
+    kept = Kept()
+    kept.inbox.deliver(["a", "b"], NOW)
+    assert (kept.inbox.take_next(), kept.inbox.is_left) == ("a", True)
+    kept.inbox.is_orphaned = True
+    assert (kept.inbox.take_next(), kept.inbox.is_left) == ("b", False)
+
+
+def test_a_consumer_that_is_called_learns_whether_more_waits() -> None:
+    kept = Kept()
+    assert kept.inbox.come_back_for_more() is False
+    kept.inbox.deliver(["a", "b"], NOW)
+    assert kept.inbox.come_back_for_more() is False  # it had nothing: nothing has changed
+    kept.inbox.take()
+    assert (kept.inbox.come_back_for_more(), kept.paid()) == (True, [1])
+    kept.inbox.take()
+    assert (kept.inbox.come_back_for_more(), kept.paid()) == (False, [1])
+
+
 def test_who_is_back_for_the_next_message_is_done_with_some_of_another_too() -> None:
     kept = Kept()
     kept.inbox.claim(object(), "reading", pieces=True)
