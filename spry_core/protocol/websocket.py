@@ -115,7 +115,8 @@ class WebSocketProtocol:
     @property
     def wants_read(self) -> bool:
         """False while enough messages wait to be consumed; once we have sent Close, none is kept any more."""
-        if self._is_behind or (self._account.is_full and self._state is State.OPEN):
+        account = self._account
+        if self._is_behind or ((account.places <= 0 or account.left <= 0) and self._state is State.OPEN):
             return self.is_deaf
         return True
 

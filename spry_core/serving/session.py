@@ -192,7 +192,10 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
-        moment, other = self.connection.next_deadline(), self.timers.next_deadline()
+        moment = self.connection.next_deadline()
+        if self.timers.heap is None:
+            return moment
+        other = self.timers.next_deadline()
         return other if moment is None or (other is not None and other < moment) else moment
 
     def handle_deadline(self, now: float) -> None:

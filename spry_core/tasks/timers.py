@@ -47,16 +47,17 @@ class Timers:
     ones (and `_KEPT`).
     """
 
-    __slots__ = ("_added", "_cancelled", "_heap")
+    __slots__ = ("_added", "_cancelled", "heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] | None = None  # most connections never have one
+        self.heap: list[tuple[float, int, Timer]] | None = None
+        """What is held; None as long as nothing ever was, as on most connections."""
         self._added = 0  # of two timers for one moment the older fires first
         self._cancelled = 0
 
     def __len__(self) -> int:
         """Count the entries held, cancelled ones too."""
-        return len(self._heap or ())
+        return len(self.heap or ())
 
     def add(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once in `handle_deadline` when its `now` has reached `when`.
@@ -65,23 +66,23 @@ class Timers:
         """
         timer = Timer(when, callback, self)
         self._added += 1
-        if self._heap is None:
-            self._heap = []
-        heappush(self._heap, (when, self._added, timer))
+        if self.heap is None:
+            self.heap = []
+        heappush(self.heap, (when, self._added, timer))
         return timer
 
     def next_deadline(self) -> float | None:
         """Return the earliest moment, or None."""
-        if not self._heap:
+        if not self.heap:
             return None
         self._drop_cancelled()
-        return self._heap[0][0] if self._heap else None
+        return self.heap[0][0] if self.heap else None
 
     def handle_deadline(self, now: float) -> None:
         """Fire everything that is due at `now`, the earliest first; also what a callback adds meanwhile, if it is due."""
         self._drop_cancelled()
-        while self._heap and self._heap[0][0] <= now:
-            timer = heappop(self._heap)[2]
+        while self.heap and self.heap[0][0] <= now:
+            timer = heappop(self.heap)[2]
             timer.fire()
             self._drop_cancelled()
 
@@ -89,11 +90,11 @@ class Timers:
         """Count one cancelled entry, and sweep when they have become too many. For `Timer.cancel` alone."""
         self._cancelled += 1
         if self._cancelled > max(_KEPT, len(self) // 2):
-            self._heap = [entry for entry in self._heap or () if entry[2].is_pending]
-            heapify(self._heap)
+            self.heap = [entry for entry in self.heap or () if entry[2].is_pending]
+            heapify(self.heap)
             self._cancelled = 0
 
     def _drop_cancelled(self) -> None:
-        while self._heap and not self._heap[0][2].is_pending:
-            heappop(self._heap)
+        while self.heap and not self.heap[0][2].is_pending:
+            heappop(self.heap)
             self._cancelled -= 1
