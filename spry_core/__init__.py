@@ -30,6 +30,7 @@ from spry_core.protocol.limits import Limits, Timeouts
 from spry_core.tasks import TaskScope, scope, sleep, timeout
 from spry_core.version import VERSION
 from spry_core.web.application import Application, RouteGroup
+from spry_core.web.broadcast import broadcast
 from spry_core.web.exceptions import Abort, Rethrow, WebSocketClose
 from spry_core.web.incoming import Incoming, IncomingBinary, IncomingMessage, IncomingText
 from spry_core.web.link import ReadyState, SendResult
@@ -79,6 +80,7 @@ __all__ = [
     "WebSocketBusyError",
     "WebSocketClose",
     "WebSocketStateError",
+    "broadcast",
     "scope",
     "sleep",
     "timeout",

@@ -131,7 +131,8 @@ HOUSE: Mapping[str, Ranks] = {
         ("dispatch", "registration"),
         ("upgrade",),
         ("middleware",),
-        ("filters", "websocket"),
+        ("broadcast", "filters"),
+        ("websocket",),
         ("opening",),
         ("options",),
         ("request", "receiving", "streaming"),
@@ -163,7 +164,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("incoming", "outgoing", "handshake", "assembly", "control_frames", "data_frames", "memory"),
         ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),
         ("head", "engines", "stream"),
-        ("account", "events", "date", "lines"),
+        ("account", "events", "date", "lines", "prepared"),
         ("deadlines", "deflate", "limits", "turn"),
     ),
     "spry_core.protocol.engines": (

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from benchmarks.exchanges import CONTENT, LEVEL, WINDOW_BITS
 from benchmarks.servers import arguments
-from spry_core import Application, Deflate, Limits, ReadyState, Request, Response, WebSocket
+from spry_core import Application, Deflate, Limits, Request, Response, WebSocket, broadcast
 from spry_core.protocol import EngineName
 
 app = Application()
@@ -55,9 +55,7 @@ async def fan(ws: WebSocket, request: Request) -> None:
     everybody.add(ws)
     try:
         async for message in ws:
-            for each in everybody:
-                if each.ready_state is ReadyState.OPEN:
-                    each.add(message)
+            broadcast(everybody, message)
     finally:
         everybody.discard(ws)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Final
 
 from spry_core import (
     Application,
-    BufferFull,
-    ConnectionClosed,
     Next,
     Outcome,
     Request,
     Response,
     WebSocket,
     WebSocketClose,
+    broadcast,
 )
 from spry_core.version import VERSION
 
@@ -115,7 +114,7 @@ class Room:
         """Let a member in under the name it wants, or the next free one, and return that name."""
         name = self.free_name(" ".join(wanted.split())[:MAX_NAME] or "guest")
         self.members[ws] = name
-        self.send(ws, {"event": "welcome", "name": name, "members": list(self.members.values())})
+        self.tell([ws], {"event": "welcome", "name": name, "members": list(self.members.values())})
         self.tell_others(ws, {"event": "joined", "name": name, "members": list(self.members.values())})
         return name
 
@@ -133,18 +132,13 @@ class Room:
 
     def tell_others(self, ws: WebSocket, news: Mapping[str, object]) -> None:
         """Tell everybody but `ws`."""
-        for member in [member for member in self.members if member is not ws]:
-            self.send(member, news)
+        self.tell([member for member in self.members if member is not ws], news)
 
-    def send(self, member: WebSocket, news: Mapping[str, object]) -> None:
+    def tell(self, members: Iterable[WebSocket], news: Mapping[str, object]) -> None:
         """Send without waiting, so that one slow member keeps nobody else from hearing the news."""
-        try:
-            member.send_nowait(json.dumps(news))
-        except BufferFull:
+        for slow in broadcast(members, json.dumps(news)):
             # A mebibyte is waiting for this member already. Memory is ours to keep bounded, so it has to go.
-            member.close(1013, "too slow for this room")
-        except ConnectionClosed:
-            pass  # it is on its way out, and its own handler takes it off the list
+            slow.close(1013, "too slow for this room")
 
 
 rooms: dict[str, Room] = {}

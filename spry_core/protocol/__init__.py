@@ -31,6 +31,7 @@ from spry_core.protocol.events import (
     Writable,
 )
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.prepared import PreparedMessage
 from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Offer",
     "Ping",
     "Pong",
+    "PreparedMessage",
     "RawFields",
     "Refusal",
     "RequestHead",

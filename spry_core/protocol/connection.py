@@ -29,6 +29,7 @@ from spry_core.protocol.http1 import Http1
 from spry_core.protocol.http1_client import Http1Client
 from spry_core.protocol.http1_server import Http1Server
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.prepared import PreparedMessage
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
 from spry_core.protocol.turn import STEPS
 from spry_core.protocol.websocket import WebSocketProtocol
@@ -268,6 +269,14 @@ class Connection(Facts):
             self.send(Message(data=data, compress=compress), now)  # says why not
         else:
             sender.send_message(data, compress, now)
+
+    def send_prepared(self, message: PreparedMessage, compress: bool | None, now: float) -> None:
+        """Say ``Message(data=message.data, compress=compress)``, and encode it only if nobody has; raises as `send`."""
+        websocket = self._websocket
+        if websocket is None or (sender := websocket.sender) is None or self._role == "client":
+            self.send_message(message.data, compress, now)  # which is masked, or says why not
+        else:
+            sender.send_prepared(message, compress, now)
 
     def release(self, n: int, now: float) -> None:
         """Say that `n` received bytes (of content, or of messages) were consumed, so that reading may go on.

@@ -8,6 +8,7 @@ from spry_core.errors import LocalProtocolError
 from spry_core.protocol.compression import Compressor
 from spry_core.protocol.engines import FrameEngine, Opcode
 from spry_core.protocol.events import Kind, Message, MessageData, MessageEnd, MessageStart
+from spry_core.protocol.prepared import PreparedMessage
 from spry_core.protocol.stream import Stream
 
 _WHOLE_TEXT: Final = 0x81
@@ -84,10 +85,24 @@ class DataFrameWriter:
         compressor = self._compressor
         if compressor is not None and compressor.wants(len(payload), compress):
             first, payload = first | _RSV1, compressor.compress(payload, ends_message=True)
-        if len(payload) < _APART:  # as `write`, without another call for each message
+        if len(payload) < _APART:  # as `_encode`, without two more calls for each message
             self._stream.write(self._engine.frame(first, payload), now)
         else:
             self.write(first, payload, now)
+
+    def send_prepared(self, message: PreparedMessage, compress: bool | None, now: float) -> None:
+        """Do as `send_message`, but encode it only if nobody has; for a server, whose frames are not masked."""
+        compressor, size = self._compressor, len(message.payload)
+        if self._kind is not None or (compressor is not None and compressor.wants(size, compress)):
+            self.send_message(message.data, compress, now)
+            return
+        if message.pieces is None:
+            first = _WHOLE_TEXT if isinstance(message.data, str) else _WHOLE_BINARY
+            message.pieces = self._encode(first, message.payload)
+        self.messages += 1
+        self.size += size
+        for piece in message.pieces:
+            self._stream.write(piece, now)
 
     def _start(self, start: MessageStart) -> None:
         self._kind, self._is_continuing = start.kind, False
@@ -110,11 +125,14 @@ class DataFrameWriter:
 
     def write(self, first: int, payload: bytes, now: float) -> None:
         """Write one frame, of any kind; `first` is its first byte."""
-        if len(payload) < _APART:
-            self._stream.write(self._engine.frame(first, payload), now)
-        else:
-            for piece in self._engine.frame_apart(first, payload):
-                self._stream.write(piece, now)
+        for piece in self._encode(first, payload):
+            self._stream.write(piece, now)
+
+    def _encode(self, first: int, payload: bytes) -> tuple[bytes, ...]:
+        engine = self._engine
+        return (
+            (engine.frame(first, payload),) if len(payload) < _APART else engine.frame_apart(first, payload)
+        )
 
 
 def _opcode(kind: Kind) -> Opcode:

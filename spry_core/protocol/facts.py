@@ -65,7 +65,8 @@ class Facts:
     @property
     def is_open(self) -> bool:
         """True while WebSocket messages may be sent (RFC 6455 §7.1.3)."""
-        return self._websocket is not None and self._websocket.is_open
+        websocket = self._websocket
+        return websocket is not None and websocket.sender is not None
 
     @property
     def is_full(self) -> bool:

@@ -29,6 +29,7 @@ from spry_core.protocol.deflate import Deflate
 from spry_core.protocol.engines import DEFAULT_ENGINE, EngineName, Role
 from spry_core.protocol.events import ConnectionEnded, Event, Message, ResponseHead, SentEvent
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.prepared import PreparedMessage
 from spry_core.protocol.stream import StreamEnd
 from spry_core.recording.parts import Redactor
 from spry_core.recording.redaction import Redaction
@@ -171,6 +172,10 @@ class RecordedConnection(Connection):
     def send_message(self, data: str | bytes, compress: bool | None, now: float) -> None:
         """Record it as a `send`."""
         self.send(Message(data=data, compress=compress), now)
+
+    def send_prepared(self, message: PreparedMessage, compress: bool | None, now: float) -> None:
+        """Record it as a `send`."""
+        self.send_message(message.data, compress, now)
 
     def send(self, event: SentEvent, now: float) -> None:
         """See `Connection.send`."""

@@ -25,6 +25,7 @@ from spry_core.errors import LocalProtocolError, RemoteProtocolError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import SentEvent
 from spry_core.protocol.facts import Flow
+from spry_core.protocol.prepared import PreparedMessage
 from spry_core.wakeup import Checkpoints, WakeUp
 from spry_core.web.inbox import Inbox
 from spry_core.web.pinging import Pings
@@ -233,6 +234,18 @@ class Link:
                 self._host.touch(bool(inbox.items))
             return
         raise self.closed_error()
+
+    def offer(self, message: PreparedMessage, compress: bool | None) -> bool:
+        """Send a message that others get too, while messages may be sent. Tell whether it was: not if too much is unsent, or
+        a stream lets nothing in between.
+        """
+        if self.has_exclusive_sender or (self.flow.is_pressed and self.connection.is_stuffed):
+            return False
+        now = self.inbox.delivered_at
+        self.connection.send_prepared(message, compress, self.driver.now() if now is None else now)
+        if now is None:
+            self._host.touch(True)  # another may follow
+        return True
 
     def send(self, event: SentEvent) -> None:
         """Hand one event to the connection, whole, and let the pump look; raises `ConnectionClosed` unless

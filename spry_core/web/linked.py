@@ -23,3 +23,9 @@ class Linked:
         if self._connected is None:
             raise WebSocketStateError("the WebSocket is not accepted yet: `await ws.accept()` comes first")
         return self._connected
+
+
+def link_of(linked: Linked) -> Link | None:
+    """Return the link of a WebSocket, or None before it is accepted: for what is no method of it."""
+    # Not a public attribute: applications have no use for a link.
+    return linked._connected  # pyright: ignore[reportPrivateUsage]

@@ -20,6 +20,7 @@ from spry_core import (
     Timeouts,
     WebSocket,
     WebSocketBusyError,
+    broadcast,
     sleep,
     timeout,
 )
@@ -86,6 +87,45 @@ async def test_anything_else_is_a_type_error_before_any_effect(
         with pytest.raises(TypeError, match="a message is str or bytes"):
             world.ws.send_nowait(data)
         await peer.fence()
+
+
+async def test_a_message_goes_to_everybody_in_one_piece_each(world: World) -> None:
+    """Whoever says it, and however many are said: nobody waits for another, and nothing is lost."""
+    room = list[WebSocket]()
+
+    async def join(ws: WebSocket, request: Request) -> None:
+        room.append(ws)
+        async for message in ws:
+            assert broadcast(room, message) == []
+
+    app = world.app()
+    app.ws("/", join)
+    async with world.serving(app) as server, world.at_once():
+        peers = [await server.upgraded("/") for _ in range(3)]
+        await peers[1].send(say("one") + frame(BINARY, b"two"))
+        for peer in peers:
+            await peer.expect(said("one"), server_frame(BINARY, b"two"))
+        await peers[2].send(say("three"))
+        for peer in peers:
+            await peer.expect(said("three"))
+
+
+async def test_who_has_left_keeps_nothing_from_the_others(world: World) -> None:
+    room = list[WebSocket]()
+
+    async def join(ws: WebSocket, request: Request) -> None:
+        room.append(ws)
+        async for message in ws:
+            assert broadcast(room, message) == []
+
+    app = world.app()
+    app.ws("/", join)
+    async with world.serving(app) as server, world.at_once():
+        gone, there = [await server.upgraded("/") for _ in range(2)]
+        gone.reset()
+        for text in ("one", "two"):
+            await there.send(say(text))
+            await there.expect(said(text))
 
 
 async def test_send_returns_when_the_unsent_bytes_are_under_the_high_water_mark(world: World) -> None:

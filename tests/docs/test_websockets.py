@@ -122,6 +122,17 @@ def talk_to_stream(peer: Peer) -> None:
         assert close_of(ws) == (1000, "")
 
 
+def talk_to_broadcast(peer: Peer) -> None:
+    with peer.open("/room") as one, peer.open("/room") as other:
+        for ws, message in ((one, "from one"), (other, b"from the other")):
+            ws.send(message)
+            assert [received(one), received(other)] == [message] * 2
+        assert answer_to_close(other) == (4321, "")
+        one.send("alone")
+        assert received(one) == "alone"
+        assert answer_to_close(one) == (4321, "")
+
+
 def talk_to_close(peer: Peer) -> None:
     with peer.open("/echo") as ws:
         ws.send("one")
@@ -184,6 +195,7 @@ EXAMPLES: Final = {
     "listen": Example(talk_without_an_answer, "connected\nreceived one\nreceived b'two'\n"),
     "add": Example(talk_to_add, "connected\nreceived one\nreceived b'two'\n"),
     "stream": Example(talk_to_stream, "3 sent\n"),
+    "broadcast": Example(talk_to_broadcast),
     "close": Example(talk_to_close, "connected\nreceived one\n"),
     "awaited": Example(talk_to_awaited, "4000 that was all local True\n"),
     "returned": Example(talk_to_returned),
