@@ -298,9 +298,15 @@ def _only_kind(headers: Pairs) -> str:
     if type(headers) is dict and len(fields) == 1:
         [(name, value)] = fields.items()
         if name.lower() == "content-type":
-            check_field_value("content-type", value)
-            return value
+            return _checked_kind(value)
     return ""
+
+
+@lru_cache(maxsize=256)
+def _checked_kind(value: str) -> str:
+    """Do as `check_field_value`, for types, which come again and again. They are few, and whoever sends them is on our side."""
+    check_field_value("content-type", value)
+    return value
 
 
 def _encode(content: object) -> tuple[bytes | Stream, str]:
