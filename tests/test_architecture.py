@@ -162,7 +162,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("http1",),
         ("writer",),
         ("incoming", "outgoing", "handshake", "assembly", "control_frames", "data_frames", "memory"),
-        ("chunked", "closing_handshake", "compression", "exchange", "keepalive"),
+        ("chunked", "closing_handshake", "compression", "exchange", "keepalive", "repeated"),
         ("head", "engines", "stream"),
         ("account", "events", "date", "lines", "prepared"),
         ("deadlines", "deflate", "limits", "turn"),

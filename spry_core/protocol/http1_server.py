@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from spry_core.errors import LocalProtocolError, RemoteProtocolError
-from spry_core.protocol import handshake
+from spry_core.protocol import handshake, repeated
 from spry_core.protocol.deadlines import Deadline
 from spry_core.protocol.engines import EngineName, Role
 from spry_core.protocol.events import (
@@ -58,7 +58,7 @@ _KEEP_ALIVE: Final = Deadline.KEEP_ALIVE
 class Http1Server(Http1):
     """HTTP/1.1 over one accepted stream."""
 
-    __slots__ = ("_expects_continue", "_is_still_answering", "_requests", "_terms")
+    __slots__ = ("_expects_continue", "_is_still_answering", "_offers", "_requests", "_size", "_terms")
 
     role: ClassVar[Role] = "server"
 
@@ -67,6 +67,9 @@ class Http1Server(Http1):
     ) -> None:
         super().__init__(stream, engine=engine, wall_clock=wall_clock)
         self._requests = 0
+        # How long the last read was if it was a short head (see `repeated`), or -1 when too many were offered in vain.
+        self._size = 0
+        self._offers = repeated.OFFERS
         self._terms: Terms | None = None  # of the request in hand, or the last one
         self._expects_continue = False
         self._is_still_answering = False  # the time to ask again is over, but for that
@@ -114,14 +117,42 @@ class Http1Server(Http1):
         ):
             super().receive_data(data, now)
             return
+        size = len(data)
+        if size == self._size and self._take_repeated(data, now):
+            return
         try:
             end = self._take_head(data, now)
         except RemoteProtocolError as error:
             self._fail(error, now)
             return
-        if end < len(data):
+        if end < size:
             self._held.extend(memoryview(data)[end:])
             self._parse(now)
+        elif size == self._size:
+            self._offer(data)
+        elif self._size >= 0:
+            self._size = size if size <= repeated.LONGEST else 0
+
+    def _take_repeated(self, data: bytes, now: float) -> bool:
+        """Take a read that is a head which is known, as `_take_head` would; tell whether it is one."""
+        known, scanner = repeated.KNOWN.get(data), self._scanner
+        if known is None or known[2] is not scanner.limits or scanner.has_begun:
+            return False
+        self._stream.turn.left -= HEAD_STEPS
+        head = self._request = known[0]
+        self._is_still_answering = False
+        self._deliver_head(head, (), known[1], now)
+        return True
+
+    def _offer(self, data: bytes) -> None:
+        """A read was one head, and as long as the last one was: let it be known, if it comes again."""
+        head, terms = self._request, self._terms
+        assert head is not None
+        assert terms is not None
+        if not repeated.remember(data, head, terms, self._scanner.limits):
+            self._offers -= 1
+            if not self._offers:
+                self._size = -1
 
     def _parse_next(self, now: float) -> bool:
         if self._state is not _IDLE:
