@@ -86,7 +86,7 @@ class Driver:
         # The loop itself holds tasks weakly: without these a waiting handler could be collected.
         self._tasks: list[Task] = []  # a short one is much smaller than a set
         # Asked to end by the very task that is in them, and not yet cancelled by the loop.
-        self._leaving: list[Scope] = []
+        self._leaving: list[Scope] | None = None  # most connections never open a scope
 
     @property
     def has_tasks(self) -> bool:
@@ -118,6 +118,8 @@ class Driver:
 
     def scope(self) -> AbstractContextManager[driver.Scope]:
         """Give a block of the running task that `cancel` ends."""
+        if self._leaving is None:
+            self._leaving = []
         return Scope(self._loop, self._leaving)
 
     def checkpoint(self, switch: bool) -> Awaitable[None]:

@@ -138,13 +138,14 @@ class HttpExchange:
             raise ConnectionLost(None, "the peer has left during the opening handshake")
         if self._owner.is_draining:
             raise Abort(503, headers={"connection": "close"})
-        if limits is not self.limits or timeouts is not self.timeouts:
-            self._given = self.limits, self.timeouts
+        before = self.limits, self.timeouts
+        if limits is not before[0] or timeouts is not before[1]:
+            self._given = before
         self._connection.configure(limits=limits, timeouts=timeouts, deflate=deflate)
         try:
             self._connection.send(accept, self.driver.now())
         except Exception:  # a field that the 101 cannot have: this stays HTTP
-            self._connection.configure(limits=self.limits, timeouts=self.timeouts)
+            self._connection.configure(limits=before[0], timeouts=before[1])
             raise
         self.status_code = 101
         self.subprotocol, self.extensions = accept.subprotocol, accept.extensions
