@@ -304,6 +304,7 @@ class Session:
     def connect(self, link: Link) -> None:
         """The request has become this WebSocket."""
         self.link = link
+        del self.tasks.context  # no request begins any more
 
     def answered(self, exchange: HttpExchange) -> None:
         """The whole answer of `exchange` is said: take what follows, and let the pump look at everything.

@@ -89,7 +89,9 @@ class Tasks:
         self.is_cancelling: bool = False
         """True since the tasks were cancelled; what is started later is cancelled at once."""
         self.context: Context = copy_context()
-        """What every request begins in, so that none sees the context variables of another; its host stands there."""
+        """What every request begins in, so that none sees the context variables of another; its host stands there. Who knows that
+        none will begin any more may take it away.
+        """
         self.waiting: list[Start] | None = None
         """What `begin_waiting` will begin."""
         self._owner = owner
