@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
@@ -36,6 +37,22 @@ else:
     ) -> asyncio.Task[None]:
         """Make a task of it; its first step can be made by the loop alone."""
         return asyncio.Task(coroutine, loop=loop, name=_NAME)
+
+
+class Now(Protocol):
+    """The verb `now`."""
+
+    def __call__(self) -> float:
+        """Return the loop's clock, in seconds."""
+        ...
+
+
+class Notify(Protocol):
+    """The verb `notify`."""
+
+    def __call__(self, soon: bool = False) -> None:
+        """Look at the session again; with `soon`, before the loop sleeps is early enough."""
+        ...
 
 
 class Owner(Protocol):
@@ -71,10 +88,16 @@ class _Passed:
 _PASSED: Final = _Passed()
 
 
+def clock_of(loop: AbstractEventLoop) -> Callable[[], float]:
+    """Return what tells the loop's time: what asyncio's own loops ask themselves, unless this one has a clock of its own."""
+    is_usual = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    return time.monotonic if is_usual else loop.time
+
+
 class Driver:
     """What asyncio lends to one connection (`spry_core.driver.Driver`)."""
 
-    __slots__ = ("_leaving", "_loop", "_owner", "_tasks", "due", "is_pumping")
+    __slots__ = ("_leaving", "_loop", "_owner", "_tasks", "due", "is_pumping", "notify", "now")
 
     def __init__(self, owner: Owner) -> None:
         self.is_pumping: bool = False
@@ -83,6 +106,11 @@ class Driver:
         """How many tasks the loop is about to step: they have not begun, or an event of this driver has woken them."""
         self._loop = asyncio.get_running_loop()
         self._owner = owner
+        # Not methods of our own: both are called several times for each message.
+        self.now: Now = clock_of(self._loop)
+        """Return the loop's clock, in seconds."""
+        self.notify: Notify = owner.notify
+        """Look at the session again: bytes, deadline, reading, end."""
         # The loop itself holds tasks weakly: without these a waiting handler could be collected.
         self._tasks: list[Task] = []  # a short one is much smaller than a set
         # Asked to end by the very task that is in them, and not yet cancelled by the loop.
@@ -97,10 +125,6 @@ class Driver:
     def is_starting(self) -> bool:
         """True while the task that was started last has not taken its first step."""
         return bool(self._tasks) and not self._tasks[-1].has_begun
-
-    def now(self) -> float:
-        """Return the loop's clock, in seconds."""
-        return self._loop.time()
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context. It begins after this call, or, since Python 3.12,
@@ -143,10 +167,6 @@ class Driver:
     def make_waiter(self) -> asyncio.Future[None]:
         """Make what one task waits for."""
         return self._loop.create_future()
-
-    def notify(self, soon: bool = False) -> None:
-        """Look at the session again: bytes, deadline, reading, end."""
-        self._owner.notify(soon)
 
     def cancel(self) -> None:
         """Cancel every task: the last resort when the session itself has failed."""

@@ -24,7 +24,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, TypeVarTuple
 
-from spry_asyncio.driver import Driver
+from spry_asyncio.driver import Driver, clock_of
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.serving import LogRecord, Served, record_internal_fault
 from spry_system import Sender, Turns, reset_on_close
@@ -84,8 +84,8 @@ class Pump(Sender):
             ended: Is told once, when neither stream nor session nor task is left.
             turns: Those of the server that it belongs to, if it has others.
         """
-        super().__init__(sock)
         self._loop = asyncio.get_running_loop()
+        super().__init__(sock, clock_of(self._loop))
         self._report = report
         self._ended = ended
         self._turns = turns or Turns(self._loop.call_soon)
@@ -185,7 +185,7 @@ class Pump(Sender):
         is_outermost = self._begin_call()
         try:  # as `_tell`, without its price
             driver.is_pumping = True
-            self._session.receive_data(data, self._loop.time())
+            self._session.receive_data(data, self._now())
         except Exception as error:
             self._fail(error)
         finally:
@@ -215,7 +215,7 @@ class Pump(Sender):
         is_outermost = self._begin_call()
         try:
             self._driver.is_pumping = True
-            call(*args, self._loop.time())
+            call(*args, self._now())
         except Exception as error:
             self._fail(error)
         finally:
@@ -247,9 +247,6 @@ class Pump(Sender):
         """Find the reset that has come behind the bytes of this read; what it left unread is lost with it."""
         if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._tell(self._lose, OSError(number, os.strerror(number)))
-
-    def _now(self) -> float:
-        return self._loop.time()
 
     def _wait_for_room(self) -> None:
         self._is_blocked = True
@@ -303,9 +300,9 @@ class Pump(Sender):
         self._has_failed = True
         self._report(record_internal_fault("connection aborted", error))
         self._clear_timer()
-        self._abort_session(self._loop.time())
+        self._abort_session(self._now())
         try:
-            self._lose(None, self._loop.time(), reset=True)
+            self._lose(None, self._now(), reset=True)
         except Exception:
             pass  # the session is broken, which has just been reported
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 from spry_core.protocol import StreamEnd
@@ -57,22 +58,18 @@ class Sender(ABC):
     The other half, which waits and reads, is the loop's own; it calls `_write` whenever it looks at the session.
     """
 
-    __slots__ = ("_end", "_has_sent", "_is_blocked", "_is_lost", "_session", "_socket", "_unsent")
+    __slots__ = ("_end", "_has_sent", "_is_blocked", "_is_lost", "_now", "_session", "_socket", "_unsent")
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Send into `sock`, connected and non-blocking. The session has to be set next."""
+    def __init__(self, sock: socket.socket, now: Callable[[], float]) -> None:
+        """Send into `sock`, connected and non-blocking, by the loop's clock. The session has to be set next."""
         self._socket = sock
+        self._now = now
         self._session: Served
         self._unsent: list[bytes | memoryview] | None = None  # most connections never have any
         self._end: StreamEnd | None = None  # due when all bytes have gone
         self._has_sent = False  # a send has been tried, which finds an error of the stream
         self._is_blocked = False  # the kernel takes no more now
         self._is_lost = False
-
-    @abstractmethod
-    def _now(self) -> float:
-        """Return the loop's clock."""
-        ...
 
     @abstractmethod
     def _wait_for_room(self) -> None:

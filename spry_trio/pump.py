@@ -78,7 +78,7 @@ class Pump(Sender):
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
         """
-        super().__init__(sock)
+        super().__init__(sock, workers.loop.now)
         self._report = report
         self._ended = ended
         self._workers = workers
@@ -225,9 +225,6 @@ class Pump(Sender):
         deadline = session.next_deadline()
         if deadline is not None and deadline < self._timer_at:
             self._set_timer(deadline)
-
-    def _now(self) -> float:
-        return self._loop.now()
 
     def _watch(self) -> None:
         self._loop.watch(self._socket, self)
