@@ -52,7 +52,10 @@ class Turns:
     def finish(self, watched: Watched) -> None:
         """End the call of who has raised `is_on`: look at this, and at all that were noted meanwhile."""
         try:
-            self._look_or_wait(watched)
+            if watched.waits():
+                self.put_off(watched)
+            else:
+                watched.look()
         finally:
             if self._noted:
                 self._look_at_noted()
@@ -66,18 +69,16 @@ class Turns:
         self._put_off.append(watched)
         self.is_on = True
 
-    def _look_or_wait(self, watched: Watched) -> None:
-        if watched.waits():
-            self.put_off(watched)
-        else:
-            watched.look()
-
     def _look_at_noted(self) -> None:
         """Look at all that are noted, also those that one of these looks leads to."""
         noted = self._noted
         try:
             while noted:
-                self._look_or_wait(noted.popleft())
+                watched = noted.popleft()
+                if watched.waits():
+                    self.put_off(watched)
+                else:
+                    watched.look()
         finally:
             if noted:  # what ends the process has come out of a look: the others have their turn behind it
                 self._schedule(self._go_on)
