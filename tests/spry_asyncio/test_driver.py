@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 
 import pytest
 
-from spry_asyncio.driver import Driver
+from spry_asyncio.driver import Driver, clock_of
 from spry_core.driver import Task
 
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
@@ -276,3 +277,23 @@ def test_a_cancellation_of_the_task_that_meets_a_scopes_own_goes_on() -> None:
         assert log == ["asked 2 times"]
 
     run(main)
+
+
+def test_the_clock_is_that_of_the_loop_whatever_that_says() -> None:
+    class Slow(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return super().time() / 2
+
+    loop = Slow()
+    try:
+        assert clock_of(loop)() == pytest.approx(time.monotonic() / 2, abs=1.0)
+    finally:
+        loop.close()
+    usual = asyncio.new_event_loop()
+    try:
+        before = usual.time()
+        assert before <= clock_of(usual)() <= usual.time()
+        setattr(usual, "time", lambda: 5.0)  # noqa: B010 - no checker likes a method to be replaced
+        assert clock_of(usual)() == 5.0
+    finally:
+        usual.close()
