@@ -8,35 +8,17 @@ future, and a scope takes back what it asked for.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Protocol, TypeVarTuple, cast
 
+from spry_asyncio.tasks import NAME, begin_at_once
 from spry_core import driver
 
 Args = TypeVarTuple("Args")
-
-_NAME: Final = "spry"
-
-if sys.version_info >= (3, 12):
-
-    def _begin_at_once(
-        coroutine: Coroutine[object, object, None], loop: AbstractEventLoop
-    ) -> asyncio.Task[None]:
-        """Make a task of it and let it take its first step now."""
-        return asyncio.Task(coroutine, loop=loop, name=_NAME, eager_start=True)
-
-else:
-
-    def _begin_at_once(
-        coroutine: Coroutine[object, object, None], loop: AbstractEventLoop
-    ) -> asyncio.Task[None]:
-        """Make a task of it; its first step can be made by the loop alone."""
-        return asyncio.Task(coroutine, loop=loop, name=_NAME)
 
 
 class Now(Protocol):
@@ -134,10 +116,10 @@ class Driver:
         self._tasks.append(task)
         self.due += 1
         if self.is_pumping:
-            task.running = _begin_at_once(task.run(function, *args), self._loop)
+            task.running = begin_at_once(task.run(function, *args), self._loop)
         else:
             # Not `create_task`: an eager task factory on this loop would run the function inside this call.
-            task.running = asyncio.Task(task.run(function, *args), loop=self._loop, name=_NAME)
+            task.running = asyncio.Task(task.run(function, *args), loop=self._loop, name=NAME)
         return task
 
     def scope(self) -> AbstractContextManager[driver.Scope]:

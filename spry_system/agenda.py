@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sized
 from functools import partial
 from typing import Final, Protocol
 
@@ -30,12 +31,13 @@ class Agenda:
     this says.
     """
 
-    __slots__ = ("_due", "_end_process", "_soon", "_timers", "looks")
+    __slots__ = ("_due", "_end_process", "_ready", "_soon", "_timers", "looks")
 
     def __init__(self, end_process: Callable[[BaseException], None]) -> None:
         """Hand what ends the process to this."""
         self.looks: Final = Looks()
         """Those that are to be done at once."""
+        self._ready = deque[Part]()
         self._timers = Timers()
         self._due: Final[list[Part]] = []
         self._soon: Final[dict[Part, None]] = {}  # in order, and each once
@@ -61,6 +63,28 @@ class Agenda:
     def next_deadline(self) -> float | None:
         """Return the next of the moments, or None."""
         return self._timers.next_deadline()
+
+    def expect(self, parts: Iterable[Part]) -> None:
+        """Have these receive in `go_on`."""
+        self._ready.extend(parts)
+
+    def go_on(self, beginning: Sized) -> None:
+        """Go on with those that are ready, one after the other, and with whoever they touch. When there is somebody in
+        `beginning`, that one is to take a step, as a part of the call that has led to it, and this is to be called again.
+        """
+        looks, ready = self.looks, self._ready
+        looks.is_on = True
+        while not beginning:
+            try:
+                if looks.has_next:
+                    looks.look_next()
+                elif ready:
+                    ready.popleft().receive()
+                else:
+                    looks.is_on = False
+                    return
+            except BaseException as error:
+                self._end_process(error)
 
     def receive(self, parts: list[Part]) -> None:
         """Let these receive. Who is left out, when one of them ends the process, can do so the next time."""

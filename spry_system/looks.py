@@ -21,30 +21,39 @@ class Looks:
     callback has returned, each of them sends once; and however they answer each other, nobody looks inside of a look.
     """
 
-    __slots__ = ("_is_busy", "_touched")
+    __slots__ = ("_touched", "is_on")
 
     def __init__(self) -> None:
-        self._is_busy = False
+        self.is_on: bool = False
+        """True in a call: who is to look does so behind it. Who sets it works that off, before or after setting it back."""
         self._touched: Final[dict[Looker, None]] = {}  # in order, and each once
 
     def look(self, looker: Looker) -> None:
         """Let this one look: now, or when the call that is on has ended."""
-        if self._is_busy:
+        if self.is_on:
             self._touched[looker] = None
         else:
             self.call(looker.look)
 
     def call(self, call: Callable[[], None]) -> None:
         """Call this, and then let everybody look who was to; not inside of another call. Raises what the call raises."""
-        touched = self._touched
-        self._is_busy = True
+        self.is_on = True
         try:
             call()
         finally:
             try:
-                while touched:
-                    looker = next(iter(touched))
-                    del touched[looker]
-                    looker.look()
+                while self._touched:
+                    self.look_next()
             finally:
-                self._is_busy = False
+                self.is_on = False
+
+    @property
+    def has_next(self) -> bool:
+        """True if somebody is still to look."""
+        return bool(self._touched)
+
+    def look_next(self) -> None:
+        """Let the next of them look."""
+        looker = next(iter(self._touched))
+        del self._touched[looker]
+        looker.look()

@@ -1,24 +1,22 @@
-"""The six verbs on trio: a clock, tasks, scopes, checkpoints, events, and "look again".
+"""The six verbs on trio: a clock, tasks, scopes, checkpoints, events, and "look again"; and the loop that pumps have in common.
 
 Only the session cancels what it started: every task runs in a scope of its own that is shielded from whatever is around it.
 trio's cancellation is a level, so a scope needs nothing more, and nor does a task that is cancelled before it runs.
 
-To start a task costs trio more than everything else that it does for a request. So a task that has done its work is parked, and
-given the next work of whichever connection; an idle connection holds none.
-
-A task that waits for a socket costs more than to receive and to send. So one task of the server's waits for all of them, by a
-descriptor that is readable when one of them is, and for the next of their deadlines.
+A task that waits for a socket costs more than to receive and to send. So one of them waits for all sockets, by a descriptor that
+is readable when one of them is; and what begins because something came takes its first step there and then.
 """
 
 from __future__ import annotations
 
 import math
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import partial
-from types import TracebackType
+from types import TracebackType, coroutine
 from typing import Final, Protocol, TypeVarTuple
 
 import trio
@@ -26,6 +24,7 @@ import trio
 from spry_core import driver
 from spry_core.tasks import Timer
 from spry_system import HAS_EPOLL, Agenda, Part, Poller
+from spry_trio.tasks import NOBODYS, Ended, Rest, Task, Work, Worker, fail, interruptibly, stay
 
 Args = TypeVarTuple("Args")
 
@@ -34,19 +33,15 @@ _NAME: Final = "spry"
 _MOST_PARKED: Final = 256
 """Parked tasks, of 3 KiB each, that a server keeps: what a burst has left behind need not be kept for ever."""
 
-_NOBODYS: Final = Context()
-"""What a parked task has for its context variables, so that it does not keep what its last work has set."""
+MOST_STEPS: Final = 16
+"""First steps that the leader takes for each connection that has received something; requests are parsed as many at a time."""
 
 
-class Owner(Protocol):
+class Owner(Ended, Protocol):
     """Whoever moves the bytes of the connection that a driver is lent to; in this package the pump."""
 
     def notify(self, soon: bool = False) -> None:
         """Look at the session again; with `soon`, before the loop sleeps is early enough."""
-        ...
-
-    def task_ended(self, error: Exception | None) -> None:
-        """Learn that a task is over, with what it raised if nobody caught that."""
         ...
 
 
@@ -76,9 +71,9 @@ class Driver:
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
-        task = Task()
+        task = Task(self._owner, self._tasks, partial(function, *args))
         self._tasks.append(task)
-        task.worker = self._workers.start(partial(self._run, task, function, *args))
+        self._workers.loop.start(task)
         return task
 
     def scope(self) -> AbstractContextManager[driver.Scope]:
@@ -103,71 +98,32 @@ class Driver:
         for task in tuple(self._tasks):
             task.cancel()
 
-    async def _run(self, task: Task, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
-        task.has_begun = True
-        failure: Exception | None = None
-        try:
-            await function(*args)
-        except Exception as error:
-            failure = error
-        finally:
-            self._tasks.remove(task)
-            task.worker = None
-            self._owner.task_ended(failure)
 
+class Scope:
+    """A part of a task that can be ended alone (`spry_core.driver.Scope`)."""
 
-class Task:
-    """One task of a connection (`spry_core.driver.Task`)."""
-
-    __slots__ = ("has_begun", "worker")
+    __slots__ = ("_scope",)
 
     def __init__(self) -> None:
-        self.has_begun: bool = False
-        """True since it took its first step."""
-        self.worker: Worker | None = None
-        """Who does the work, as long as it is not done."""
+        self._scope = trio.CancelScope()
+
+    def __enter__(self) -> Scope:
+        self._scope.__enter__()
+        return self
 
     def cancel(self) -> None:
-        """Cancel it, at its next wait; before it runs, at its first one."""
-        if self.worker is not None:
-            self.worker.cancel()
-
-
-class Worker:
-    """A task of trio's that does one piece of work after the other, in a scope that is shielded and reused."""
-
-    __slots__ = ("_scope", "_task", "_work", "_workers")
-
-    def __init__(self, workers: Workers, work: Callable[[], Awaitable[None]]) -> None:
-        self._workers = workers
-        self._work: Callable[[], Awaitable[None]] | None = work
-        self._scope = trio.CancelScope(shield=True)
-        self._task: trio.lowlevel.Task | None = None
-
-    async def run(self) -> None:
-        """Be the task. One that was cancelled is not used again: nothing takes a cancellation back."""
-        self._task = trio.lowlevel.current_task()
-        with self._scope:
-            while (work := self._work) is not None:
-                self._work = None
-                await work()
-                del work
-                if self._scope.cancel_called or not self._workers.park(self):
-                    break
-                self._task.context = _NOBODYS
-                await trio.lowlevel.wait_task_rescheduled(_stay)
-
-    def go_on(self, work: Callable[[], Awaitable[None]] | None) -> None:
-        """Wake it from where it is parked, for this work in a copy of the caller's context, or to end."""
-        assert self._task is not None
-        self._work = work
-        if work is not None:
-            self._task.context = copy_context()
-        trio.lowlevel.reschedule(self._task)
-
-    def cancel(self) -> None:
-        """Cancel the work it has."""
+        """End the block at its next wait; does nothing when it has ended."""
         self._scope.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """True if `cancel` ended the block: it was left by that cancellation and by no other."""
+        return self._scope.cancelled_caught
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._scope.__exit__(kind, error, traceback)
 
 
 class Workers:
@@ -182,7 +138,7 @@ class Workers:
         self._parked: list[Worker] = []
         self._is_dismissed = False
 
-    def start(self, work: Callable[[], Awaitable[None]]) -> Worker:
+    def start(self, work: Work) -> Worker:
         """Have this done in a copy of the caller's context; it begins after this call."""
         if self._parked:
             worker = self._parked.pop()
@@ -209,17 +165,23 @@ class Workers:
 
 
 class Loop:
-    """What the pumps of a server share: a task that waits for their sockets and deadlines, and one for what is to be done soon.
+    """What the pumps of a server share: who waits for their sockets, who keeps their time, and who does what is to be done soon.
 
-    Nobody outside cancels either: they run until nothing is left that could ask them for something.
+    The one that waits is the leader among the workers. What receives begins tasks, and the leader takes the first step of each
+    itself: nearly all requests are answered in it, and then no other task has to be woken. One that has to wait goes on where it
+    is, in a worker that leads no longer, and another worker takes over, behind it.
     """
 
     __slots__ = (
         "_agenda",
+        "_beginning",
+        "_is_leading",
         "_is_over",
+        "_leader",
         "_nursery",
         "_parked",
         "_scope",
+        "_steps_left",
         "_until",
         "_watched",
         "_workers",
@@ -236,23 +198,44 @@ class Loop:
         self._workers = workers
         self._nursery = nursery
         self._watched: Poller[Part] | OneByOne | None = None  # since it has begun
-        self._scope = trio.CancelScope()
-        self._until = math.inf  # the scope's deadline, kept beside it: reading the scope's costs more
-        self._parked: trio.lowlevel.Task | None = None  # the second of the tasks, while it has nothing to do
+        self._leader: Worker | None = None
+        self._is_leading = False  # the leader is at work, and takes the first step of who is beginning
+        self._beginning: deque[Task] = deque()
+        self._steps_left = 0  # then the others have their turn
+        self._scope = trio.CancelScope()  # of the time keeper
+        self._until = math.inf  # its deadline, kept beside it: reading the scope's costs more
+        self._parked: trio.lowlevel.Task | None = None  # who does what is to be done soon, while nothing is
         self._is_over = False
 
     def begin(self) -> None:
         """Begin, if it has not yet; raises `OSError` if no descriptor is left."""
-        if self._watched is None:
-            self._watched = Poller() if HAS_EPOLL else OneByOne(self._workers, self._agenda)
-            self._nursery.start_soon(self._wait, name=_NAME)
-            self._nursery.start_soon(self._work_off, name=_NAME)
+        if self._watched is not None:
+            return
+        self._watched = Poller() if HAS_EPOLL else OneByOne(self._workers, self._agenda)
+        self._nursery.start_soon(self._keep_time, name=_NAME)
+        self._nursery.start_soon(self._work_off, name=_NAME)
+        if isinstance(self._watched, Poller):
+            self._change_leader()
 
     def end(self) -> None:
-        """End both tasks."""
+        """End all of it."""
+        if self._is_over:
+            return
         self._is_over = True
         self._scope.cancel()
         self._wake()
+        if isinstance(self._watched, Poller):
+            trio.lowlevel.notify_closing(self._watched)
+            self._watched.close()
+
+    def start(self, task: Task) -> None:
+        """Let this begin: in the leader's hands if he is at work, else in those of another worker."""
+        if self._is_leading and self._steps_left:
+            self._steps_left -= 1
+            task.context = copy_context()
+            self._beginning.append(task)
+        else:
+            task.begin_in(self._workers.start(task.run))
 
     def watch(self, sock: socket.socket, part: Part) -> None:
         """Let this one `receive` whenever it can, until `forget`; raises `OSError` if the kernel watches no more sockets."""
@@ -281,37 +264,91 @@ class Loop:
             self._parked = None
 
     def _end_process(self, error: BaseException) -> None:
-        """Raise this in a task of its own; the one that waits is needed to close the connections."""
-        self._workers.start(partial(_raise, error))
+        """Raise this in a task of its own; the leader is needed to close the connections."""
+        self._workers.start(partial(fail, error))
+
+    def _ready(self) -> list[Part]:
+        """Return those who have something to receive."""
+        watched = self._watched
+        return watched.ready() if isinstance(watched, Poller) and not self._is_over else []
+
+    # ---------------------------------------------------------------------------------------------------- the leader
+
+    def _change_leader(self) -> None:
+        self._is_leading = self._agenda.looks.is_on = False
+        if not self._is_over:
+            self._leader = self._workers.start(self._lead)
+
+    @coroutine
+    def _lead(self) -> Generator[object, None, Awaitable[None] | None]:
+        """Do what there is to do until a task has to wait, and return that; no scope is open when it takes its steps."""
+        worker, poller = self._leader, self._watched
+        assert worker is not None
+        assert isinstance(poller, Poller)
+        worker.change_context(NOBODYS)
+        try:
+            while not worker.is_cancelled:
+                if (task := self._next_to_begin()) is not None:
+                    if (rest := self._step(task, worker)) is not None:
+                        return rest
+                elif self._is_over:
+                    return None
+                else:
+                    # A generator, and not a coroutine, since `await` is not all that it does.
+                    yield from trio.lowlevel.wait_readable(poller).__await__()  # noqa: ASYNC105
+                    ready = self._ready()
+                    self._steps_left = MOST_STEPS * len(ready)
+                    self._agenda.expect(ready)
+            return None
+        except trio.ClosedResourceError:
+            return None
+        finally:
+            self._change_leader()
+
+    def _next_to_begin(self) -> Task | None:
+        """Go on with everything until a task is to begin."""
+        self._is_leading = True
+        self._agenda.go_on(self._beginning)
+        if self._beginning:
+            return self._beginning.popleft()
+        self._is_leading = False
+        return None
+
+    def _step(self, task: Task, worker: Worker) -> Awaitable[None] | None:
+        """Take the first step of a task; return what is left of it if it waits then."""
+        context, task.context = task.context, None
+        assert context is not None
+        task.begin_in(worker)
+        running = task.run()
+        try:
+            message = context.run(running.send, None)
+        except StopIteration:
+            return None
+        worker.change_context(context)
+        return Rest(running, message)
+
+    # -------------------------------------------------------------------------------------------------- time, and soon
 
     @trio.lowlevel.enable_ki_protection
-    async def _wait(self) -> None:
-        agenda, poller = self._agenda, self._watched if isinstance(self._watched, Poller) else None
-        try:
-            while not self._is_over:
-                deadline = agenda.next_deadline()
-                self._until = math.inf if deadline is None else deadline
-                with trio.CancelScope(deadline=self._until, shield=True) as self._scope:
-                    while poller is not None:
-                        await trio.lowlevel.wait_readable(poller)
-                        _interruptibly(agenda.receive, poller.ready())
-                    await trio.sleep_forever()
-                if poller is not None:
-                    _interruptibly(agenda.receive, poller.ready())  # what has come in time is not late
-                _interruptibly(agenda.handle_deadline, self.now())
-        finally:
-            if poller is not None:
-                poller.close()
+    async def _keep_time(self) -> None:
+        agenda = self._agenda
+        while not self._is_over:
+            deadline = agenda.next_deadline()
+            self._until = math.inf if deadline is None else deadline
+            with trio.CancelScope(deadline=self._until, shield=True) as self._scope:
+                await trio.sleep_forever()
+            interruptibly(agenda.receive, self._ready())  # what has come in time is not late
+            interruptibly(agenda.handle_deadline, self.now())
 
     @trio.lowlevel.enable_ki_protection
     async def _work_off(self) -> None:
         while not self._is_over:
             if self._agenda.has_soon:
-                _interruptibly(self._agenda.handle_soon)
+                interruptibly(self._agenda.handle_soon)
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:
                 self._parked = trio.lowlevel.current_task()
-                await trio.lowlevel.wait_task_rescheduled(_stay)
+                await trio.lowlevel.wait_task_rescheduled(stay)
 
 
 class OneByOne:
@@ -343,16 +380,6 @@ class OneByOne:
                 self._agenda.receive([part])
 
 
-@trio.lowlevel.disable_ki_protection
-def _interruptibly(call: Callable[[*Args], None], *args: *Args) -> None:
-    """Call what runs callbacks of an application: who presses Ctrl-C has to get out of one that never returns."""
-    call(*args)
-
-
-async def _raise(error: BaseException) -> None:
-    raise error
-
-
 @asynccontextmanager
 async def open_workers() -> AsyncGenerator[Workers]:
     """Give workers for the length of the block, which ends when the last of them has."""
@@ -362,34 +389,3 @@ async def open_workers() -> AsyncGenerator[Workers]:
             yield workers
         finally:
             workers.dismiss()
-
-
-def _stay(raise_cancel: object) -> trio.lowlevel.Abort:  # pragma: no cover - nobody cancels who has no work
-    return trio.lowlevel.Abort.FAILED
-
-
-class Scope:
-    """A part of a task that can be ended alone (`spry_core.driver.Scope`)."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self) -> None:
-        self._scope = trio.CancelScope()
-
-    def __enter__(self) -> Scope:
-        self._scope.__enter__()
-        return self
-
-    def cancel(self) -> None:
-        """End the block at its next wait; does nothing when it has ended."""
-        self._scope.cancel()
-
-    @property
-    def cancelled(self) -> bool:
-        """True if `cancel` ended the block: it was left by that cancellation and by no other."""
-        return self._scope.cancelled_caught
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return self._scope.__exit__(kind, error, traceback)

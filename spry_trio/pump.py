@@ -168,7 +168,7 @@ class Pump(Sender):
             self._context.run(self._session.receive_data, data, self._loop.now())
         except Exception as error:
             self._fail(error)
-        self.look()
+        self._loop.look(self)
 
     def look(self) -> None:
         """Do what the session wants done: bytes, reading, deadline, end."""
@@ -209,7 +209,7 @@ class Pump(Sender):
             self._context.run(call, *args, self._loop.now())
         except Exception as error:
             self._fail(error)
-        self.look()
+        self._loop.look(self)
 
     def _close(self, now: float) -> None:
         """Close with 1001 and without grace: whoever cancels is waiting."""

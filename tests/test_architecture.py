@@ -183,6 +183,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("server",),
         ("pump",),
         ("driver",),
+        ("tasks",),
     ),
     "spry_trio": (
         ("testing",),
@@ -190,6 +191,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("server",),
         ("pump",),
         ("driver",),
+        ("tasks",),
     ),
     "spry_cli": (
         ("__main__",),

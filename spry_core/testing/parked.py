@@ -242,7 +242,10 @@ def _suspended(awaited: object) -> _Suspended | None:
         return awaited
     if type(awaited).__name__ in _OPAQUE:
         return next(each for each in gc.get_referents(awaited) if _is_suspended(each))
-    return None
+    inner: object = getattr(
+        awaited, "cr_await", None
+    )  # a backend may have something of its own that says so as a coroutine does
+    return inner if _is_suspended(inner) else None
 
 
 _OPAQUE: Final = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper"})
