@@ -47,6 +47,7 @@ _COMPLETE: Final = advance(advance(State.IDLE, Step.REQUEST_HEAD), Step.REQUEST_
 _ANSWERED: Final = advance(advance(State.WAITING, Step.RESPONSE_HEAD), Step.RESPONSE_END)
 _NEXT: Final = advance(_ANSWERED, Step.NEXT)
 _WITHOUT_CONTENT: Final = frozenset((b"HEAD", b"CONNECT"))  # what is said to these depends on that
+_END_OF_HEAD: Final = b"\r\n\r\n"
 # Those that every request meets: to look into an Enum costs several times what a name of the module costs.
 _IDLE: Final = State.IDLE
 _WAITING: Final = State.WAITING
@@ -67,7 +68,7 @@ class Http1Server(Http1):
     ) -> None:
         super().__init__(stream, engine=engine, wall_clock=wall_clock)
         self._requests = 0
-        # How long the last read was if it was a short head (see `repeated`), or -1 when too many were offered in vain.
+        # How long the last head was if it was short (see `repeated`), or -1 when too many were offered in vain.
         self._size = 0
         self._offers = repeated.OFFERS
         self._terms: Terms | None = None  # of the request in hand, or the last one
@@ -117,24 +118,52 @@ class Http1Server(Http1):
         ):
             super().receive_data(data, now)
             return
-        size = len(data)
-        if size == self._size and self._take_repeated(data, now):
-            return
         try:
-            end = self._take_head(data, now)
+            end = self._take_next(data, now)
         except RemoteProtocolError as error:
             self._fail(error, now)
             return
-        if end < size:
+        if end < len(data):
             self._held.extend(memoryview(data)[end:])
             self._parse(now)
-        elif size == self._size:
-            self._offer(data)
-        elif self._size >= 0:
-            self._size = size if size <= repeated.LONGEST else 0
 
-    def _take_repeated(self, data: bytes, now: float) -> bool:
-        """Take a read that is a head which is known, as `_take_head` would; tell whether it is one."""
+    def _parse_next(self, now: float) -> bool:
+        if self._state is not _IDLE:
+            return False
+        stream = self._stream
+        deadlines = stream.deadlines
+        if stream.unsent > stream.limits.high_water:  # `_is_behind`
+            deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
+            return False
+        end = self._take_next(self._held, now)
+        if end:
+            del self._held[:end]
+            return self._incoming is not None  # else its answer comes before anything behind it is due
+        self._is_still_answering = False
+        deadlines.clear(Deadline.KEEP_ALIVE)
+        if not deadlines.is_set(Deadline.HEAD):
+            deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
+        return self._parse_head(now)
+
+    def _take_next(self, data: bytes | bytearray, now: float) -> int:
+        """Take the head with which `data` begins, if it is known or the engine takes it whole; return where it ends, or 0."""
+        size = self._size
+        if (
+            size > 0
+            and (len(data) == size or data.startswith(_END_OF_HEAD, size - 4))
+            and self._take_known(bytes(data[:size]), now)
+        ):
+            return size
+        end = self._take_head(data, now)
+        if end and size >= 0:
+            if end == size:
+                self._offer(bytes(data[:end]))
+            else:
+                self._size = end if end <= repeated.LONGEST else 0
+        return end
+
+    def _take_known(self, data: bytes, now: float) -> bool:
+        """Take a head that is known, as `_take_head` would; tell whether it is one."""
         known, scanner = repeated.KNOWN.get(data), self._scanner
         if known is None or known[2] is not scanner.limits or scanner.has_begun:
             return False
@@ -145,7 +174,7 @@ class Http1Server(Http1):
         return True
 
     def _offer(self, data: bytes) -> None:
-        """A read was one head, and as long as the last one was: let it be known, if it comes again."""
+        """Let a head be known that is as long as the one before it, if it comes again."""
         head, terms = self._request, self._terms
         assert head is not None
         assert terms is not None
@@ -153,24 +182,6 @@ class Http1Server(Http1):
             self._offers -= 1
             if not self._offers:
                 self._size = -1
-
-    def _parse_next(self, now: float) -> bool:
-        if self._state is not _IDLE:
-            return False
-        stream = self._stream
-        deadlines = stream.deadlines
-        if stream.unsent > stream.limits.high_water:  # `_is_behind`
-            deadlines.clear(Deadline.KEEP_ALIVE)  # the next request is here
-            return False
-        end = self._take_head(self._held, now)
-        if end:
-            del self._held[:end]
-            return self._incoming is not None  # else its answer comes before anything behind it is due
-        self._is_still_answering = False
-        deadlines.clear(Deadline.KEEP_ALIVE)
-        if not deadlines.is_set(Deadline.HEAD):
-            deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
-        return self._parse_head(now)
 
     def _take_head(self, data: bytes | bytearray, now: float) -> int:
         """Take the head with which `data` begins, if the engine takes it whole; return where it ends, or 0."""

@@ -19,7 +19,7 @@ from spry_core.protocol.limits import Limits
 Known: TypeAlias = tuple[RequestHead, Terms, Limits]
 """What such a head says, what its fields settle together, and the limits that it keeps to: under others it is judged anew."""
 
-LONGEST: Final = 256
+LONGEST: Final = 512
 """Octets of a head that may be remembered."""
 
 OFFERS: Final = 4

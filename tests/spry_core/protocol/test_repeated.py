@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -157,6 +158,39 @@ def test_what_may_not_be_known_is_not(extra: str) -> None:
     first = ask(conn, data)
     assert [ask(conn, data) == first for _ in range(7)] == [True] * 7
     assert list(KNOWN) == [data] * (extra == "no content")
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET", b"\r\n", b"\0\r\n"])
+def test_known_heads_may_stand_behind_each_other(behind: bytes) -> None:
+    """RFC 9112 §9.3.2: each is taken when the one before it is answered, and what is behind them is looked at then."""
+    conn, data = server(), request(b"/i")
+    conn.receive_data(data * 9 + behind, 0.0)
+    for n in range(9):
+        head, end = list(conn)
+        assert (head, end) == (
+            RequestHead(method=b"GET", target=b"/i", headers=((b"host", b"a"),)),
+            BodyEnd(),
+        )
+        assert (head is KNOWN.get(data, (None,))[0]) is (n >= 2)  # found, and offered twice
+        answer(conn)
+    assert [event.error.status_code for event in conn if isinstance(event, Failure)] == [400] * (
+        behind == b"\0\r\n"
+    )
+
+
+def test_what_begins_like_a_known_head_is_another_one() -> None:
+    data, conn = request(b"/j", b"X: y"), server()
+    fill(conn, data)
+    assert data in KNOWN
+    longer = data[:-2] + b"Z: a\r\n\r\n"
+    assert ask(conn, longer)[0] == [
+        replace(KNOWN[data][0], headers=(*KNOWN[data][0].headers, (b"z", b"a"))),
+        BodyEnd(),
+    ]
+    conn.receive_data(data[:-1], 0.0)
+    assert list(conn) == []
+    conn.receive_data(b"\n", 0.0)
+    assert list(conn) == [KNOWN[data][0], BodyEnd()]
 
 
 def test_a_head_with_a_query_is_not_known() -> None:
