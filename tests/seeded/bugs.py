@@ -199,7 +199,7 @@ CORE: Final = (
         path="spry_core/protocol/control_frames.py",
         change="""\
 -        self.late_pong = None
-         self._write(Opcode.CLOSE, encode_close(close), True, False, now)
+         self._writer.write(_FIN | Opcode.CLOSE, encode_close(close), now)
 """,
         finders=("scenario: control frames: a pong that had no room is not sent behind our own Close",),
     ),
@@ -260,6 +260,7 @@ ADAPTERS: Final = (
         path="spry_asyncio/driver.py",
         change="""\
                  waiter.set_result(None)
+                 self._driver.due += 1
 +                break
 
 """,
