@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.engines import pure
@@ -35,6 +35,12 @@ _NOWHERE: Final = (False, 0, 0)
 
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
+
+
+class _Frame(Protocol):
+    """What encodes a frame. Not a `Callable`: kept in an attribute, a checker would take that for a method."""
+
+    def __call__(self, first: int, payload: bytes, /) -> bytes: ...
 
 
 class NativeFrameEngine:
@@ -64,7 +70,7 @@ class NativeFrameEngine:
         self._is_server = role == "server"
         self._admit = admit
         self._primitives = primitives
-        self.frame: Callable[[int, bytes], bytes] = (
+        self.frame: _Frame = (
             primitives.frame if self._is_server else partial(_frame_of_client, primitives, random)
         )
         """Encodes one frame, of which the first byte is given, masked if we are the client."""
