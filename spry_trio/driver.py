@@ -37,6 +37,14 @@ MOST_STEPS: Final = 16
 """First steps that the leader takes for each connection that has received something; requests are parsed as many at a time."""
 
 
+class Now(Protocol):
+    """The verb `now`."""
+
+    def __call__(self) -> float:
+        """Return trio's clock, in seconds."""
+        ...
+
+
 class Owner(Ended, Protocol):
     """Whoever moves the bytes of the connection that a driver is lent to; in this package the pump."""
 
@@ -48,9 +56,11 @@ class Owner(Ended, Protocol):
 class Driver:
     """What trio lends to one connection (`spry_core.driver.Driver`)."""
 
-    __slots__ = ("_owner", "_tasks", "_workers")
+    __slots__ = ("_owner", "_tasks", "_workers", "now")
 
     def __init__(self, owner: Owner, workers: Workers) -> None:
+        self.now: Now = workers.loop.now
+        """Return trio's clock, in seconds."""
         self._owner = owner
         self._workers = workers
         self._tasks: list[Task] = []  # a short one is much smaller than a set
@@ -64,10 +74,6 @@ class Driver:
     def is_starting(self) -> bool:
         """True while the task that was started last has not taken its first step."""
         return bool(self._tasks) and not self._tasks[-1].has_begun
-
-    def now(self) -> float:
-        """Return trio's clock, in seconds."""
-        return self._workers.loop.now()
 
     def start(self, function: Callable[[*Args], Awaitable[None]], *args: *Args) -> driver.Task:
         """Run `function(*args)` as a task, in a copy of the caller's context; it begins after this call."""
