@@ -143,7 +143,7 @@ class Http1Server(Http1):
         deadlines.clear(Deadline.KEEP_ALIVE)
         if not deadlines.is_set(Deadline.HEAD):
             deadlines.set(Deadline.HEAD, now, stream.timeouts.head)
-        return self._parse_head(now)
+        return self._parse_head(now) and self._incoming is not None  # as above
 
     def _take_next(self, data: bytes | bytearray, now: float) -> int:
         """Take the head with which `data` begins, if it is known or the engine takes it whole; return where it ends, or 0."""

@@ -15,6 +15,8 @@ from spry_core.protocol.head import EMPTY, Chunked, Framing, Length, Terms
 from spry_core.protocol.repeated import KNOWN, LONGEST, OFFERS, remember
 from traces import HANDSHAKE, counted, said
 
+pytestmark = pytest.mark.engines_by_name  # the reference takes no head whole, and so knows none again
+
 LIMITS = Limits()
 TERMS = Terms(framing=EMPTY, persists=True, expects_continue=False, is_old=False, upgrades=False)
 HEAD = RequestHead(method=b"GET", target=b"/")
