@@ -22,12 +22,13 @@ import math
 import os
 import socket
 from collections.abc import Callable
-from typing import Final, TypeVarTuple
+from contextvars import copy_context
+from typing import Final, Protocol, TypeVarTuple
 
 from spry_asyncio.driver import Driver, clock_of
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import Sender, Turns, reset_on_close
+from spry_system import HAS_EPOLL, Poller, Sender, Turns, reset_on_close
 
 Args = TypeVarTuple("Args")
 
@@ -45,15 +46,97 @@ that sends all the time is always about to take a step.
 """
 
 
+MOST_AT_ONCE: Final = 64
+"""Sockets that are read before their connections are looked at."""
+
+
+class Watch(Protocol):
+    """What tells pumps that there are bytes."""
+
+    def watch(self, sock: socket.socket, pump: Pump) -> None:
+        """Have it `receive` whenever it can, until `forget`; raises `OSError` if no more sockets can be watched."""
+        ...
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch it no longer; to be called before it is closed."""
+        ...
+
+
+class OneByOne:
+    """Has the loop watch each socket."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def watch(self, sock: socket.socket, pump: Pump) -> None:
+        """As `Watch.watch`."""
+        self._loop.add_reader(sock.fileno(), pump.receive)
+
+    def forget(self, sock: socket.socket) -> None:
+        """As `Watch.forget`."""
+        self._loop.remove_reader(sock.fileno())
+
+
+class Together:
+    """Has the loop watch all sockets of a server as one: what each callback costs is paid once for all that are ready.
+
+    They are read one after the other, and then looked at one after the other, some at a time.
+    """
+
+    __slots__ = ("_loop", "_poller", "_turns")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
+        """Raises `OSError` if no descriptor is left."""
+        self._loop = loop
+        self._turns = turns
+        self._poller = Poller[Pump]()
+        self._loop.add_reader(self._poller.fileno(), self._receive)
+
+    def watch(self, sock: socket.socket, pump: Pump) -> None:
+        """As `Watch.watch`."""
+        self._poller.watch(sock, pump)
+
+    def forget(self, sock: socket.socket) -> None:
+        """As `Watch.forget`."""
+        self._poller.forget(sock)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._loop.remove_reader(self._poller.fileno())
+        self._poller.close()
+
+    def _receive(self) -> None:
+        ready = self._poller.ready()
+        for start in range(0, len(ready), MOST_AT_ONCE):
+            self._turns.is_on = True
+            try:
+                for pump in ready[start : start + MOST_AT_ONCE]:
+                    pump.receive()
+            finally:
+                self._turns.finish()
+
+
+def watch_together(loop: asyncio.AbstractEventLoop, turns: Turns) -> Together | None:
+    """Make one, unless this system cannot, or not now."""
+    try:
+        return Together(loop, turns) if HAS_EPOLL else None
+    except OSError:
+        return None  # no descriptor is left, and the loop has one already
+
+
 class Pump(Sender):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
+        "_context",
         "_driver",
         "_ended",
         "_has_ended",
         "_has_failed",
         "_is_at_end",
+        "_is_uvloop",
         "_is_watching",
         "_is_writing",
         "_loop",
@@ -64,6 +147,7 @@ class Pump(Sender):
         "_timer_at",
         "_turns",
         "_wants_read",
+        "_watched",
         "_will_look",
     )
 
@@ -74,6 +158,7 @@ class Pump(Sender):
         report: Callable[[LogRecord], None],
         ended: Callable[[Pump], None],
         turns: Turns | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """Make the session at once, so that it is counted before anything else can happen.
 
@@ -83,12 +168,15 @@ class Pump(Sender):
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
             turns: Those of the server that it belongs to, if it has others.
+            watch: What watches the sockets of that server; None for the loop.
         """
         self._loop = asyncio.get_running_loop()
         super().__init__(sock, clock_of(self._loop))
         self._report = report
         self._ended = ended
         self._turns = turns or Turns(self._loop.call_soon)
+        self._watched = watch or OneByOne(self._loop)
+        self._context = copy_context()  # what callbacks of this connection set is there for none of another
         self._driver = Driver(self)
         self._session = open_session(self._driver)
         self._timer: asyncio.TimerHandle | None = None
@@ -99,8 +187,9 @@ class Pump(Sender):
         self._is_writing = False  # the loop calls when there is room
         self._will_look = False  # a look is to come or under way, and sees what happens before it is over
         self._is_at_end = False  # the peer has sent its end of stream
+        self._is_uvloop = not isinstance(self._loop, asyncio.SelectorEventLoop)
         # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
-        self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
+        self._loses_errors = self._is_uvloop and isinstance(self._watched, OneByOne)
         self._has_failed = False
         self._has_ended = False
 
@@ -163,10 +252,11 @@ class Pump(Sender):
 
     # -------------------------------------------------------------------------------------------- what the loop calls
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
         """Pass on what has come, or find that the session wants nothing now."""
-        if not self._wants_read:
-            self._stop_watching()
+        if not self._wants_read or not self._is_watching:
+            if self._is_watching:
+                self._stop_watching()
             return
         try:
             data = self._socket.recv(READ_SIZE)
@@ -185,7 +275,7 @@ class Pump(Sender):
         is_outermost = self._begin_call()
         try:  # as `_tell`, without its price
             driver.is_pumping = True
-            self._session.receive_data(data, self._now())
+            self._context.run(self._session.receive_data, data, self._now())
         except Exception as error:
             self._fail(error)
         finally:
@@ -203,8 +293,8 @@ class Pump(Sender):
         self._clear_timer()
         # uvloop calls timers before it looks for bytes again: some may have come in time while a task that began in a call of
         # this or another pump held the loop up.
-        if self._loses_errors and self._is_watching:
-            self._receive()
+        if self._is_uvloop and self._is_watching:
+            self.receive()
         if not self._has_ended:
             self._tell(self._session.handle_deadline)
 
@@ -215,7 +305,7 @@ class Pump(Sender):
         is_outermost = self._begin_call()
         try:
             self._driver.is_pumping = True
-            call(*args, self._now())
+            self._context.run(call, *args, self._now())
         except Exception as error:
             self._fail(error)
         finally:
@@ -270,12 +360,12 @@ class Pump(Sender):
         self._session.connection_lost(error, now)
 
     def _watch(self) -> None:
-        self._loop.add_reader(self._socket.fileno(), self._receive)
+        self._watched.watch(self._socket, self)
         self._is_watching = True
 
     def _stop_watching(self) -> None:
         self._is_watching = False
-        self._loop.remove_reader(self._socket.fileno())
+        self._watched.forget(self._socket)
 
     def _stop_writing(self) -> None:
         self._is_writing = False

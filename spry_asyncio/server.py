@@ -18,7 +18,7 @@ from contextvars import copy_context
 from typing import TypeAlias
 
 from spry_asyncio.driver import Driver
-from spry_asyncio.pump import Pump
+from spry_asyncio.pump import Pump, Together, watch_together
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
@@ -79,6 +79,7 @@ class RunningServer:
         self._started = asyncio.Event()  # or never will
         self._pumps: set[Pump] = set()
         self._turns = Turns(self._loop.call_soon)
+        self._watch: Together | None = None  # since there was something to watch, if the system can
         self._is_accepting = False
         self._pause: asyncio.TimerHandle | None = None
         self._has_complained = False
@@ -189,6 +190,8 @@ class RunningServer:
     def _end(self) -> None:
         self._set_timer(None)
         if not self._ended.is_set():
+            if self._watch is not None:
+                self._watch.close()
             self._ended.set()
             self._when_ended()
 
@@ -251,6 +254,8 @@ class RunningServer:
 
     def _connect(self, sock: socket.socket, address: Address | str | bytes) -> None:
         """Open a session for an accepted socket, which is ours to close until a pump has it."""
+        if self._watch is None:
+            self._watch = watch_together(self._loop, self._turns)
         try:
             sock.setblocking(False)
             if sock.family in INTERNET:
@@ -266,6 +271,7 @@ class RunningServer:
                 self._report,
                 self._ended_pump,
                 self._turns,
+                self._watch,
             )
         except OSError:
             sock.close()  # the peer has gone already

@@ -49,10 +49,12 @@ class Turns:
             self.is_on = True
             self._look_at_noted()
 
-    def finish(self, watched: Watched) -> None:
+    def finish(self, watched: Watched | None = None) -> None:
         """End the call of who has raised `is_on`: look at this, and at all that were noted meanwhile."""
         try:
-            if watched.waits():
+            if watched is None:
+                pass
+            elif watched.waits():
                 self.put_off(watched)
             else:
                 watched.look()
