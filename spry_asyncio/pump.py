@@ -109,6 +109,9 @@ class Together:
 
     def _receive(self) -> None:
         ready = self._poller.ready()
+        if len(ready) == 1:
+            ready[0].receive()  # its own turn is as good
+            return
         for start in range(0, len(ready), MOST_AT_ONCE):
             self._turns.is_on = True
             try:
@@ -119,11 +122,13 @@ class Together:
 
 
 def watch_together(loop: asyncio.AbstractEventLoop, turns: Turns) -> Together | None:
-    """Make one, unless this system cannot, or not now."""
+    """Make one where it can be made and is worth it: a callback of uvloop's costs next to nothing."""
+    if not HAS_EPOLL or not isinstance(loop, asyncio.SelectorEventLoop):
+        return None
     try:
-        return Together(loop, turns) if HAS_EPOLL else None
+        return Together(loop, turns)
     except OSError:
-        return None  # no descriptor is left, and the loop has one already
+        return None  # no descriptor is left; the loop has one already
 
 
 class Pump(Sender):
@@ -136,7 +141,6 @@ class Pump(Sender):
         "_has_ended",
         "_has_failed",
         "_is_at_end",
-        "_is_uvloop",
         "_is_watching",
         "_is_writing",
         "_loop",
@@ -187,9 +191,8 @@ class Pump(Sender):
         self._is_writing = False  # the loop calls when there is room
         self._will_look = False  # a look is to come or under way, and sees what happens before it is over
         self._is_at_end = False  # the peer has sent its end of stream
-        self._is_uvloop = not isinstance(self._loop, asyncio.SelectorEventLoop)
         # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
-        self._loses_errors = self._is_uvloop and isinstance(self._watched, OneByOne)
+        self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
         self._has_failed = False
         self._has_ended = False
 
@@ -293,7 +296,7 @@ class Pump(Sender):
         self._clear_timer()
         # uvloop calls timers before it looks for bytes again: some may have come in time while a task that began in a call of
         # this or another pump held the loop up.
-        if self._is_uvloop and self._is_watching:
+        if self._loses_errors and self._is_watching:
             self.receive()
         if not self._has_ended:
             self._tell(self._session.handle_deadline)

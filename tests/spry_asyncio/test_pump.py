@@ -16,22 +16,30 @@ import pytest
 from adapters.peer import PATIENCE, Peer, pair
 from adapters.scripted import ScriptedSession
 from spry_asyncio import Pump
+from spry_asyncio.pump import Together, watch_together
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
-from spry_system import Turns
+from spry_system import HAS_EPOLL, Turns
 
 WHOSE: Final[ContextVar[str]] = ContextVar("whose")
+
+
+NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+
+with_epoll = pytest.mark.skipif(not HAS_EPOLL, reason="this system has no epoll")
 
 
 class Started:
     """A pump with a scripted session."""
 
-    def __init__(self, sock: socket.socket, turns: Turns | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, turns: Turns | None = None, watch: Together | None = None
+    ) -> None:
         self.reports: list[LogRecord] = []
         self.ends: list[Pump] = []
         self.has_ended = asyncio.Event()
-        self.pump = Pump(sock, self.open_session, self.reports.append, self.end, turns)
+        self.pump = Pump(sock, self.open_session, self.reports.append, self.end, turns, watch)
 
     def open_session(self, driver: Driver) -> Session:
         self.session = ScriptedSession(driver)
@@ -49,10 +57,12 @@ class Started:
 @asynccontextmanager
 async def two() -> AsyncGenerator[tuple[Started, Started, Peer, Peer]]:
     """Open two connections of one server."""
-    turns = Turns(asyncio.get_running_loop().call_soon)
+    loop = asyncio.get_running_loop()
+    turns = Turns(loop.call_soon)
+    watch = watch_together(loop, turns)
     (sock, peer), (other_sock, other_peer) = pair(), pair()
     async with peer, other_peer:
-        first, second = Started(sock, turns), Started(other_sock, turns)
+        first, second = Started(sock, turns, watch), Started(other_sock, turns, watch)
         first.pump.open()
         second.pump.open()
         try:
@@ -61,6 +71,8 @@ async def two() -> AsyncGenerator[tuple[Started, Started, Peer, Peer]]:
             for started in (first, second):
                 started.session.say(ABORT)
                 await started.until_ended()
+            if watch is not None:
+                watch.close()
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -264,3 +276,92 @@ def test_an_error_in_a_look_at_one_connection_keeps_no_other_from_being_looked_a
             first.session.faulty = ()
 
     run(main)
+
+
+@with_epoll
+def test_those_that_are_ready_together_are_read_first_and_then_looked_at() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+            log: list[str] = []
+            for name, each in (("first", first), ("second", second)):
+
+                def answer(data: bytes, name: str = name, session: ScriptedSession = each.session) -> None:
+                    log.append(f"{name} hears")
+                    session.say(data, soon=None)
+
+                def note(name: str = name) -> None:
+                    log.append(f"{name} has spoken")
+
+                each.session.on_data = answer
+                each.session.on_credit = note
+            peer.socket.send(b"x")
+            other_peer.socket.send(b"y")
+            assert (await peer.receive(1), await other_peer.receive(1)) == (b"x", b"y")
+            assert [line.split(maxsplit=1)[1] for line in log] == ["hears"] * 2 + ["has spoken"] * 2
+
+    run(main)
+
+
+@with_epoll
+def test_who_is_lost_before_it_is_its_turn_is_not_read() -> None:
+    """Of many that are ready some are looked at before the others are read."""
+
+    async def main() -> None:
+        async with two() as (first, _, peer, _):
+            peer.socket.send(b"x")
+            first.session.say(ABORT)
+            assert first.session.is_lost
+            first.pump.receive()
+            assert first.session.all("data") == []
+            assert first.reports == []
+
+    run(main)
+
+
+@with_epoll
+def test_what_a_callback_of_one_connection_sets_is_there_for_none_of_another() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+            seen: list[str] = []
+
+            def note(data: bytes) -> None:
+                seen.append(NAME.get())
+                NAME.set("set by a callback")
+
+            first.session.on_data = second.session.on_data = note
+            for _ in range(2):
+                await peer.send(b"x")
+                await first.session.until(("data", b"x"))
+                first.session.heard.clear()
+            await other_peer.send(b"y")
+            await second.session.until(("data", b"y"))
+            assert seen == ["nobody", "set by a callback", "nobody"]
+
+    run(main)
+
+
+@with_epoll
+def test_where_no_descriptor_is_left_or_none_is_wanted_the_loop_watches_each_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(self: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        turns = Turns(loop.call_soon)
+        watch = watch_together(loop, turns)
+        assert watch is not None
+        watch.close()
+        with monkeypatch.context() as patch:
+            patch.setattr("spry_asyncio.pump.Poller.__init__", refuse)
+            assert watch_together(loop, turns) is None
+
+    async def main_of_uvloop() -> None:
+        loop = asyncio.get_running_loop()
+        assert watch_together(loop, Turns(loop.call_soon)) is None
+
+    run(main)
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main_of_uvloop())
