@@ -5,7 +5,8 @@ over. asyncio pushes, so nothing here waits. The session decides everything; wha
 
 - The socket is ours and not a transport's: the loop says when it is readable, and no more. A transport costs more for each
   message, each connection and each opening, and does not say what it has written.
-- One read for each call of the loop, so that a peer that floods lets the others run.
+- One read for each call of the loop, so that a peer that floods lets the others run; of asyncio's own loop one for each socket
+  that is ready, since a callback for each costs a fifth of what is to be done there.
 - A look comes behind the call that led to it, be it of another connection, and lets handlers that are about to take a step do
   that first (`spry_system.Turns`): what they have to say goes out with one write.
 - `send` is tried first, in whichever task it comes to: there is no wait, so no cancellation can tear a frame and no two senders
