@@ -85,7 +85,7 @@ WORKS: Final = (
     Work("get", "HTTP GET of 13 B, keep-alive, 64 connections", Kind.GET, 64, 1),
     Work("get-pipelined", "the same, 16 requests pipelined", Kind.GET, 64, 16),
     Work("post-1k", "HTTP POST echo of 1 KiB of JSON, 64 connections", Kind.POST, 64, 1, 1024),
-    Work("open", "opening a WebSocket", Kind.OPEN, 8, 4000),
+    Work("open", "opening a WebSocket", Kind.OPEN, 8, 10_000),
     Work("idle", "idle WebSocket connection, resident memory", Kind.IDLE, 1, 2000),
 )
 """Every row, in the order of the table."""
