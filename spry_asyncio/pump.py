@@ -28,15 +28,11 @@ from typing import Final, Protocol, TypeVarTuple
 
 from spry_asyncio.driver import Driver, clock_of
 from spry_core.driver import Driver as DriverProtocol
+from spry_core.protocol.memory import READ_SIZE
 from spry_core.serving import LogRecord, Served, record_internal_fault
 from spry_system import HAS_EPOLL, Poller, Sender, Turns, reset_on_close
 
 Args = TypeVarTuple("Args")
-
-READ_SIZE: Final = 64 * 1024
-"""Bytes asked for in one read: more than a read of a TCP stream usually gives. From 128 KiB on an allocator may map pages anew
-for each read, which costs ten times as much as a short read itself.
-"""
 
 MOST_FOR_STARTING: Final = 16
 """Times that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
@@ -147,6 +143,7 @@ class Pump(Sender):
         "_loop",
         "_loses_errors",
         "_put_off",
+        "_read_size",
         "_report",
         "_timer",
         "_timer_at",
@@ -187,6 +184,7 @@ class Pump(Sender):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf  # the timer's own `when` is rounded on uvloop
         self._put_off = 0  # times that a look was
+        self._read_size = READ_SIZE
         self._wants_read = True  # what the session said when it was last looked at
         self._is_watching = False  # the loop calls when there are bytes
         self._is_writing = False  # the loop calls when there is room
@@ -263,7 +261,7 @@ class Pump(Sender):
                 self._stop_watching()
             return
         try:
-            data = self._socket.recv(READ_SIZE)
+            data = self._socket.recv(self._read_size)
         except (BlockingIOError, InterruptedError):
             return  # it was readable for nothing
         except OSError as error:
@@ -274,6 +272,9 @@ class Pump(Sender):
             self._stop_watching()
             self._tell(self._session.receive_eof)
             return
+        if len(data) >= READ_SIZE or self._read_size != READ_SIZE:
+            # From 128 KiB on an allocator may map pages anew for each read, so short ones do not ask for more.
+            self._read_size = self._session.read_size if len(data) >= READ_SIZE else READ_SIZE
         self._has_sent = False
         driver = self._driver
         is_outermost = self._begin_call()

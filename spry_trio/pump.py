@@ -24,15 +24,13 @@ from typing import Final, TypeVarTuple, cast
 import trio
 
 from spry_core.driver import Driver as DriverProtocol
+from spry_core.protocol.memory import READ_SIZE
 from spry_core.serving import LogRecord, Served, record_internal_fault
 from spry_core.tasks import Timer
 from spry_system import Sender, reset_on_close
 from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
-
-READ_SIZE: Final = 64 * 1024
-"""Bytes asked for in one read: more than a read of a TCP stream usually gives."""
 
 MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
@@ -53,6 +51,7 @@ class Pump(Sender):
         "_is_writing",
         "_loop",
         "_put_off",
+        "_read_size",
         "_report",
         "_timer",
         "_timer_at",
@@ -90,6 +89,7 @@ class Pump(Sender):
         self._timer_at = math.inf
         self._put_off = 0  # times that a look was
         self._when_ended: trio.Event | None = None
+        self._read_size = READ_SIZE
         self._wants_read = True  # what the session said when it was last looked at
         self._is_watched = False  # the loop calls when there are bytes
         self._is_writing = False  # a task waits for room
@@ -153,7 +153,7 @@ class Pump(Sender):
             self._stop_watching()
             return
         try:
-            data = self._socket.recv(READ_SIZE)
+            data = self._socket.recv(self._read_size)
         except (BlockingIOError, InterruptedError):
             return  # it was readable for nothing
         except OSError as error:
@@ -164,6 +164,9 @@ class Pump(Sender):
             self._stop_watching()
             self._tell(self._session.receive_eof)
             return
+        if len(data) >= READ_SIZE or self._read_size != READ_SIZE:
+            # From 128 KiB on an allocator may map pages anew for each read, so short ones do not ask for more.
+            self._read_size = self._session.read_size if len(data) >= READ_SIZE else READ_SIZE
         try:  # as `_tell`, without its price
             self._context.run(self._session.receive_data, data, self._loop.now())
         except Exception as error:

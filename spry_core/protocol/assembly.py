@@ -81,6 +81,11 @@ class Assembly:
         is_due = not (self._wants_pieces or self._is_dropping) and limits.max_fragments != 0
         self.longest = limits.max_message_size if is_due and self._opcode is None else None
 
+    @property
+    def gives_pieces(self) -> bool:
+        """True if messages, or the present one, come out in pieces, each as long as what has come of it."""
+        return self._wants_pieces or self._is_in_pieces
+
     def drop(self) -> None:
         """Only follow from now on what comes in, and keep nothing: nobody will read it any more."""
         self._is_dropping = True

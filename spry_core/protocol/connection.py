@@ -29,6 +29,7 @@ from spry_core.protocol.http1 import Http1
 from spry_core.protocol.http1_client import Http1Client
 from spry_core.protocol.http1_server import Http1Server
 from spry_core.protocol.limits import Limits, Timeouts
+from spry_core.protocol.memory import READ_SIZE
 from spry_core.protocol.prepared import PreparedMessage
 from spry_core.protocol.stream import ABORT, CLOSE, Stream, StreamEnd
 from spry_core.protocol.turn import STEPS
@@ -164,6 +165,11 @@ class Connection(Facts):
         if stream.end is CLOSE or stream.end is ABORT:
             return False
         return self._spoken.wants_read
+
+    @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for in one read, at most. It is enough to look at this behind a full read."""
+        return READ_SIZE if self._websocket is None else self._websocket.read_size
 
     @property
     def closed(self) -> bool:

@@ -16,6 +16,9 @@ from spry_core.protocol.turn import STEPS
 READ_SIZE: Final = 64 * 1024
 """The most that a pump gives to `receive_data` at once; one that gives more adds as much to every bound."""
 
+LONG_READ_SIZE: Final = 256 * 1024
+"""The same, of a WebSocket whose messages come whole: in one read of several, none has to be put together."""
+
 _BASE: Final = 32 * 1024
 """The objects of a connection and of its engine, when nothing has come."""
 
@@ -53,7 +56,7 @@ def websocket_bound(
 ) -> int:
     """Return the bytes that a peer can pin once the stream is a WebSocket."""
     size = limits.max_message_size or 0
-    unparsed = _slack(2 * READ_SIZE)  # the engine
+    unparsed = _slack(2 * LONG_READ_SIZE)  # the engine
     arriving = size + size // 8 + (limits.max_fragments or 0) * _FRAGMENT  # `assembly`
     # `account`: reading pauses only behind the message, or piece, that makes it full.
     queued = _WIDTH * _in_pieces(limits.max_queue_size + max(size, READ_SIZE)) + limits.max_queue * _MESSAGE
@@ -81,7 +84,7 @@ def _compression(agreement: Agreement, role: Role, deflate: Deflate) -> int:
         ours, theirs = theirs, ours
     writing = (1 << (ours or MOST_BITS) + 2) + (1 << deflate.mem_level + 9) + _ZLIB
     reading = 2 * ((1 << (theirs or MOST_BITS)) + _ZLIB)
-    return writing + reading + _slack(2 * READ_SIZE)
+    return writing + reading + _slack(2 * LONG_READ_SIZE)
 
 
 def _slack(size: int) -> int:

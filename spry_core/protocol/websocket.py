@@ -33,7 +33,7 @@ from spry_core.protocol.events import (
     SentEvent,
 )
 from spry_core.protocol.keepalive import Keepalive
-from spry_core.protocol.memory import READ_SIZE
+from spry_core.protocol.memory import LONG_READ_SIZE, READ_SIZE
 from spry_core.protocol.stream import Stream
 from spry_core.protocol.turn import STEP_SIZE
 
@@ -121,6 +121,11 @@ class WebSocketProtocol:
         return True
 
     @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for at most: more where a read of several messages makes no piece longer."""
+        return READ_SIZE if self._assembly.gives_pieces else LONG_READ_SIZE
+
+    @property
     def _is_full(self) -> bool:
         """True while enough messages wait to be consumed: what is behind them is not parsed, so it costs what it was on
         the wire and no more.
@@ -193,7 +198,7 @@ class WebSocketProtocol:
                 total = sum(sizes)
                 account.add_messages(sizes, total)
                 # Of a longer one most came in turns before this.
-                turn.left -= len(sizes) + (total if total < READ_SIZE else READ_SIZE) // STEP_SIZE  # noqa: FURB136 - as above
+                turn.left -= len(sizes) + (total if total < LONG_READ_SIZE else LONG_READ_SIZE) // STEP_SIZE  # noqa: FURB136 - as above
                 stream.events.append(messages)
             if not has_more or assembly.inflate is None:
                 return not has_more

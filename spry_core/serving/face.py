@@ -76,6 +76,11 @@ class Pumped(Clocked, Protocol):
         ...
 
     @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for in one read, at most. It is enough to look at this behind a full read."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """True: nothing more will happen."""
         ...

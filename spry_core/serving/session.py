@@ -190,6 +190,11 @@ class Session:
         """False: do not read the stream now."""
         return self.connection.wants_read
 
+    @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for in one read, at most (see `Connection.read_size`)."""
+        return self.connection.read_size
+
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
         moment = self.connection.next_deadline()

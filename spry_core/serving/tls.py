@@ -28,6 +28,7 @@ from spry_core.closing import ConnectionLost
 from spry_core.driver import Driver
 from spry_core.errors import RemoteProtocolError
 from spry_core.protocol.limits import Timeouts
+from spry_core.protocol.memory import READ_SIZE
 from spry_core.protocol.stream import ABORT, CLOSE, HALF_CLOSE, StreamEnd
 from spry_core.serving.ciphertext import Ciphertext
 from spry_core.serving.face import Served
@@ -207,6 +208,11 @@ class TlsStage:
         if self._end is not None or self._is_lost or self._ciphertext.own > MAX_OWN:
             return False
         return self._session is None or self._session.wants_read
+
+    @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for in one read, at most: no more than of HTTP, since all of it is kept twice."""
+        return READ_SIZE
 
     def next_deadline(self) -> float | None:
         """Return the next moment at which time alone changes something, or None."""
