@@ -118,7 +118,7 @@ class Facts:
         its own and a fragment with 64 more than its length; the message that is coming in; what is unsent. A route may
         have limits of its own, so it is another number once the stream is a WebSocket.
 
-        Given are reads of at most 64 KiB, and an owner that fetches events after each call and joins small pieces, as
+        Given are reads of at most `read_size` bytes, and an owner that fetches events after each call and joins small pieces, as
         `Session` does. Not counted are what an application keeps, and what it sends at once beyond the marks.
         """
         if self._websocket is None:

@@ -33,6 +33,7 @@ class ScriptedSession:
         """How often the pump has asked for bytes."""
         self.unsent = 0
         self.wants_reading = True
+        self.read_size = 64 * 1024
         self.deadline: float | None = None
         self.is_lost = False
         self.is_kept = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Final, cast
 
 import anyio
 import pytest
@@ -66,6 +66,29 @@ async def test_the_peers_end_comes_once_however_reading_is_paused_and_resumed() 
         this.session.driver.notify()
         await this.session.until(("deadline", 0))
         assert this.session.all("eof") == [None]
+
+
+@pytest.mark.parametrize("most", [64 * 1024, 256 * 1024])
+async def test_more_is_asked_for_behind_a_full_read_if_the_session_wants_it(most: int) -> None:
+    """And for no more than that; behind a short one for 64 KiB again."""
+    async with pumped(receive_buffer=400_000) as this:
+        this.session.read_size = most
+        for _ in range(2):
+            this.session.heard.clear()
+            this.session.wants_reading = False
+            this.session.driver.notify()
+            await this.peer.send(bytes(200_000))  # what the kernel takes of it while nobody reads
+            await anyio.wait_all_tasks_blocked()
+            this.session.wants_reading = True
+            this.session.driver.notify()
+            while sum(sizes := [len(cast("bytes", each)) for each in this.session.all("data")]) < 200_000:
+                await anyio.wait_all_tasks_blocked()
+            assert sizes[0] <= 64 * 1024
+            assert max(sizes) <= most
+            if most > 64 * 1024 and sizes[0] == 64 * 1024:
+                assert sizes[1] > 64 * 1024
+            await this.peer.send(b"short")
+            await this.session.until(("data", b"short"))
 
 
 async def test_a_half_close_comes_after_the_bytes_and_the_peer_may_still_send() -> None:

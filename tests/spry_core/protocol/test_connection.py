@@ -38,6 +38,7 @@ from spry_core.protocol import (
     Timeouts,
     Writable,
 )
+from spry_core.protocol.memory import LONG_READ_SIZE, READ_SIZE
 from spry_core.protocol.turn import STEPS
 from traces import (
     GET,
@@ -730,3 +731,21 @@ def test_only_a_websocket_can_be_failed_by_its_owner_and_only_with_a_code() -> N
         conn.fail(codeless, 0.0)
     conn.fail(error, 0.0)
     assert fetched(conn) == (b"\x88\x02\x03\xeb", HALF_CLOSE)
+
+
+# Reading
+
+
+def test_more_is_read_at_once_of_a_websocket_whose_messages_come_whole() -> None:
+    """A piece is as long as what has come of it: more of those at once would be more ahead of who consumes them."""
+    assert connection().read_size == READ_SIZE
+    conn = open_websocket()
+    assert conn.read_size == LONG_READ_SIZE
+    conn.receive_in_pieces(True, 0.0)
+    assert conn.read_size == READ_SIZE
+    conn.receive_data(frame(TEXT, b"a", fin=False), 0.0)
+    conn.receive_in_pieces(False, 0.0)
+    assert conn.read_size == READ_SIZE  # the present one comes in pieces to its end
+    conn.receive_data(frame(CONTINUATION, b"b"), 0.0)
+    assert conn.read_size == LONG_READ_SIZE
+    assert open_websocket(limits=Limits(max_message_size=None)).read_size == READ_SIZE

@@ -33,7 +33,7 @@ from spry_core.protocol import (
     StreamEnd,
 )
 from spry_core.protocol.compression import Compressor
-from spry_core.protocol.memory import READ_SIZE, http_bound, websocket_bound
+from spry_core.protocol.memory import LONG_READ_SIZE, READ_SIZE, http_bound, websocket_bound
 from traces import connection, open_websocket
 
 MIB: Final = 1024 * 1024
@@ -106,13 +106,13 @@ def reads(data: bytes, size: int = READ_SIZE) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def endless(unit: bytes, total: int = 4 * READ_SIZE) -> Iterator[bytes]:
+def endless(unit: bytes, total: int = 4 * READ_SIZE, size: int = READ_SIZE) -> Iterator[bytes]:
     """Make full reads of `unit` over and over, cut anywhere, until that is `total` bytes."""
-    data = unit * (READ_SIZE // len(unit) + 2)
+    data = unit * (size // len(unit) + 2)
     start = 0
-    for _ in range(total // READ_SIZE):
-        yield data[start : start + READ_SIZE]
-        start = (start + READ_SIZE) % len(unit)
+    for _ in range(total // size):
+        yield data[start : start + size]
+        start = (start + size) % len(unit)
 
 
 def bombs(size: int, *, ends: bool = True) -> bytes:
@@ -190,6 +190,11 @@ PEERS: dict[str, tuple[Callable[[], Connection], Callable[[], Iterator[bytes]]]]
         lambda: reads(one_wide_character(65_000) + one_wide_character(MIB) * 2),
     ),
     "empty messages": (ws(), lambda: endless(frame(TEXT))),
+    "empty messages, in long reads": (ws(), lambda: endless(frame(TEXT), 2 * LONG_READ_SIZE, LONG_READ_SIZE)),
+    "a nearly full queue, and a message with one wide character, in long reads": (
+        ws(),
+        lambda: reads(one_wide_character(65_000) + one_wide_character(MIB) * 2, LONG_READ_SIZE),
+    ),
     "messages of one byte": (ws(), lambda: endless(frame(BINARY, b"ab"))),
     "messages of one byte, in tiny reads": (ws(), lambda: reads(frame(TEXT, "é".encode()) * 1000, 7)),
     "empty fragments": (
@@ -205,6 +210,7 @@ PEERS: dict[str, tuple[Callable[[], Connection], Callable[[], Iterator[bytes]]]]
     "pongs": (ws(), lambda: endless(frame(PONG, b"p" * 125), READ_SIZE)),
     "a bomb": (ws_deflate, lambda: half(bombs(MIB - 1))),
     "bombs in one read": (ws_deflate, lambda: endless(bombs(MIB), 2 * READ_SIZE)),
+    "bombs in one long read": (ws_deflate, lambda: endless(bombs(MIB), 2 * LONG_READ_SIZE, LONG_READ_SIZE)),
     "a bomb that is too big": (ws_deflate, lambda: iter([bombs(8 * MIB, ends=False)])),
     "a bomb in pieces": (
         lambda: open_websocket(agreement=AGREEMENT, limits=Limits(max_message_size=None)),
@@ -330,7 +336,7 @@ def test_windows_cost_what_zlib_makes_of_them(role: str, ours: int, theirs: int)
     )
     writing = (4 << ours) + (1 << 17) + 16 * 1024
     reading = 2 * ((1 << theirs) + 16 * 1024)
-    assert bound - plain == writing + reading + 4 * READ_SIZE
+    assert bound - plain == writing + reading + 4 * LONG_READ_SIZE
 
 
 def test_windows_that_nobody_limited_have_15_bits() -> None:

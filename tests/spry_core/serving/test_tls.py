@@ -46,6 +46,7 @@ class Session:
         self.heard: list[Heard] = []
         self.outbox: list[bytes | StreamEnd] = []
         self.wants_read = True
+        self.read_size = 256 * 1024
         self.is_websocket = False
         self.closed = False
         self.deadline: float | None = None
@@ -201,6 +202,7 @@ def test_the_session_begins_when_the_handshake_is_complete_and_counts_in_its_pla
     first = world.client.say()
     world.send(first[:100])
     assert world.counted == [world.stage]
+    assert world.stage.read_size == 64 * 1024  # whatever its session would like
     assert world.stage.wants_read
     world.send(first[100:])
     world.client.hear(world.fetch())
