@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Final, cast
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from adapters.peer import PATIENCE, Peer, pair
 from adapters.scripted import ScriptedSession
 from spry_asyncio import Pump
-from spry_asyncio.pump import Together, watch_together
+from spry_asyncio.pump import BIG, Together, watch_together
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
@@ -279,25 +280,33 @@ def test_an_error_in_a_look_at_one_connection_keeps_no_other_from_being_looked_a
 
 
 @with_epoll
-def test_those_that_are_ready_together_are_read_first_and_then_looked_at() -> None:
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (BIG - 1, ["hears", "hears", "has spoken", "has spoken"]),
+        (BIG, ["hears", "has spoken", "hears", "has spoken"]),
+    ],
+)
+def test_those_that_are_ready_together_are_read_first_and_then_looked_at(
+    size: int, expected: list[str]
+) -> None:
+    """But for a big read: what it leads to is sent before the next."""
+
     async def main() -> None:
         async with two() as (first, second, peer, other_peer):
             log: list[str] = []
-            for name, each in (("first", first), ("second", second)):
 
-                def answer(data: bytes, name: str = name, session: ScriptedSession = each.session) -> None:
-                    log.append(f"{name} hears")
-                    session.say(data, soon=None)
+            def answer(session: ScriptedSession, data: bytes) -> None:
+                log.append("hears")
+                session.say(b"y", soon=None)
 
-                def note(name: str = name) -> None:
-                    log.append(f"{name} has spoken")
-
-                each.session.on_data = answer
-                each.session.on_credit = note
-            peer.socket.send(b"x")
-            other_peer.socket.send(b"y")
-            assert (await peer.receive(1), await other_peer.receive(1)) == (b"x", b"y")
-            assert [line.split(maxsplit=1)[1] for line in log] == ["hears"] * 2 + ["has spoken"] * 2
+            for session in (first.session, second.session):
+                session.on_data = partial(answer, session)
+                session.on_credit = lambda: log.append("has spoken")
+            for each in (peer, other_peer):
+                assert each.socket.send(bytes(size)) == size
+            assert (await peer.receive(1), await other_peer.receive(1)) == (b"y", b"y")
+            assert log == expected
 
     run(main)
 
