@@ -143,6 +143,7 @@ HOUSE: Mapping[str, Ranks] = {
         ("exchange", "response"),
         ("calling", "cookies", "iteration", "json_text", "link", "origin", "target", "urlencoded"),
         ("inbox", "pinging"),
+        ("arrival",),
     ),
     "spry_core.recording": (
         ("recorder",),

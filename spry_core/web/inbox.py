@@ -12,17 +12,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from spry_core.driver import Driver
 from spry_core.errors import WebSocketBusyError
 from spry_core.protocol.connection import Connection
 from spry_core.protocol.events import Kind, MessageData, MessageEnd, MessageStart
 from spry_core.wakeup import WakeUp
-
-_SMALL: Final = 1024
-"""Bytes or characters below which a waiting piece takes in the next one: of a message that drips in there would else be
-an object for every few bytes."""
+from spry_core.web.arrival import Arrival, drop, size_of
 
 
 class Consumer(Protocol):
@@ -39,64 +36,6 @@ class Host(Protocol):
     def touch(self, soon: bool = False) -> None:
         """Something has changed: look at the connection."""
         ...
-
-
-class Arrival:
-    """One message, as far as it has come and is not taken."""
-
-    __slots__ = ("_joined", "has_end", "is_complete", "is_dropped", "is_over", "kind", "pieces")
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind: Kind = kind
-        self.pieces: list[str | bytes] = []
-        """What has come, of at least one byte each."""
-        self.is_complete: bool = False
-        """True when no more pieces will come."""
-        self.is_over: bool = False
-        """True when its end was taken too."""
-        self.is_dropped: bool = False
-        """True when nobody will get the rest of it."""
-        self.has_end: bool = True
-        """True if its end is an entry of its own in the connection's account."""
-        self._joined = bytearray()
-
-    @classmethod
-    def of(cls, message: str | bytes) -> Arrival:
-        """Make one of a message that came whole: one piece, or none if it is empty."""
-        arrival = cls("text" if isinstance(message, str) else "binary")
-        arrival.is_complete = True
-        if message:
-            arrival.pieces.append(message)
-            arrival.has_end = False  # the account knows only the whole
-        return arrival
-
-    @property
-    def joined_size(self) -> int:
-        """Bytes that `join` has put together so far."""
-        return len(self._joined)
-
-    def add(self, piece: str | bytes) -> None:
-        """Take one more piece."""
-        last = self.pieces[-1] if self.pieces else None
-        if last is None or len(last) >= _SMALL:
-            self.pieces.append(piece)
-        else:  # both are of the kind of this message
-            self.pieces[-1] = cast("bytes", last) + cast("bytes", piece)
-
-    def join(self) -> list[int]:
-        """Put what has come behind what was joined before; return its sizes."""
-        sizes = list[int]()
-        while self.pieces:
-            piece = self.pieces.pop(0)
-            data = piece.encode() if isinstance(piece, str) else piece
-            self._joined += data
-            sizes.append(len(data))
-        return sizes
-
-    def take_joined(self) -> str | bytes:
-        """Return what was joined."""
-        joined, self._joined = self._joined, bytearray()
-        return joined.decode() if self.kind == "text" else bytes(joined)
 
 
 class _Consuming:
@@ -235,7 +174,7 @@ class Inbox:
     def _leave_current(self) -> None:
         sizes = self._sizes_in_hand()
         current, self._current = self._current, None
-        self._release([*sizes, *_drop(current)])
+        self._release([*sizes, *drop(current)])
 
     def _switch(self, pieces: bool) -> None:
         if self.is_boundless or not self._connection.is_open:
@@ -355,7 +294,7 @@ class Inbox:
         if not arrival.pieces:
             return None
         piece = arrival.pieces.pop(0)
-        self._unreleased = _size(piece)
+        self._unreleased = size_of(piece)
         return piece
 
     def finish(self, arrival: Arrival) -> None:
@@ -372,12 +311,12 @@ class Inbox:
         """Drop what is not yet read, and what comes from now on, until somebody consumes again."""
         self._is_discarding = True
         sizes = self._sizes_in_hand()
-        sizes += _drop(self._current)
+        sizes += drop(self._current)
         items = tuple(self.items)
         self.items.clear()  # before the release: what that leads to may call a consumer back
         self._current = None
         for item in items:
-            sizes += _drop(item) if isinstance(item, Arrival) else [_size(item)]
+            sizes += drop(item) if isinstance(item, Arrival) else [size_of(item)]
         self._release(sizes)
 
     def close(self) -> None:
@@ -432,7 +371,7 @@ class Inbox:
     def deliver(self, messages: list[str | bytes], now: float) -> None:
         """Messages have come whole."""
         if self._is_discarding:
-            self._release([_size(message) for message in messages])
+            self._release([size_of(message) for message in messages])
             return
         self.items += messages
         if self._called is None:
@@ -453,7 +392,7 @@ class Inbox:
         assert arrival is not None
         if isinstance(event, MessageData):
             if arrival.is_dropped:
-                self._release([_size(event.data)])
+                self._release([size_of(event.data)])
                 return
             arrival.add(event.data)
         else:
@@ -479,22 +418,3 @@ class Inbox:
         """Let the consumer that is called look: something has changed."""
         if self._called is not None:
             self._called.look()
-
-
-def _drop(arrival: Arrival | None) -> list[int]:
-    """Give up the rest of an arrival; return what it takes to pay for it."""
-    if arrival is None:
-        return []
-    arrival.is_dropped = True
-    sizes = [_size(piece) for piece in arrival.pieces]
-    arrival.pieces.clear()
-    if arrival.is_complete and arrival.has_end:
-        sizes.append(0)
-    return sizes
-
-
-def _size(data: str | bytes) -> int:
-    """Return the payload bytes of a message, or a piece, as the connection counts them."""
-    if isinstance(data, bytes) or data.isascii():
-        return len(data)
-    return len(data.encode())

@@ -11,7 +11,7 @@ from typing import AnyStr, Generic, Literal, Self, TypeAlias, cast
 from spry_core.closing import ConnectionClosed
 from spry_core.errors import RemoteProtocolError, WebSocketStateError
 from spry_core.wakeup import Checkpoints
-from spry_core.web.inbox import Arrival
+from spry_core.web.arrival import Arrival
 from spry_core.web.link import Link
 
 _WHAT = "incoming"

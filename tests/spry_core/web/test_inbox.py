@@ -12,7 +12,8 @@ from spry_core.protocol import Accept, Connection
 from spry_core.protocol.events import MessageData, MessageEnd, MessageStart
 from spry_core.testing import MemoryDriver
 from spry_core.wakeup import WakeUp
-from spry_core.web.inbox import Arrival, Host, Inbox
+from spry_core.web.arrival import Arrival
+from spry_core.web.inbox import Host, Inbox
 
 NOW = 7.0
 
