@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame as TheirFrame
@@ -305,12 +305,13 @@ def disagreement(data: bytes, role: Role, by_others: Reader = by_websockets) -> 
     """Say what websockets makes of the bytes otherwise; empty if nothing, or if it has been reviewed."""
     theirs, refused = by_others(data, role)
     for name in BOTH:
-        ours, fault, _ = by_engine(name, data, role)
+        ours, fault, is_all = by_engine(name, data, role)
         if theirs[: len(ours)] != ours[: len(theirs)]:
             return f"{name} reads {ours}, websockets {theirs}"
         if fault in TAKEN:
             continue
-        if len(theirs) > len(ours) or (refused and not fault):
+        # Of a frame that is not complete websockets judges the first two bytes at once, an engine all of its header.
+        if len(theirs) > len(ours) or (refused and not fault and is_all):
             return f"{name} reads {len(ours)} frames ({fault}), websockets {len(theirs)} ({refused})"
         if len(ours) > len(theirs) or (fault and not refused and is_whole(data, role, len(ours))):
             return f"{name} reads {len(ours)} frames ({fault}), websockets {len(theirs)} ({refused})"
@@ -359,6 +360,7 @@ def frame_streams(draw: st.DrawFn) -> tuple[bytes, Role]:
 
 
 @given(frame_streams())
+@example((frame(TEXT, mask=None) + b"\x81\xfe", "client"))
 @settings(max_examples=1000)
 def test_websockets_reads_the_same_frames(stream: tuple[bytes, Role]) -> None:
     data, role = stream
