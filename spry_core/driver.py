@@ -65,10 +65,11 @@ class Driver(Protocol):
         It never begins inside this call, with one exception that a driver may make and need not: while its pump is in a
         call of the session (`receive_data`, `handle_deadline` and the others of that half), the task may take its first step
         at once, if it is a task of its own all the same: what the backend calls the running task is this one, and not the pump's.
-        So the answer of a handler that need not wait goes out with the bytes of that very call. The session is made for
-        both: it starts requests there and then, and everything else when the callbacks that asked for it have returned. The
-        task may be over when this returns, and its `cancel` then comes too late. What the first step raises belongs to the
-        task and is not raised here, but for what ends the process.
+        Where only the loop can do that, it may begin right behind that call and before the pump looks at the session. Either
+        way the answer of a handler that need not wait goes out with all that the call has led to. The session is made for
+        this: inside such a call it starts nothing before it has taken every event, and the callbacks have returned. The task
+        may be over when this returns, and its `cancel` then comes too late. What the first step raises belongs to the task
+        and is not raised here, but for what ends the process.
         """
         ...
 

@@ -1,5 +1,5 @@
-"""What every adapter takes from the operating system, whatever its event loop: sockets to listen on, TLS, randomness, the log,
-files.
+"""What the adapters have in common, whatever their event loop: what they take from the operating system (sockets, TLS,
+randomness, the log, files), and the order in which they go to their connections.
 """
 
 from __future__ import annotations
