@@ -31,12 +31,18 @@ class Agenda:
     this says.
     """
 
-    __slots__ = ("_due", "_end_process", "_ready", "_soon", "_timers", "looks")
+    __slots__ = ("_due", "_end_process", "_ready", "_soon", "_timers", "is_patient", "looks", "steps_due")
 
     def __init__(self, end_process: Callable[[BaseException], None]) -> None:
         """Hand what ends the process to this."""
         self.looks: Final = Looks()
         """Those that are to be done at once."""
+        self.is_patient: bool = False
+        """True while several receive, one after the other: nobody looks, and tasks that are woken count as `steps_due`. Whoever
+        has reason for haste sets it back.
+        """
+        self.steps_due: int = 0
+        """Tasks that are to take a step before anybody looks."""
         self._ready = deque[Part]()
         self._timers = Timers()
         self._due: Final[list[Part]] = []
@@ -65,24 +71,32 @@ class Agenda:
         return self._timers.next_deadline()
 
     def expect(self, parts: Iterable[Part]) -> None:
-        """Have these receive in `go_on`."""
+        """Have these receive in `go_on`. One alone is looked at as soon as it has: to wait for steps costs a turn."""
         self._ready.extend(parts)
+        self.is_patient = len(self._ready) > 1
 
     def go_on(self, beginning: Sized) -> None:
-        """Go on with those that are ready, one after the other, and with whoever they touch. When there is somebody in
-        `beginning`, that one is to take a step, as a part of the call that has led to it, and this is to be called again.
+        """Let those receive that are ready, and then everybody look who was to.
+
+        When there is somebody in `beginning`, that one is to take a step, as a part of the call that has led to it, and this is
+        to be called again. While steps are due, looks wait: this is to be called again when none is.
         """
         looks, ready = self.looks, self._ready
         looks.is_on = True
         while not beginning:
             try:
-                if looks.has_next:
-                    looks.look_next()
-                elif ready:
-                    ready.popleft().receive()
-                else:
+                if ready and (self.is_patient or not looks.has_next):
+                    part = ready.popleft()
+                    looks.catch_up(part)  # a session that was told something may want nothing now
+                    part.receive()
+                    continue
+                self.is_patient = False
+                if self.steps_due:
+                    return
+                if not looks.has_next:
                     looks.is_on = False
                     return
+                looks.look_next()
             except BaseException as error:
                 self._end_process(error)
 
@@ -90,6 +104,7 @@ class Agenda:
         """Let these receive. Who is left out, when one of them ends the process, can do so the next time."""
         call = self.looks.call
         try:
+            self.looks.finish()  # those who wait for steps may want nothing now
             for part in parts:
                 call(part.receive)
         except BaseException as error:

@@ -41,11 +41,22 @@ class Looks:
         try:
             call()
         finally:
-            try:
-                while self._touched:
-                    self.look_next()
-            finally:
-                self.is_on = False
+            self.finish()
+
+    def finish(self) -> None:
+        """Let everybody look who is to."""
+        self.is_on = True
+        try:
+            while self._touched:
+                self.look_next()
+        finally:
+            self.is_on = False
+
+    def catch_up(self, looker: Looker) -> None:
+        """Let this one look now if it is to: before something else comes to it."""
+        if looker in self._touched:
+            del self._touched[looker]
+            looker.look()
 
     @property
     def has_next(self) -> bool:

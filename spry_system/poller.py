@@ -55,10 +55,13 @@ class Poller(Generic[R]):
         del self._receivers[number]
         self._epoll.unregister(number)
 
-    def ready(self) -> list[R]:
-        """Return those who have something to receive now, in the order in which it came."""
+    def ready(self, most: int | None = None) -> list[R]:
+        """Return those who have something to receive now, in the order in which it came. Of more than `most` the others are
+        first the next time.
+        """
         receivers = self._receivers
-        return [receivers[number] for number, _ in self._epoll.poll(0, max(1, len(receivers)))]
+        most = len(receivers) if most is None else min(most, len(receivers))
+        return [receivers[number] for number, _ in self._epoll.poll(0, max(1, most))]
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager
 from contextvars import copy_context
 from functools import partial
-from types import TracebackType, coroutine
+from types import coroutine
 from typing import Final, Protocol, TypeVarTuple
 
 import trio
@@ -24,7 +24,19 @@ import trio
 from spry_core import driver
 from spry_core.tasks import Timer
 from spry_system import HAS_EPOLL, Agenda, Part, Poller
-from spry_trio.tasks import NOBODYS, Ended, Rest, Task, Work, Worker, fail, interruptibly, stay
+from spry_trio.tasks import (
+    NOBODYS,
+    Ended,
+    Event,
+    Rest,
+    Scope,
+    Task,
+    Work,
+    Worker,
+    fail,
+    interruptibly,
+    stay,
+)
 
 Args = TypeVarTuple("Args")
 
@@ -35,6 +47,9 @@ _MOST_PARKED: Final = 256
 
 MOST_STEPS: Final = 16
 """First steps that the leader takes for each connection that has received something; requests are parsed as many at a time."""
+
+MOST_AT_ONCE: Final = 64
+"""Sockets that are read before their connections are looked at."""
 
 
 class Now(Protocol):
@@ -92,8 +107,8 @@ class Driver:
         return trio.lowlevel.checkpoint() if switch else trio.lowlevel.checkpoint_if_cancelled()  # noqa: ASYNC105
 
     def event(self) -> driver.Event:
-        """Make an event; trio's is one as it comes."""
-        return trio.Event()
+        """Make an event."""
+        return Event(self._workers.loop)
 
     def notify(self, soon: bool = False) -> None:
         """Look at the session again: bytes, deadline, reading, end."""
@@ -103,33 +118,6 @@ class Driver:
         """Cancel every task: the last resort when the session itself has failed."""
         for task in tuple(self._tasks):
             task.cancel()
-
-
-class Scope:
-    """A part of a task that can be ended alone (`spry_core.driver.Scope`)."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self) -> None:
-        self._scope = trio.CancelScope()
-
-    def __enter__(self) -> Scope:
-        self._scope.__enter__()
-        return self
-
-    def cancel(self) -> None:
-        """End the block at its next wait; does nothing when it has ended."""
-        self._scope.cancel()
-
-    @property
-    def cancelled(self) -> bool:
-        """True if `cancel` ended the block: it was left by that cancellation and by no other."""
-        return self._scope.cancelled_caught
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return self._scope.__exit__(kind, error, traceback)
 
 
 class Workers:
@@ -176,6 +164,9 @@ class Loop:
     The one that waits is the leader among the workers. What receives begins tasks, and the leader takes the first step of each
     itself: nearly all requests are answered in it, and then no other task has to be woken. One that has to wait goes on where it
     is, in a worker that leads no longer, and another worker takes over, behind it.
+
+    Of several that have received something none is looked at before the tasks that this has woken have taken their step: the
+    leader waits for that. What they have to say, to whomever, goes out with those looks.
     """
 
     __slots__ = (
@@ -189,6 +180,7 @@ class Loop:
         "_scope",
         "_steps_left",
         "_until",
+        "_waiting",
         "_watched",
         "_workers",
         "look",
@@ -207,6 +199,7 @@ class Loop:
         self._leader: Worker | None = None
         self._is_leading = False  # the leader is at work, and takes the first step of who is beginning
         self._beginning: deque[Task] = deque()
+        self._waiting: trio.lowlevel.Task | None = None  # the leader, while he waits for others' steps
         self._steps_left = 0  # then the others have their turn
         self._scope = trio.CancelScope()  # of the time keeper
         self._until = math.inf  # its deadline, kept beside it: reading the scope's costs more
@@ -243,6 +236,24 @@ class Loop:
         else:
             task.begin_in(self._workers.start(task.run))
 
+    def expect_steps(self, count: int) -> bool:
+        """Take note that this many tasks were woken; tell whether looks wait until `step_begins` was said for each."""
+        agenda = self._agenda
+        if agenda.is_patient:
+            agenda.steps_due += count
+        return agenda.is_patient
+
+    def hurry(self) -> None:
+        """Let nothing wait for those who have still to receive, or for whom they wake."""
+        self._agenda.is_patient = False
+
+    def step_begins(self) -> None:
+        """One of those takes its step; behind the last one the leader goes on."""
+        self._agenda.steps_due -= 1
+        if not self._agenda.steps_due and self._waiting is not None:
+            trio.lowlevel.reschedule(self._waiting)
+            self._waiting = None
+
     def watch(self, sock: socket.socket, part: Part) -> None:
         """Let this one `receive` whenever it can, until `forget`; raises `OSError` if the kernel watches no more sockets."""
         assert self._watched is not None
@@ -273,10 +284,10 @@ class Loop:
         """Raise this in a task of its own; the leader is needed to close the connections."""
         self._workers.start(partial(fail, error))
 
-    def _ready(self) -> list[Part]:
-        """Return those who have something to receive."""
+    def _ready(self, most: int | None = None) -> list[Part]:
+        """Return those who have something to receive, or some of them."""
         watched = self._watched
-        return watched.ready() if isinstance(watched, Poller) and not self._is_over else []
+        return watched.ready(most) if isinstance(watched, Poller) and not self._is_over else []
 
     # ---------------------------------------------------------------------------------------------------- the leader
 
@@ -297,12 +308,15 @@ class Loop:
                 if (task := self._next_to_begin()) is not None:
                     if (rest := self._step(task, worker)) is not None:
                         return rest
+                elif self._agenda.steps_due:
+                    self._waiting = trio.lowlevel.current_task()
+                    yield from trio.lowlevel.wait_task_rescheduled(stay).__await__()  # noqa: ASYNC105 - as below
                 elif self._is_over:
                     return None
                 else:
                     # A generator, and not a coroutine, since `await` is not all that it does.
                     yield from trio.lowlevel.wait_readable(poller).__await__()  # noqa: ASYNC105
-                    ready = self._ready()
+                    ready = self._ready(MOST_AT_ONCE)
                     self._steps_left = MOST_STEPS * len(ready)
                     self._agenda.expect(ready)
             return None

@@ -1,6 +1,6 @@
 """The bytes and the timer of one connection on trio: calls of the server's loop between a non-blocking socket and a session.
 
-Every call of the session is followed by one `look`: write what is to be written, read or not, set the timer, see whether it is
+Every call of the session is followed by a `look`: write what is to be written, read or not, set the timer, see whether it is
 over. A connection has no task of its own: one of the server's waits for all of them. The session decides everything; what is
 decided here is only how trio does it:
 
@@ -34,6 +34,9 @@ Args = TypeVarTuple("Args")
 
 MOST_PUT_OFF: Final = 16
 """Turns of the loop that a look waits for what tasks that begin have to say; requests are parsed as many at a time."""
+
+BIG: Final = 16 * 1024
+"""Bytes of a read behind which nothing waits for others: what they lead to is sent while the processor's cache has it."""
 
 
 class Pump(Sender):
@@ -167,6 +170,8 @@ class Pump(Sender):
         if len(data) >= READ_SIZE or self._read_size != READ_SIZE:
             # From 128 KiB on an allocator may map pages anew for each read, so short ones do not ask for more.
             self._read_size = self._session.read_size if len(data) >= READ_SIZE else READ_SIZE
+        if len(data) >= BIG:
+            self._loop.hurry()
         try:  # as `_tell`, without its price
             self._context.run(self._session.receive_data, data, self._loop.now())
         except Exception as error:

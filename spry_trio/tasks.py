@@ -1,4 +1,4 @@
-"""What tasks do on trio, and who does it.
+"""What tasks do on trio, who does it, and what they wait for.
 
 To start a task costs trio more than everything else that it does for a request. So a task that has done its work is parked, and
 given the next work of whichever connection; an idle connection holds none.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from types import TracebackType
 from typing import Final, Protocol, TypeAlias, TypeVarTuple, cast
 
 import trio
@@ -153,6 +154,89 @@ class Rest:
         """Take the place of the first step; trio sends something at each of the others."""
         message, self._message = self._message, None
         return message
+
+
+class Steps(Protocol):
+    """Who looks at connections when the tasks that it has woken have taken their step."""
+
+    def expect_steps(self, count: int) -> bool:
+        """Take note that this many tasks were woken; tell whether looks wait until `step_begins` was said for each."""
+        ...
+
+    def step_begins(self) -> None:
+        """One of those takes its step."""
+        ...
+
+
+class Event:
+    """A flag that goes up once (`spry_core.driver.Event`); trio's, but that the loop learns whom it has woken."""
+
+    __slots__ = ("_is_due", "_is_set", "_loop", "_waiters")
+
+    def __init__(self, loop: Steps) -> None:
+        self._loop = loop
+        self._is_set = False
+        self._is_due = False  # the loop waits for the steps of who waited here
+        self._waiters: list[trio.lowlevel.Task] = []  # a short one is much smaller than a set
+
+    def set(self) -> None:
+        """Raise the flag; the waiters run later."""
+        self._is_set = True
+        waiters = self._waiters
+        if not waiters:
+            return
+        self._waiters = []
+        self._is_due = self._loop.expect_steps(len(waiters))
+        for task in waiters:
+            trio.lowlevel.reschedule(task)
+
+    def is_set(self) -> bool:
+        """Tell whether the flag is up."""
+        return self._is_set
+
+    @trio.lowlevel.enable_ki_protection  # what is counted has to be right while the connections are closed
+    async def wait(self) -> None:
+        """Wait until the flag is up. Cancelling the wait leaves nothing behind."""
+        if self._is_set:
+            await trio.lowlevel.checkpoint()
+            return
+        task = trio.lowlevel.current_task()
+        self._waiters.append(task)
+
+        def leave(raise_cancel: object) -> trio.lowlevel.Abort:
+            self._waiters.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(leave)
+        if self._is_due:
+            self._loop.step_begins()
+
+
+class Scope:
+    """A part of a task that can be ended alone (`spry_core.driver.Scope`)."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self) -> None:
+        self._scope = trio.CancelScope()
+
+    def __enter__(self) -> Scope:
+        self._scope.__enter__()
+        return self
+
+    def cancel(self) -> None:
+        """End the block at its next wait; does nothing when it has ended."""
+        self._scope.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """True if `cancel` ended the block: it was left by that cancellation and by no other."""
+        return self._scope.cancelled_caught
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._scope.__exit__(kind, error, traceback)
 
 
 def stay(raise_cancel: object) -> trio.lowlevel.Abort:  # pragma: no cover - nobody cancels who has no work

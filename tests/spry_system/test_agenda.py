@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from spry_system import Agenda
 
 
@@ -121,3 +123,77 @@ def test_what_ends_the_process_is_handed_on_and_the_others_have_their_turn() -> 
     agenda.handle_deadline(1.0)
     assert log[1:] == ["failing looks soon", "other looks soon", "failing is due", "other is due"]
     assert [type(error) for error in errors] == [SystemExit] * 3
+
+
+def test_several_receive_before_anybody_looks_but_who_was_told_something_looks_first() -> None:
+    agenda, log = Agenda(fail_with), list[str]()
+    third, other = Part("third", log), Part("other", log)
+
+    def touch(*parts: Part) -> None:
+        for part in parts:
+            agenda.looks.look(part)
+
+    second = Part("second", log, lambda: agenda.looks.look(second) if log[-1] == "second receives" else None)
+    first = Part("first", log, lambda: touch(third, other))
+    agenda.expect([first, second, third])
+    assert agenda.is_patient
+    agenda.go_on([])
+    assert log == [
+        "first receives",
+        "second receives",
+        "third looks",
+        "third receives",
+        "other looks",
+        "second looks",
+    ]
+    assert not agenda.is_patient
+    assert not agenda.looks.is_on
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_one_alone_and_who_is_in_a_hurry_are_looked_at_as_soon_as_they_have_received(is_alone: bool) -> None:
+    agenda, log = Agenda(fail_with), list[str]()
+
+    def hurry() -> None:
+        agenda.is_patient = False
+        if log[-1].endswith("receives"):
+            agenda.looks.look(first)
+
+    first = Part("first", log, hurry)
+    agenda.expect([first] if is_alone else [first, Part("second", log)])
+    assert agenda.is_patient is not is_alone
+    agenda.go_on([])
+    assert log == ["first receives", "first looks"] + ([] if is_alone else ["second receives"])
+
+
+def test_looks_wait_until_no_steps_are_due() -> None:
+    agenda, log = Agenda(fail_with), list[str]()
+
+    def wake() -> None:
+        agenda.steps_due += 1
+        agenda.looks.look(other)
+
+    other = Part("other", log)
+    agenda.expect([Part("first", log, wake), Part("second", log, wake)])
+    agenda.go_on([])
+    assert log == ["first receives", "second receives"]
+    assert (agenda.steps_due, agenda.is_patient, agenda.looks.is_on) == (2, False, True)
+    agenda.looks.look(Part("third", log))
+    agenda.steps_due = 0
+    agenda.go_on([])
+    assert log[2:] == ["other looks", "third looks"]
+    assert not agenda.looks.is_on
+
+
+def test_who_receives_in_between_does_so_behind_the_looks_that_wait() -> None:
+    agenda, log = Agenda(fail_with), list[str]()
+
+    def wake() -> None:
+        agenda.steps_due += 1
+        agenda.looks.look(other)
+
+    other = Part("other", log)
+    agenda.expect([Part("first", log, wake), Part("second", log)])
+    agenda.go_on([])
+    agenda.receive([other])
+    assert log == ["first receives", "second receives", "other looks", "other receives"]

@@ -52,6 +52,21 @@ def test_it_names_those_whose_sockets_have_bytes_as_long_as_they_have_them(polle
         peer.close()
 
 
+def test_those_who_are_too_many_are_first_the_next_time(poller: Poller[Receiver]) -> None:
+    pairs = [socket.socketpair() for _ in range(5)]
+    receivers = [Receiver() for _ in pairs]
+    for (sock, peer), receiver in zip(pairs, receivers, strict=True):
+        poller.watch(sock, receiver)
+        peer.send(b"bytes")
+    named = [poller.ready(2) for _ in range(3)]
+    assert [len(each) for each in named] == [2, 2, 2]
+    assert {receiver for each in named for receiver in each} == set(receivers)
+    assert set(poller.ready(9)) == set(receivers)
+    for sock, peer in pairs:
+        sock.close()
+        peer.close()
+
+
 def test_the_end_of_a_stream_is_something_to_receive(poller: Poller[Receiver]) -> None:
     sock, peer = socket.socketpair()
     receiver = Receiver()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import cast
 
 import pytest
@@ -11,7 +12,7 @@ import trio
 
 from adapters.peer import PATIENCE, Peer, pair
 from adapters.scripted import ScriptedSession
-from spry_core.driver import Driver, Task
+from spry_core.driver import Driver, Event, Task
 from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
 from spry_trio import Pump
@@ -247,6 +248,88 @@ def test_tasks_that_begin_each_other_for_ever_let_the_rest_run() -> None:
         assert steps == [first] * (MOST_STEPS - 1) + list(range(first, last + 1))
         assert last == first + 3 * MOST_STEPS
         assert set(range(first + 1, last)) <= set(others)
+
+    run(test)
+
+
+def at_data(call: Callable[[], None]) -> Callable[[bytes], None]:
+    """Give what does this whenever something has come."""
+    return lambda data: call()
+
+
+def wake_at_data(party: Party, work: Callable[[int], Awaitable[None]]) -> None:
+    """Have a task of each session wait for something to come, and do this then."""
+
+    async def wait(number: int, event: Event) -> None:
+        await event.wait()
+        await work(number)
+
+    for number, session in enumerate(party.sessions):
+        event = session.driver.event()
+        session.on_data = at_data(event.set)
+        session.driver.start(wait, number, event)
+
+
+def send_to_both(party: Party) -> None:
+    """Send so that both connections have something to receive in the same turn."""
+    for peer in party.peers:
+        peer.socket.send(b"question")
+
+
+def test_what_woken_tasks_say_to_anybody_goes_out_behind_the_steps_of_all() -> None:
+    async def test(party: Party) -> None:
+        async def answer(number: int) -> None:
+            for session in party.sessions:
+                session.say(b"an")
+                session.say(b"swer")
+
+        wake_at_data(party, answer)
+        await trio.testing.wait_all_tasks_blocked()
+        send_to_both(party)
+        for peer, session in zip(party.peers, party.sessions, strict=True):
+            assert await peer.receive(12) == b"answer" * 2
+            assert session.all("written") == [12]
+
+    run(test)
+
+
+def test_tasks_that_wake_each_other_for_ever_let_the_rest_run() -> None:
+    async def test(party: Party) -> None:
+        bells = [session.driver.event() for session in party.sessions]
+        is_over = False
+
+        async def ring(number: int) -> None:
+            while not is_over:
+                bells[1 - number].set()
+                bells[number] = party.sessions[number].driver.event()
+                await bells[number].wait()
+
+        wake_at_data(party, ring)
+        await trio.testing.wait_all_tasks_blocked()
+        send_to_both(party)
+        for peer, session in zip(party.peers, party.sessions, strict=True):
+            await session.until(("data", b"question"))
+            session.on_data = session.say
+            await peer.send(b"another")
+            assert await peer.receive(7) == b"another"
+        is_over = True
+        for bell in bells:
+            bell.set()
+
+    run(test)
+
+
+def test_who_is_told_to_read_no_more_in_a_turn_does_not_receive_in_it() -> None:
+    async def test(party: Party) -> None:
+        def stop(other: ScriptedSession) -> None:
+            other.wants_reading = False
+            other.driver.notify()
+
+        for session, other in zip(party.sessions, reversed(party.sessions), strict=True):
+            session.on_data = at_data(partial(stop, other))
+        send_to_both(party)
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(len(session.all("data")) for session in party.sessions) == [0, 1]
 
     run(test)
 
