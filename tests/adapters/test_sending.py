@@ -89,17 +89,21 @@ async def test_anything_else_is_a_type_error_before_any_effect(
         await peer.fence()
 
 
-async def test_a_message_goes_to_everybody_in_one_piece_each(world: World) -> None:
-    """Whoever says it, and however many are said: nobody waits for another, and nothing is lost."""
-    room = list[WebSocket]()
+def join(room: list[WebSocket]) -> Callable[[WebSocket, Request], Awaitable[None]]:
+    """Make a handler that says each message to all who are in the room."""
 
-    async def join(ws: WebSocket, request: Request) -> None:
+    async def member(ws: WebSocket, request: Request) -> None:
         room.append(ws)
         async for message in ws:
             assert broadcast(room, message) == []
 
+    return member
+
+
+async def test_a_message_goes_to_everybody_in_one_piece_each(world: World) -> None:
+    """Whoever says it, and however many are said: nobody waits for another, and nothing is lost."""
     app = world.app()
-    app.ws("/", join)
+    app.ws("/", join([]))
     async with world.serving(app) as server, world.at_once():
         peers = [await server.upgraded("/") for _ in range(3)]
         await peers[1].send(say("one") + frame(BINARY, b"two"))
@@ -111,15 +115,8 @@ async def test_a_message_goes_to_everybody_in_one_piece_each(world: World) -> No
 
 
 async def test_who_has_left_keeps_nothing_from_the_others(world: World) -> None:
-    room = list[WebSocket]()
-
-    async def join(ws: WebSocket, request: Request) -> None:
-        room.append(ws)
-        async for message in ws:
-            assert broadcast(room, message) == []
-
     app = world.app()
-    app.ws("/", join)
+    app.ws("/", join([]))
     async with world.serving(app) as server, world.at_once():
         gone, there = [await server.upgraded("/") for _ in range(2)]
         gone.reset()
