@@ -70,9 +70,13 @@ class _Passed:
 _PASSED: Final = _Passed()
 
 
+_USUAL_TIME: Final = asyncio.BaseEventLoop.time
+"""As it is before anybody puts another in its place, which tests do that set the clock."""
+
+
 def clock_of(loop: AbstractEventLoop) -> Callable[[], float]:
     """Return what tells the loop's time: what asyncio's own loops ask themselves, unless this one has a clock of its own."""
-    is_usual = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    is_usual = getattr(loop.time, "__func__", None) is _USUAL_TIME
     return time.monotonic if is_usual else loop.time
 
 

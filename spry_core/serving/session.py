@@ -367,7 +367,7 @@ class Session:
             while unfetched and (event := take_event()) is not None:
                 if isinstance(event, list):
                     assert self.link is not None
-                    self.link.inbox.deliver(event, now)
+                    self.link.inbox.deliver(event)
                 elif isinstance(event, RequestHead):
                     self._begin(event, now)
                 elif event is END and self._request is not None:  # of nearly every request: as `_take` does
@@ -389,7 +389,7 @@ class Session:
                 self._request.finish_body(event.trailers)
             case Message():
                 assert self.link is not None
-                self.link.inbox.deliver([event.data], now)
+                self.link.inbox.deliver([event.data])
             case MessageStart() | MessageData() | MessageEnd():
                 assert self.link is not None
                 self.link.inbox.deliver_piece(event)

@@ -73,9 +73,9 @@ class Inbox:
         "_lot",
         "_taken",
         "_unreleased",
-        "delivered_at",
         "is_boundless",
         "is_closed",
+        "is_delivering",
         "is_orphaned",
         "items",
         "mail",
@@ -89,10 +89,8 @@ class Inbox:
         """True if messages may be of any size, and so never come whole."""
         self.is_closed: bool = False
         """True when we have ended the connection: what comes is of no interest any more."""
-        self.delivered_at: float | None = None
-        """The time of the call of the pump in which a consumer is called, by the session, which looks at everything afterwards:
-        in such a call time stands still. Else None.
-        """
+        self.is_delivering: bool = False
+        """True while a consumer is called from within the session, which looks at everything afterwards."""
         self.is_orphaned: bool = False
         """True when the handler has returned."""
         self._connection = connection
@@ -347,8 +345,8 @@ class Inbox:
         """Pay for the messages that were taken, but for `spare` of them."""
         connection = self._connection
         n, self._taken = self._taken - spare, spare
-        if self.delivered_at is not None:
-            connection.release_messages(n, self.delivered_at)
+        if self.is_delivering:
+            connection.release_messages(n, self._driver.now())
             return  # the session looks when all is delivered
         wanted_read = connection.wants_read
         connection.release_messages(n, self._driver.now())
@@ -368,7 +366,7 @@ class Inbox:
 
     # What a session tells
 
-    def deliver(self, messages: list[str | bytes], now: float) -> None:
+    def deliver(self, messages: list[str | bytes]) -> None:
         """Messages have come whole."""
         if self._is_discarding:
             self._release([size_of(message) for message in messages])
@@ -377,11 +375,11 @@ class Inbox:
         if self._called is None:
             self.mail.wake()
             return
-        self.delivered_at = now
+        self.is_delivering = True
         try:
             self._called.look()
         finally:
-            self.delivered_at = None
+            self.is_delivering = False
 
     def deliver_piece(self, event: MessageStart | MessageData | MessageEnd) -> None:
         """Some of a message in pieces has come."""

@@ -223,14 +223,13 @@ class Link:
     def send_message(self, data: str | bytes, compress: bool | None) -> None:
         """Do as `send` does, with a message."""
         inbox = self.inbox
-        now = inbox.delivered_at
         try:
-            self.connection.send_message(data, compress, self.driver.now() if now is None else now)
+            self.connection.send_message(data, compress, self.driver.now())
         except LocalProtocolError:
             if self.connection.is_open:
                 raise
         else:
-            if now is None:
+            if not inbox.is_delivering:
                 self._host.touch(bool(inbox.items))
             return
         raise self.closed_error()
@@ -241,9 +240,8 @@ class Link:
         """
         if self.has_exclusive_sender or (self.flow.is_pressed and self.connection.is_stuffed):
             return False
-        now = self.inbox.delivered_at
-        self.connection.send_prepared(message, compress, self.driver.now() if now is None else now)
-        if now is None:
+        self.connection.send_prepared(message, compress, self.driver.now())
+        if not self.inbox.is_delivering:
             self._host.touch(True)  # another may follow
         return True
 

@@ -15,8 +15,6 @@ from spry_core.wakeup import WakeUp
 from spry_core.web.arrival import Arrival
 from spry_core.web.inbox import Host, Inbox
 
-NOW = 7.0
-
 
 class Account(Connection):
     """A connection that only notes what it is asked for; what it says of itself is the test's."""
@@ -58,9 +56,9 @@ class NotedInbox(Inbox):
         super().__init__(connection, driver, host)
         self.whole = connection.whole
 
-    def deliver(self, messages: list[str | bytes], now: float) -> None:
+    def deliver(self, messages: list[str | bytes]) -> None:
         self.whole += [len(each.encode() if isinstance(each, str) else each) for each in messages]
-        super().deliver(messages, now)
+        super().deliver(messages)
 
 
 class Kept:
@@ -127,8 +125,8 @@ def read(kept: Kept, arrival: Arrival) -> list[str | bytes]:
 def test_messages_wait_in_order_and_whoever_waits_for_one_is_woken() -> None:
     kept = Kept()
     woken = kept.wakes(kept.inbox.mail)
-    kept.inbox.deliver(["one"], NOW)
-    kept.inbox.deliver([b"two"], NOW)
+    kept.inbox.deliver(["one"])
+    kept.inbox.deliver([b"two"])
     kept.driver.settle()
     assert (kept.inbox.has_mail, woken) == (True, [0])
     assert [kept.inbox.take() for _ in range(3)] == ["one", b"two", None]
@@ -139,7 +137,7 @@ def test_a_message_is_released_when_its_consumer_comes_back() -> None:
     kept = Kept()
     kept.inbox.come_back()
     for message, size in (("é", 2), (b"two", 3), ("", 0), ("ascii", 5)):
-        kept.inbox.deliver([message], NOW)
+        kept.inbox.deliver([message])
         assert (kept.inbox.take(), kept.paid()) == (message, [])
         kept.inbox.come_back()
         kept.inbox.come_back()
@@ -150,7 +148,7 @@ def test_while_more_wait_what_is_done_with_is_released_some_at_a_time() -> None:
     """As many as half the places, so that the rest of what comes finds room; all of it when nothing waits any more."""
     kept = Kept(Limits(max_queue=4))
     kept.inbox.come_back_for_next()
-    kept.inbox.deliver(["", "b", "cc", "ddd", "eeee"], NOW)
+    kept.inbox.deliver(["", "b", "cc", "ddd", "eeee"])
     paid = list[list[int]]()
     for message in ("", "b", "cc", "ddd", "eeee"):
         assert kept.inbox.take() == message
@@ -165,7 +163,7 @@ def test_a_message_that_is_there_is_taken_without_a_claim() -> None:
     """What was taken before is released some at a time, as by `come_back_for_next`."""
     kept = Kept(Limits(max_queue=4))
     assert kept.inbox.take_next() is None
-    kept.inbox.deliver(["a", "bb", "ccc", b"dddd"], NOW)
+    kept.inbox.deliver(["a", "bb", "ccc", b"dddd"])
     taken = [kept.inbox.take_next() for _ in range(5)]
     assert (taken, kept.paid(), kept.inbox.is_in_hand) == (["a", "bb", "ccc", b"dddd", None], [1, 2], True)
     kept.inbox.come_back_for_next()
@@ -176,7 +174,7 @@ def test_what_somebody_waits_for_nobody_else_takes() -> None:
     kept = Kept()
     consumer = object()
     kept.inbox.claim(consumer, "receive")
-    kept.inbox.deliver(["a"], NOW)
+    kept.inbox.deliver(["a"])
     assert kept.inbox.take_next() is None
     kept.inbox.unclaim(consumer)
     assert kept.inbox.take_next() == "a"
@@ -186,7 +184,7 @@ def test_a_message_in_pieces_is_not_taken_without_a_claim() -> None:
     """Nor is one behind a message that is being read: the rest of that is to be dropped first."""
     kept = Kept()
     kept.pieces("a", "b")
-    kept.inbox.deliver(["c"], NOW)
+    kept.inbox.deliver(["c"])
     assert kept.inbox.take_next() is None
     arrival = kept.begin()
     assert (kept.inbox.take_next(), arrival.is_dropped, kept.inbox.items) == (None, False, ["c"])
@@ -197,13 +195,13 @@ def test_a_consumer_of_pieces_gets_them_whole_again_by_a_claim_alone() -> None:
     consumer = object()
     kept.inbox.claim(consumer, "incoming", pieces=True)
     kept.inbox.unclaim(consumer)
-    kept.inbox.deliver(["a"], NOW)
+    kept.inbox.deliver(["a"])
     assert (kept.inbox.take_next(), kept.account.modes) == (None, [True])
 
 
 def test_a_piece_in_hand_is_paid_for_before_the_next_message() -> None:
     kept = Kept()
-    kept.inbox.deliver(["a", "b"], NOW)
+    kept.inbox.deliver(["a", "b"])
     arrival = kept.begin()
     assert kept.inbox.take_piece(arrival) == "a"
     kept.inbox.finish(arrival)
@@ -212,7 +210,7 @@ def test_a_piece_in_hand_is_paid_for_before_the_next_message() -> None:
 
 def test_who_takes_when_the_handler_has_returned_may_be_back_for_more() -> None:
     kept = Kept()
-    kept.inbox.deliver(["a", "b"], NOW)
+    kept.inbox.deliver(["a", "b"])
     assert (kept.inbox.take_next(), kept.inbox.is_left) == ("a", True)
     kept.inbox.is_orphaned = True
     assert (kept.inbox.take_next(), kept.inbox.is_left) == ("b", False)
@@ -221,7 +219,7 @@ def test_who_takes_when_the_handler_has_returned_may_be_back_for_more() -> None:
 def test_a_consumer_that_is_called_learns_whether_more_waits() -> None:
     kept = Kept()
     assert kept.inbox.come_back_for_more() is False
-    kept.inbox.deliver(["a", "b"], NOW)
+    kept.inbox.deliver(["a", "b"])
     assert kept.inbox.come_back_for_more() is False  # it had nothing: nothing has changed
     kept.inbox.take()
     assert (kept.inbox.come_back_for_more(), kept.paid()) == (True, [1])
@@ -241,7 +239,7 @@ def test_who_is_back_for_the_next_message_is_done_with_some_of_another_too() -> 
 
 def test_who_took_several_may_be_done_with_all_but_the_last() -> None:
     kept = Kept()
-    kept.inbox.deliver(["a", "bb", "ccc"], NOW)
+    kept.inbox.deliver(["a", "bb", "ccc"])
     assert kept.inbox.is_in_hand is False
     kept.inbox.take()
     kept.inbox.come_back_with_one()
@@ -256,7 +254,7 @@ def test_who_took_several_may_be_done_with_all_but_the_last() -> None:
 
 def test_dropping_pays_for_what_was_taken_first() -> None:
     kept = Kept()
-    kept.inbox.deliver(["a", "bb", "ccc", "dddd"], NOW)
+    kept.inbox.deliver(["a", "bb", "ccc", "dddd"])
     kept.inbox.take()
     kept.inbox.take()
     kept.inbox.drop()
@@ -267,26 +265,26 @@ def test_the_session_is_not_asked_to_look_while_it_delivers() -> None:
     """It looks anyway, when all is delivered."""
     kept = Kept()
     kept.account.is_reading = False
-    kept.inbox.delivered_at = NOW
+    kept.inbox.is_delivering = True
     for is_last in (False, True):
-        kept.inbox.deliver(["one"], NOW)
+        kept.inbox.deliver(["one"])
         kept.inbox.take()
         kept.inbox.come_back()
         assert (kept.paid(), kept.touches) == ([3], [True] if is_last else [])
-        kept.inbox.delivered_at = None
+        kept.inbox.is_delivering = False
 
 
 def test_the_session_looks_when_reading_may_go_on_or_a_failure_is_over() -> None:
     kept = Kept()
     for is_reading, touches in ((True, []), (False, [True])):
         kept.account.is_reading = is_reading
-        kept.inbox.deliver(["one"], NOW)
+        kept.inbox.deliver(["one"])
         kept.inbox.take()
         kept.inbox.come_back()
         assert kept.touches == touches
     kept.account.is_reading = True
     kept.account.connection_lost(None, 0.0)
-    kept.inbox.deliver(["left"], NOW)
+    kept.inbox.deliver(["left"])
     kept.inbox.take()
     kept.inbox.come_back()
     assert kept.touches == [True, True]
@@ -325,7 +323,7 @@ def test_who_is_called_is_called_for_each_change() -> None:
     looking = Looking()
     kept.inbox.claim(looking, "listen")
     kept.inbox.call(looking)
-    kept.inbox.deliver(["one"], NOW)
+    kept.inbox.deliver(["one"])
     kept.pieces("two", "three")
     kept.inbox.look()
     assert seen == ["looked"] * 6
@@ -373,7 +371,7 @@ def test_who_reads_in_pieces_gets_them_as_they_come() -> None:
 
 def test_a_message_that_came_whole_is_one_piece_and_its_consumers_until_he_is_done() -> None:
     kept = Kept()
-    kept.inbox.deliver([b"whole"], NOW)
+    kept.inbox.deliver([b"whole"])
     arrival = kept.begin()
     assert (arrival.kind, read(kept, arrival), arrival.is_complete, kept.paid()) == (
         "binary",
@@ -389,7 +387,7 @@ def test_a_message_that_came_whole_is_one_piece_and_its_consumers_until_he_is_do
 
 def test_an_empty_message_that_came_whole_is_no_piece() -> None:
     kept = Kept()
-    kept.inbox.deliver([""], NOW)
+    kept.inbox.deliver([""])
     arrival = kept.begin()
     assert (arrival.kind, read(kept, arrival), arrival.is_complete) == ("text", [], True)
     kept.inbox.finish(arrival)
@@ -472,7 +470,7 @@ def test_joining_goes_no_further_than_its_bound() -> None:
 
 def test_a_message_that_came_whole_is_still_its_consumers_when_it_is_joined() -> None:
     kept = Kept()
-    kept.inbox.deliver(["whole"], NOW)
+    kept.inbox.deliver(["whole"])
     arrival = kept.begin()
     assert (kept.inbox.join(arrival), arrival.take_joined(), kept.paid()) == (True, "whole", [])
     kept.inbox.come_back()
@@ -519,7 +517,7 @@ def waiting(kept: Kept) -> Arrival:
     kept.pieces(b"held", ends=False, begins=False)
     assert kept.inbox.take_piece(arrival) == b"held"
     kept.pieces(b"unread", begins=False)
-    kept.inbox.deliver(["grün"], NOW)
+    kept.inbox.deliver(["grün"])
     kept.pieces("x", "y")
     return arrival
 
@@ -556,7 +554,7 @@ def test_dropping_pays_for_everything_in_order_and_the_session_looks_once() -> N
     kept.inbox.drop()
     assert (kept.paid(), kept.touches, kept.inbox.has_mail) == ([4, 6, 0, 5, 2, 0], [True], False)
     assert arrival.is_dropped is True
-    kept.inbox.deliver([b"later"], NOW)
+    kept.inbox.deliver([b"later"])
     kept.pieces("later", "too")
     assert (kept.paid(), kept.inbox.has_mail) == ([5, 5, 3, 0], False)
 
@@ -570,29 +568,29 @@ def test_dropping_nothing_pays_nothing() -> None:
 def test_what_comes_is_dropped_until_somebody_consumes_again() -> None:
     kept = Kept()
     kept.inbox.drop()
-    kept.inbox.deliver(["one"], NOW)
+    kept.inbox.deliver(["one"])
     kept.pieces("begun", ends=False)
     with kept.inbox.consuming("receive"):
         kept.pieces("rest", begins=False)
-        kept.inbox.deliver(["two"], NOW)
+        kept.inbox.deliver(["two"])
         assert (kept.inbox.take(), kept.paid()) == ("two", [3, 5, 4, 0])
 
 
 def test_after_the_end_by_us_even_a_consumer_gets_nothing() -> None:
     kept = Kept()
-    kept.inbox.deliver(["one"], NOW)
+    kept.inbox.deliver(["one"])
     kept.inbox.close()
     with kept.inbox.consuming("receive"):
-        kept.inbox.deliver(["two"], NOW)
+        kept.inbox.deliver(["two"])
         assert (kept.inbox.is_closed, kept.inbox.take(), kept.paid()) == (True, None, [3, 3])
 
 
 def test_who_discards_drops_everything_and_then_messages_wait_again() -> None:
     kept = Kept()
-    kept.inbox.deliver(["one"], NOW)
+    kept.inbox.deliver(["one"])
     with kept.inbox.discarding("discard_incoming"):
-        kept.inbox.deliver(["two"], NOW)
-    kept.inbox.deliver(["three"], NOW)
+        kept.inbox.deliver(["two"])
+    kept.inbox.deliver(["three"])
     assert (kept.inbox.take(), kept.paid()) == ("three", [3, 3])
 
 
@@ -601,5 +599,5 @@ def test_discarding_after_the_end_by_us_changes_nothing() -> None:
     kept.inbox.close()
     with kept.inbox.discarding("discard_incoming"):
         pass
-    kept.inbox.deliver(["late"], NOW)
+    kept.inbox.deliver(["late"])
     assert (kept.inbox.has_mail, kept.paid()) == (False, [4])

@@ -87,7 +87,7 @@ class Linked:
     def look(self) -> None:
         while (event := self.connection.next_event()) is not None:
             if isinstance(event, Message):
-                self.link.inbox.deliver([event.data], 0.0)
+                self.link.inbox.deliver([event.data])
             elif isinstance(event, ConnectionEnded):
                 self.link.end()
         self.link.notice_settling()
@@ -145,7 +145,7 @@ def test_a_message_needs_no_event_to_be_sent() -> None:
     linked.link.send_message(b"two", False)
     assert linked.written() == [b"\x81\x03one", b"\x82\x03two"]
     assert linked.host.touches == [False, True]
-    linked.link.inbox.delivered_at = 7.0  # the session looks when all is delivered
+    linked.link.inbox.is_delivering = True  # the session looks when all is delivered
     linked.link.send_message("three", None)
     assert (linked.written(), linked.host.touches) == ([b"\x81\x05three"], [False, True])
 
@@ -180,7 +180,7 @@ def test_the_first_close_counts_and_what_was_not_read_is_dropped() -> None:
     linked.link.close(Close(code=4001))
     assert (linked.link.inbox.has_mail, linked.host.touches) == (False, [False, False])
     linked.link.inbox.claim(object(), "receive")
-    linked.link.inbox.deliver(["on its way to us when we closed"], 0.0)
+    linked.link.inbox.deliver(["on its way to us when we closed"])
     assert linked.link.inbox.has_mail is False
     assert linked.written() == [b"\x88\x02\x0f\xa0"]
 
