@@ -237,8 +237,11 @@ class Pump(Sender):
             put_off < MOST_FOR_WOKEN or (put_off < MOST_FOR_STARTING and driver.is_starting)
         )
         self._put_off = put_off + 1 if waits else 0
-        if waits:
-            self._wants_read = self._session.wants_read  # a look that waits lets nobody read on
+        if waits and not self._has_failed:
+            try:
+                self._wants_read = self._session.wants_read  # nothing is read meanwhile that is not wanted
+            except Exception as error:
+                self._fail(error)
         return waits
 
     def look(self) -> None:

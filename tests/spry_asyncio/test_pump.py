@@ -242,6 +242,60 @@ def test_a_look_waits_twice_for_handlers_that_are_woken_and_longer_for_those_tha
     run(main)
 
 
+def chain_of(driver: Driver, links: int) -> None:
+    """Start a handler that starts a handler, and so on: looks wait for each of them to begin."""
+
+    async def run() -> None:
+        if links:
+            chain_of(driver, links - 1)
+
+    driver.start(run)
+
+
+def test_nothing_is_read_that_is_not_wanted_while_a_look_waits() -> None:
+    """A peer that sends all the time would else be read on for as long as handlers begin."""
+
+    async def main() -> None:
+        async with two() as (first, _, peer, _):
+            session = first.session
+
+            def take(data: bytes) -> None:
+                session.wants_reading = data != b"a"
+                if data == b"a":
+                    peer.socket.send(b"b")
+                    chain_of(session.driver, 8)
+
+            session.on_data = take
+            await peer.send(b"a")
+            for _ in range(30):
+                await asyncio.sleep(0)
+            assert session.all("data") == [b"a"]
+            session.wants_reading = True
+            session.driver.notify()
+            await session.until(("data", b"b"))
+
+    run(main)
+
+
+def test_an_error_of_the_session_while_a_look_waits_ends_its_connection_alone() -> None:
+    async def main() -> None:
+        async with two() as (first, second, peer, other_peer):
+
+            def fail(data: bytes) -> None:
+                first.session.faulty = ("wants_read",)
+                chain_of(first.session.driver, 3)
+
+            first.session.on_data = fail
+            await peer.send(b"x")
+            await first.until_ended()
+            assert [repr(report.exception) for report in first.reports] == ["ZeroDivisionError('wants_read')"]
+            first.session.faulty = ()
+            await other_peer.send(b"y")
+            await second.session.until(("data", b"y"))
+
+    run(main)
+
+
 def test_a_handler_that_is_cancelled_when_it_was_woken_keeps_no_look_waiting() -> None:
     async def main() -> None:
         async with two() as (first, _, _, _):

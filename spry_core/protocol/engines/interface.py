@@ -154,7 +154,7 @@ class Arrival(Protocol):
 
     def add(self, data: bytes, start: int, end: int, /) -> bool:
         """Take ``data[start:end]``, which comes next. False if the text cannot go on behind it, which is for the rules to
-        judge; it is taken all the same.
+        judge; it is taken all the same. Of the last piece that may be left to `take`.
         """
         ...
 
