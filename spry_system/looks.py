@@ -1,4 +1,4 @@
-"""Looking at sessions in order: what one connection's call says to others goes out when that call is over."""
+"""Looking at sessions in order: what one connection's call says to others goes out when that call is over, at the earliest."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Only the session cancels what it started: every task runs in a scope of its own 
 trio's cancellation is a level, so a scope needs nothing more, and nor does a task that is cancelled before it runs.
 
 A task that waits for a socket costs more than to receive and to send. So one of them waits for all sockets, by a descriptor that
-is readable when one of them is; and what begins because something came takes its first step there and then.
+is readable when one of them is; and what begins because something came takes its first step in it, behind the pump's call.
 """
 
 from __future__ import annotations

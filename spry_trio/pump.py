@@ -5,7 +5,9 @@ over. A connection has no task of its own: one of the server's waits for all of 
 decided here is only how trio does it:
 
 - One read for each time that the loop says that there is something, so that a peer that floods lets the others run.
-- `send` is tried first, in whichever task says `notify`: there is no wait, so no cancellation can tear a frame and no two senders
+- A look comes behind the call that led to it, be it of another connection, and behind the first steps that the leader takes.
+  Where several connections were read in a row it also comes behind the steps of those whom that has woken.
+- `send` is tried first, in whichever task it comes to: there is no wait, so no cancellation can tear a frame and no two senders
   can meet. What the kernel does not take waits, with a task that waits for room, and nothing passes it.
 - The loop is asked to stop watching for bytes when there are some that the session does not want, not before: a session that
   wants none for a moment, as between a request and its answer, costs nothing.
