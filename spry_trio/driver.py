@@ -14,7 +14,7 @@ import socket
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from types import coroutine
 from typing import Final, Protocol, TypeVarTuple
@@ -25,7 +25,6 @@ from spry_core import driver
 from spry_core.tasks import Timer
 from spry_system import HAS_EPOLL, Agenda, Part, Poller
 from spry_trio.tasks import (
-    NOBODYS,
     Ended,
     Event,
     Rest,
@@ -172,6 +171,7 @@ class Loop:
     __slots__ = (
         "_agenda",
         "_beginning",
+        "_context",
         "_is_leading",
         "_is_over",
         "_leader",
@@ -205,6 +205,8 @@ class Loop:
         self._until = math.inf  # its deadline, kept beside it: reading the scope's costs more
         self._parked: trio.lowlevel.Task | None = None  # who does what is to be done soon, while nothing is
         self._is_over = False
+        # The leader's: nobody's variables. A context can be in use once, so it is not that of another server in another thread.
+        self._context = Context()
 
     def begin(self) -> None:
         """Begin, if it has not yet; raises `OSError` if no descriptor is left."""
@@ -302,7 +304,7 @@ class Loop:
         worker, poller = self._leader, self._watched
         assert worker is not None
         assert isinstance(poller, Poller)
-        worker.change_context(NOBODYS)
+        worker.change_context(self._context)
         try:
             while not worker.is_cancelled:
                 if (task := self._next_to_begin()) is not None:

@@ -15,9 +15,6 @@ import trio
 
 Args = TypeVarTuple("Args")
 
-NOBODYS: Final = Context()
-"""What a parked task has for its context variables, so that it does not keep what its last work has set."""
-
 Work: TypeAlias = Callable[[], Awaitable[Awaitable[None] | None]]
 """What is to be done; it may give something that the same task is to do behind it."""
 
@@ -107,7 +104,7 @@ class Worker:
                     del rest
                 if self.is_cancelled or not self._lot.park(self):
                     break
-                self.change_context(NOBODYS)
+                self.change_context(Context())  # so that it does not keep what its last work has set
                 await trio.lowlevel.wait_task_rescheduled(stay)
 
     def change_context(self, context: Context) -> None:

@@ -102,3 +102,37 @@ def test_what_ends_the_process_is_let_out_of_a_callback_and_the_others_are_close
     with pytest.raises(error):
         trio.run(main)
     trio.run(see)
+
+
+def test_servers_in_two_threads_do_not_know_of_each_other() -> None:
+    """What a leader works in is its own: a context can be entered by one thread at a time."""
+    inside = threading.Barrier(2, timeout=PATIENCE)
+    errors = list[BaseException]()
+
+    def serve_in_a_thread() -> None:
+        app = Application()
+
+        @app.get("/")
+        def meet(request: Request) -> str:
+            inside.wait()  # both are in the middle of a request
+            return "met"
+
+        async def main() -> None:
+            async with serve(app, port=0, access_log=False) as server:
+                host, port = server.addresses[0]
+                async with await trio.open_tcp_stream(host, port) as stream:
+                    await stream.send_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    with trio.fail_after(PATIENCE):
+                        assert (await stream.receive_some()).endswith(b"\r\n\r\nmet")
+
+        try:
+            trio.run(main)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=serve_in_a_thread) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
