@@ -14,16 +14,25 @@ _WRITER: Final = json.JSONEncoder(
 )  # `dumps` makes one each time
 
 
-def _pieces() -> Callable[[object, int], Iterable[str]]:
-    """Return what the writer makes anew for each value, which takes four times as long as to write a short one.
+def _pieces() -> Callable[[object], Iterable[str]]:
+    """Return what writes a value in pieces: the writer in C, where there is one, without what `encode` puts around it.
 
-    It does not look for a value that contains itself: of that it says what it says of one that is too deep.
+    It is made for each value, with a `dict` of its own for what it is in the midst of: that is how it finds a value which
+    contains itself before it writes all the others in it again at every level.
     """
     try:
         from _json import make_encoder  # noqa: PLC0415 - of CPython alone
     except ImportError:
-        return lambda value, _: _WRITER.iterencode(value)
-    return make_encoder(None, _WRITER.default, encode_basestring, None, ":", ",", False, False, False)
+        return _WRITER.iterencode
+    default = _WRITER.default
+
+    def write(value: object) -> Iterable[str]:
+        pieces: Iterable[str] = make_encoder(
+            {}, default, encode_basestring, None, ":", ",", False, False, False
+        )(value, 0)
+        return pieces
+
+    return write
 
 
 _PIECES: Final = _pieces()
@@ -34,10 +43,7 @@ def to_json(value: object) -> str:
 
     Raises `TypeError` or `ValueError` for what JSON cannot express, such as sets, NaN and what contains itself.
     """
-    try:
-        text = "".join(_PIECES(value, 0))
-    except RecursionError:
-        text = _WRITER.encode(value)  # says which of the two it is
+    text = "".join(_PIECES(value))
     if text.isascii() or _SURROGATE.search(text) is None:
         return text
     # No UTF-8 has half a pair, but an escape can say it (RFC 8259 §8.2).

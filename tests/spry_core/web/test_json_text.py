@@ -3,12 +3,15 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import pytest
 
 from spry_core.web import json_text
 from spry_core.web.json_text import from_json
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_items
 
 Write: TypeAlias = Callable[[object], str]
 
@@ -78,6 +81,26 @@ def test_what_contains_itself_is_a_value_error_and_may_be_written_when_it_does_n
             to_json(inner)
     inner.clear()
     assert to_json([inner, inner]) == "[[],[]]"
+
+
+class Watched(dict[str, int]):
+    """Knows how often it was written."""
+
+    times = 0
+
+    def items(self) -> dict_items[str, int]:
+        self.times += 1
+        return super().items()
+
+
+def test_what_contains_itself_is_found_before_anything_in_it_is_written_twice(to_json: Write) -> None:
+    """Else all that stands beside it would be written at each of a thousand levels."""
+    watched = Watched(a=1)
+    rows: list[object] = [watched]
+    rows.append({"all": rows})
+    with pytest.raises(ValueError, match="Circular reference"):
+        to_json(rows)
+    assert watched.times == 1
 
 
 def test_what_is_too_deep_is_no_json(to_json: Write) -> None:
