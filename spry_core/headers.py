@@ -22,6 +22,25 @@ TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 FIELD_TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*"
 """HTAB, SP, VCHAR and obs-text, as a pattern for larger ones (RFC 9110 §5.5)."""
 
+HARMLESS: Final = frozenset(
+    (
+        *(b"host", b"connection", b"upgrade", b"user-agent", b"te", b"cache-control", b"pragma"),
+        *(b"content-length", b"content-type", b"transfer-encoding"),
+        *(b"accept", b"accept-charset", b"accept-encoding", b"accept-language"),
+        *(b"sec-websocket-version", b"sec-websocket-extensions"),
+        *(b"dnt", b"sec-gpc", b"upgrade-insecure-requests"),
+        *(b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user"),
+        *(b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform"),
+    )
+)
+"""Names of the fields of a request that may be kept in memory when its connection is gone.
+
+In them clients say what they are, what they can take and how they send it, in words that are those of many (RFC 9110 §7, §8.3,
+§8.6, §10.1, §12.5; RFC 9111 §5.2, §5.4; RFC 9112 §6.1; RFC 6455 §11.3; Fetch Metadata; Client Hints). A field of any other name
+may be a token. Some are none and left out all the same: Referer, Origin and From say where somebody comes from, If-None-Match
+and Range what he has, Forwarded who he is.
+"""
+
 # Each is used with `fullmatch`: `$` would let a line feed pass.
 _TOKEN: Final = re.compile(TOKEN.decode())
 _RAW_TOKEN: Final = re.compile(TOKEN)

@@ -23,6 +23,10 @@ from spry_core.protocol.head import EMPTY, MOST_SETTLED, NOTABLE, Framing, is_sh
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+# Of a list: all up to a comma that is not in a quoted string, in which a backslash takes what is behind it (RFC 9110 §5.6.4).
+_MEMBER: Final[re.Pattern[str]] = re.compile(r'(?s)(?:[^",]|"(?:[^"\\]|\\.?)*+(?:"|\Z))++')
+_SUBPROTOCOLS: Final = b"sec-websocket-protocol"
+_EXTENSIONS: Final = b"sec-websocket-extensions"
 _OF_BOTH: Final = frozenset(
     (
         b"upgrade",
@@ -30,12 +34,11 @@ _OF_BOTH: Final = frozenset(
         b"content-length",
         b"transfer-encoding",
         b"sec-websocket-accept",
-        b"sec-websocket-protocol",
-        b"sec-websocket-extensions",
+        _SUBPROTOCOLS,
+        _EXTENSIONS,
     )
 )
 _SWITCHING: Final = ((b"Upgrade", b"websocket"), (b"Connection", b"Upgrade"))
-_LISTS: Final = (b"sec-websocket-protocol", b"sec-websocket-extensions")
 _OF_REQUEST: Final = _OF_BOTH | {b"host", b"sec-websocket-key", b"sec-websocket-version"}
 
 
@@ -71,35 +74,36 @@ def look(head: RequestHead, noted: RawFields, framing: Framing, most: int) -> Of
         return Refusal(status_code=400, reason="Sec-WebSocket-Key is not one key of 16 bytes")
     if framing != EMPTY:
         return Refusal(status_code=400, reason="an opening handshake has no content")
-    if asked.is_too_much:
+    offered = values(head.headers, _SUBPROTOCOLS)
+    if asked.is_too_much or (offered and _count(offered) > most):
         return Refusal(status_code=431, reason="too many subprotocols or extensions")
-    return Offer(key=keys[0], subprotocols=asked.subprotocols, extensions=asked.extensions)
+    subprotocols = _subprotocols(offered) if offered else ()
+    return Offer(key=keys[0], subprotocols=subprotocols, extensions=asked.extensions)
 
 
 @dataclass(slots=True)
 class _Asked:
-    """What the fields of a request ask for, but for the key of an opening handshake."""
+    """What the fields of a request ask for, but for the key and the subprotocols of an opening handshake."""
 
     is_opening: bool = False
     is_of_other_version: bool = False
     is_too_much: bool = False
-    subprotocols: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
 
 
-# What short fields ask for, where so many subprotocols may be: most clients send the same ones.
+# What short fields ask for, where so many extensions may be: most clients send the same ones.
 _ASKED: Final[dict[tuple[RawFields, int], _Asked]] = {}
 
 
 def _ask(noted: RawFields, most: int) -> _Asked:
+    extensions = values(noted, _EXTENSIONS)
     asked = _Asked(
         is_opening=b"websocket" in tokens(noted, b"upgrade") and b"upgrade" in tokens(noted, b"connection"),
         is_of_other_version=values(noted, b"sec-websocket-version") != [b"13"],
-        is_too_much=any(_count(noted, name) > most for name in _LISTS),
+        is_too_much=_count(extensions) > most,
     )
     if not asked.is_too_much:
-        asked.subprotocols = _subprotocols(noted)
-        asked.extensions = _members(noted, b"sec-websocket-extensions")
+        asked.extensions = _members(extensions)
     if is_short(noted):
         if len(_ASKED) >= MOST_SETTLED:
             _ASKED.clear()
@@ -188,12 +192,12 @@ def check(offer: Offer, head: ResponseHead) -> Accept:
         raise _broken("the 101 does not switch to WebSocket")
     if values(headers, b"sec-websocket-accept") != [accept_key(offer.key)]:
         raise _broken("Sec-WebSocket-Accept does not fit the key")
-    subprotocols = values(headers, b"sec-websocket-protocol")
+    subprotocols = values(headers, _SUBPROTOCOLS)
     if len(subprotocols) > 1 or any(
         each.decode("latin-1") not in offer.subprotocols for each in subprotocols
     ):
         raise _broken("the server chose a subprotocol that was not offered")
-    extensions = _members(headers, b"sec-websocket-extensions")
+    extensions = _members(values(headers, _EXTENSIONS))
     check_answer(extensions, offer.extensions)
     return Accept(
         subprotocol=subprotocols[0].decode("latin-1") if subprotocols else None,
@@ -206,32 +210,17 @@ def _broken(message: str) -> RemoteProtocolError:
     return RemoteProtocolError(message, section="RFC 6455 §4.1")
 
 
-def _subprotocols(headers: RawFields) -> tuple[str, ...]:
+def _subprotocols(lines: list[bytes]) -> tuple[str, ...]:
     """Return the subprotocols offered; a member that is no token names none and is passed over."""
-    members = _members(headers, b"sec-websocket-protocol")
-    return tuple(each for each in members if is_token(each))
+    return tuple([each for each in _members(lines) if is_token(each)])
 
 
-def _count(headers: RawFields, name: bytes) -> int:
+def _count(lines: list[bytes]) -> int:
     """Return how many members a list field has at most; a comma in a quoted string counts as well."""
-    return sum(value.count(b",") + 1 for value in values(headers, name))
+    return sum([line.count(b",") + 1 for line in lines])
 
 
-def _members(headers: RawFields, name: bytes) -> tuple[str, ...]:
-    """Split a list field over all its lines at the commas outside of quoted strings (RFC 9110 §5.6.1,
-    §5.6.4).
-    """
-    text = b",".join(values(headers, name)).decode("latin-1")
-    members, start, quoted, escaped = list[str](), 0, False, False
-    for position, character in enumerate(text):
-        if escaped:
-            escaped = False
-        elif quoted and character == "\\":
-            escaped = True
-        elif character == '"':
-            quoted = not quoted
-        elif character == "," and not quoted:
-            members.append(text[start:position])
-            start = position + 1
-    members.append(text[start:])
-    return tuple(member for each in members if (member := each.strip(" \t")))
+def _members(lines: list[bytes]) -> tuple[str, ...]:
+    """Split a list field over all its lines at the commas outside of quoted strings (RFC 9110 §5.6.1, §5.6.4)."""
+    text = b",".join(lines).decode("latin-1")
+    return tuple(member for each in _MEMBER.findall(text) if (member := each.strip(" \t")))

@@ -181,11 +181,13 @@ KNOWN: Final = {
 NOTABLE: Final = frozenset(
     (
         *(b"host", b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"expect"),
-        *(b"sec-websocket-version", b"sec-websocket-protocol", b"sec-websocket-extensions"),
+        *(b"sec-websocket-version", b"sec-websocket-extensions"),
     )
 )
-"""The names of the fields of a request that decide about something here; but for the key of an opening handshake, which is never
-the same twice, no other field is looked at.
+"""The names of the fields of a request that decide about something here, and may be remembered with what they decide.
+
+Two more fields of an opening handshake are looked at, each time: its key is never the same, and its subprotocols are where
+scripts in browsers, which can set no other field, put their tokens.
 """
 
 

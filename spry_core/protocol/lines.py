@@ -1,7 +1,7 @@
 """Field lines of ours: each is checked and encoded once, and then remembered, since most answers have most of them in common.
 
-Short ones alone are remembered, so many at most, and none that never comes again or would tell a secret to whoever finds it in
-memory.
+Short ones alone are remembered, so many at most, and none that never comes again, or is of a name under which secrets usually
+go. A secret that an application puts under a name of its own may stay in memory until others have driven it out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ REMEMBERED: Final[dict[tuple[bytes, bytes], FieldLine]] = {}
 
 _LONGEST: Final = 160
 _MOST: Final = 1024
-_SECRET: Final = (b"authorization", b"cookie", b"proxy-authorization", b"set-cookie")
+_SECRET: Final = (
+    *(b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"),
+    b"sec-websocket-protocol",  # scripts in browsers can put a token nowhere else
+)
 _UNIQUE: Final = (b"sec-websocket-accept", b"sec-websocket-key")
 _FORGOTTEN: Final = frozenset((*_SECRET, *_UNIQUE))
 

@@ -5,13 +5,16 @@ which a client asks twice in a row is remembered, for all connections of the pro
 A connection itself remembers nothing of it but how long it was: for a head that is as long as the one before the dict is asked,
 for any other nothing is done.
 
-So many are remembered at most, and none that could tell a secret to whoever finds it in memory.
+So many are remembered at most, and they stay in memory when their connections are gone. So each of their fields is one in which
+many clients say the same; any other, of whatever name, may be a token, and with it the head is not remembered. A target that has
+a query is not either, but of any other nobody can tell what it is: a secret in a path stays with it.
 """
 
 from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from spry_core.headers import HARMLESS
 from spry_core.protocol.events import RequestHead
 from spry_core.protocol.head import EMPTY, Terms
 from spry_core.protocol.limits import Limits
@@ -29,7 +32,6 @@ KNOWN: Final[dict[bytes, Known]] = {}
 """Those that are, by their octets."""
 
 _MOST: Final = 256
-_SECRET: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
 
 # Numbers of those that were offered once, so that heads which differ each time do not drive out others.
 _OFFERED: Final[set[int]] = set()
@@ -38,7 +40,7 @@ _OFFERED: Final[set[int]] = set()
 def remember(data: bytes, head: RequestHead, terms: Terms, limits: Limits) -> bool:
     """Keep in mind that `data` is this head and nothing else, if it is offered for the second time; tell whether it is known now.
 
-    Never are those that have content, or what may be a secret, or want a WebSocket.
+    Never are those that have content, a query or a field that may be a secret, or want a WebSocket.
     """
     number = hash(data)
     if number not in _OFFERED:
@@ -48,7 +50,7 @@ def remember(data: bytes, head: RequestHead, terms: Terms, limits: Limits) -> bo
         return False
     if b"?" in head.target or terms.upgrades or terms.framing is not EMPTY:
         return False
-    if not _SECRET.isdisjoint([name for name, _ in head.headers]):
+    if not HARMLESS.issuperset([name for name, _ in head.headers]):
         return False
     if len(KNOWN) >= _MOST:
         KNOWN.clear()

@@ -7,7 +7,7 @@ from codecs import utf_8_decode
 from collections.abc import Mapping
 from typing import Final
 
-from spry_core.headers import FIELD_TEXT, TOKEN
+from spry_core.headers import FIELD_TEXT, HARMLESS, TOKEN
 from spry_core.protocol.engines.interface import TakenHead
 
 _TEXT: Final = 0x81  # FIN and the opcode, as they stand in the first byte of a message of one frame
@@ -136,11 +136,10 @@ def arrival(is_text: bool, length: int, key: bytes | None, /) -> Arrival:
 _REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb""") ([!"$-~]+) HTTP/(1\.[01])\r\n""")
 _FIELD_LINE: Final = re.compile(TOKEN + rb":" + FIELD_TEXT)
 # Field lines that were found to be in order, since most heads have most of their lines in common. Short ones alone, so many
-# at most, and none that a client would not want to be remembered.
+# at most, and none that may be a secret.
 _SEEN: Final[dict[bytes, tuple[bytes, bytes]]] = {}
 _LONGEST_SEEN: Final = 160
 _MOST_SEEN: Final = 1024
-_NEVER_SEEN: Final = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
 
 
 def parse_head(
@@ -188,7 +187,7 @@ def _read_field(line: bytes, known: Mapping[bytes, bytes]) -> tuple[bytes, bytes
     name, _, value = line.partition(b":")
     name = name.lower()
     pair = known.get(name, name), value.strip(b" \t")
-    if len(line) <= _LONGEST_SEEN and name not in _NEVER_SEEN:
+    if len(line) <= _LONGEST_SEEN and name in HARMLESS:
         if len(_SEEN) >= _MOST_SEEN:
             _SEEN.clear()
         _SEEN[line] = pair

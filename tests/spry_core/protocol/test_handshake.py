@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from base64 import b64encode
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from handshakes import KEY
 from spry_core.errors import RemoteProtocolError
+from spry_core.protocol import Connection
 from spry_core.protocol.events import Accept, Offer, RawFields, Refusal, RequestHead, ResponseHead
 from spry_core.protocol.handshake import accept_key, check, examine, request, response
 from spry_core.protocol.head import Chunked, Framing, Length, check_request
-from traces import counted, error_values
+from traces import HANDSHAKE, counted, error_values, said
 
 ACCEPTED = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 DEFLATE = "permessage-deflate"
@@ -105,14 +107,15 @@ def test_http_1_0_opens_none() -> None:
 
 
 PROTOCOLS = b"sec-websocket-protocol"
+EXTENSIONS = b"sec-websocket-extensions"
 
 
-def asked(protocols: bytes, key: bytes = KEY, *, most: int = MOST) -> tuple[str, ...]:
-    """Return the subprotocols that a good request offers."""
-    found = offer({b"sec-websocket-key": key, PROTOCOLS: protocols}, most=most)
+def asked(extensions: bytes, key: bytes = KEY, *, most: int = MOST) -> tuple[str, ...]:
+    """Return the extensions that a good request offers."""
+    found = offer({b"sec-websocket-key": key, EXTENSIONS: extensions}, most=most)
     assert isinstance(found, Offer)
     assert found.key == key
-    return found.subprotocols
+    return found.extensions
 
 
 def test_what_is_asked_for_is_read_once_whatever_the_key_unless_it_is_long() -> None:
@@ -126,8 +129,18 @@ def test_what_is_asked_for_is_read_once_whatever_the_key_unless_it_is_long() -> 
 
 def test_how_much_may_be_asked_for_counts_also_where_it_was_read_before() -> None:
     assert asked(b"c, d, e", most=3) == ("c", "d", "e")
-    assert offer({PROTOCOLS: b"c, d, e"}, most=2) == TOO_MANY
+    assert offer({EXTENSIONS: b"c, d, e"}, most=2) == TOO_MANY
     assert asked(b"c, d, e", most=3) == ("c", "d", "e")
+
+
+def test_subprotocols_are_read_and_counted_each_time() -> None:
+    """RFC 6455 §4.2.1: another offer of them is another one though all other fields are the same."""
+    for protocols, names in ((b"f, g", ("f", "g")), (b"g", ("g",)), (b'"h, i", j', ("j",)), (None, ())) * 2:
+        found = offer({PROTOCOLS: protocols}, most=3)
+        assert isinstance(found, Offer)
+        assert found.subprotocols == names
+        assert offer({PROTOCOLS: b"f, g, h, i"}, most=3) == TOO_MANY
+        assert offer({PROTOCOLS: b"f, g"}, (PROTOCOLS, b"h, i"), most=3) == TOO_MANY
 
 
 def test_so_much_of_what_is_asked_for_is_remembered_at_most() -> None:
@@ -136,6 +149,35 @@ def test_so_much_of_what_is_asked_for_is_remembered_at_most() -> None:
         assert asked(b"%d" % i) == (str(i),)
     assert asked(b"first") == first
     assert asked(b"first") is not first
+
+
+def tables() -> str:
+    """Say all that is remembered in the modules of the protocol, for whatever connection."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("spry_core.protocol")]
+    return repr(
+        [
+            value
+            for module in modules
+            for name, value in vars(module).items()
+            if type(value) in (dict, set) and not name.startswith("__")
+        ]
+    )
+
+
+def test_a_token_among_the_subprotocols_is_in_no_table_afterwards() -> None:
+    """A script in a browser can put one into no other field (RFC 6455 §4.1); the other fields are remembered."""
+    for _ in range(3):
+        conn = Connection("server", now=0.0, random=counted)
+        fields = b"X-Api-Key: s3cret\r\nSec-WebSocket-Protocol: bearer, s3cret\r\nSec-WebSocket-Extensions: x-known\r\n\r\n"
+        conn.receive_data(HANDSHAKE[:-2] + fields, 0.0)
+        found, *_ = list(conn)
+        assert isinstance(found, RequestHead)
+        assert isinstance(found.websocket, Offer)
+        assert found.websocket.subprotocols == ("bearer", "s3cret")
+        conn.send(Accept(subprotocol="s3cret"), 0.0)
+        assert b"Sec-WebSocket-Protocol: s3cret\r\n" in said(conn)
+    assert "x-known" in tables()
+    assert "s3cret" not in tables()
 
 
 def test_of_several_faults_the_version_comes_first_and_the_number_last() -> None:

@@ -662,6 +662,11 @@ def test_the_key_of_an_opening_handshake_is_no_reason_to_remember_another_one() 
     assert b"sec-websocket-key" not in NOTABLE
 
 
+def test_subprotocols_are_not_remembered() -> None:
+    """A script in a browser can put a token into no other field (RFC 6455 §4.1)."""
+    assert b"sec-websocket-protocol" not in NOTABLE
+
+
 def test_so_much_is_remembered_at_most() -> None:
     first = settled((b"host", b"first"))
     for i in range(256):

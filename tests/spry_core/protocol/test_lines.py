@@ -52,7 +52,13 @@ def test_short_lines_are_remembered_and_no_others() -> None:
 
     assert is_remembered(b"X-A", b"b" * 153)  # 160 with what is around it
     assert not is_remembered(b"X-A", b"b" * 154)
-    for name in (b"Authorization", b"cookie", b"Proxy-Authorization", b"Set-Cookie"):
+    for name in (
+        b"Authorization",
+        b"cookie",
+        b"Proxy-Authorization",
+        b"Set-Cookie",
+        b"Sec-WebSocket-Protocol",
+    ):
         assert not is_remembered(name, b"a")
     assert not is_remembered(b"Sec-WebSocket-Accept", b"a")  # never the same twice
 

@@ -24,6 +24,12 @@ EXTRA = {
     "authorization": b"Authorization: Bearer a",
     "cookie": b"Cookie: a=b",
     "proxy-authorization": b"Proxy-Authorization: Basic YTpi",
+    "key": b"X-Api-Key: a",
+    "token": b"X-Auth-Token: a",
+    "subprotocols": b"Sec-WebSocket-Protocol: a",
+    "page": b"Referer: https://a/?b",
+    "tag": b'If-None-Match: "a"',
+    "unheard of": b"A-Field-Of-Nobody: a",
     "content": b"Content-Length: 1",
     "no content": b"Content-Length: 0",
     "chunks": b"Transfer-Encoding: chunked",
@@ -59,6 +65,8 @@ def test_a_head_that_is_offered_twice_is_known() -> None:
         (b"/", ((b"host", b"a"), (b"authorization", b"b")), terms()),
         (b"/", ((b"cookie", b"a"),), terms()),
         (b"/", ((b"proxy-authorization", b"a"),), terms()),
+        (b"/", ((b"x-api-key", b"a"),), terms()),
+        (b"/", ((b"accept", b"a"), (b"x-auth-token", b"b"), (b"te", b"c")), terms()),
         (b"/", (), terms(Length(1))),
         (b"/", (), terms(Chunked())),
         (b"/", (), terms(upgrades=True)),
@@ -71,6 +79,36 @@ def test_what_may_be_a_secret_and_what_is_more_than_a_head_is_never_known(
     for _ in range(5):
         assert not remember(b"b", head, settled, LIMITS)
     assert not KNOWN
+
+
+def test_what_a_browser_says_of_itself_is_known() -> None:
+    """RFC 9110 §10.1, §12.5; Fetch Metadata, Client Hints: alone, none of it may be a secret."""
+    lines = (
+        *(b"Connection: keep-alive", b"Cache-Control: max-age=0", b"Pragma: no-cache", b"Content-Length: 0"),
+        *(
+            b'Sec-CH-UA: "A";v="1"',
+            b"Sec-CH-UA-Mobile: ?0",
+            b'Sec-CH-UA-Platform: "B"',
+            b"DNT: 1",
+            b"Sec-GPC: 1",
+        ),
+        *(
+            b"User-Agent: a",
+            b"Accept: */*",
+            b"Accept-Encoding: gzip",
+            b"Accept-Language: en",
+            b"Accept-Charset: x",
+        ),
+        *(
+            b"Sec-Fetch-Site: none",
+            b"Sec-Fetch-Mode: no-cors",
+            b"Sec-Fetch-User: ?1",
+            b"Sec-Fetch-Dest: empty",
+        ),
+        *(b"Upgrade-Insecure-Requests: 1", b"TE: trailers"),
+    )
+    fill(server(), data := request(b"/", *lines))
+    assert list(KNOWN) == [data]
 
 
 def test_so_many_are_known_at_most() -> None:
@@ -118,10 +156,10 @@ def fill(conn: Connection, data: bytes) -> None:
 
 @pytest.mark.parametrize("engine", ["native", "pure"])
 def test_a_head_that_is_known_says_what_it_said(engine: EngineName) -> None:
-    conn, data = server(engine=engine), request(b"/a", b"X-B: c")
+    conn, data = server(engine=engine), request(b"/a", b"Accept: c")
     first = ask(conn, data)
     assert first[0] == [
-        RequestHead(method=b"GET", target=b"/a", headers=((b"host", b"a"), (b"x-b", b"c"))),
+        RequestHead(method=b"GET", target=b"/a", headers=((b"host", b"a"), (b"accept", b"c"))),
         BodyEnd(),
     ]
     assert [ask(conn, data) == first for _ in range(5)] == [True] * 5
@@ -140,11 +178,11 @@ def test_the_reference_engine_reads_each_head() -> None:
 
 
 def test_under_other_limits_a_known_head_is_judged_anew() -> None:
-    data = request(b"/c", b"X-B: c")
+    data = request(b"/c", b"Accept: c")
     fill(server(), data)
     known = KNOWN[data][0]
     conn = server(Limits(max_fields=2))
-    ask(conn, request(b"/c", b"X-C: c"))
+    ask(conn, request(b"/c", b"Accept: d"))
     [head, _], _ = ask(conn, data)
     assert (head == known, head is known) == (True, False)
     few = server(Limits(max_fields=1))
@@ -181,7 +219,7 @@ def test_known_heads_may_stand_behind_each_other(behind: bytes) -> None:
 
 
 def test_what_begins_like_a_known_head_is_another_one() -> None:
-    data, conn = request(b"/j", b"X: y"), server()
+    data, conn = request(b"/j", b"TE: y"), server()
     fill(conn, data)
     assert data in KNOWN
     longer = data[:-2] + b"Z: a\r\n\r\n"

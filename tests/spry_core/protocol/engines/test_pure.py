@@ -488,6 +488,6 @@ def test_a_line_is_taken_apart_in_the_same_way_when_it_comes_again(primitives: P
 def test_no_more_lines_are_remembered_than_there_is_room_for() -> None:
     """Whatever clients send: each head is right, before and behind the place where all is forgotten."""
     for i in range(3000):
-        found = parse(pure, b"GET / HTTP/1.1\r\nX-%d: %d\r\n\r\n" % (i, i))
+        found = parse(pure, b"GET / HTTP/1.1\r\nAccept: %d\r\n\r\n" % i)
         assert found is not None
-        assert found[3] == ((b"x-%d" % i, b"%d" % i),)
+        assert found[3] == ((b"accept", b"%d" % i),)
