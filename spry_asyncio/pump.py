@@ -131,6 +131,11 @@ def watch_together(loop: asyncio.AbstractEventLoop, turns: Turns) -> Together | 
         return None  # no descriptor is left; the loop has one already
 
 
+def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
+    """Make what keeps the looks of the connections of one server in order."""
+    return Turns(lambda call, context: loop.call_soon(call, context=context))
+
+
 class Pump(Sender):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
@@ -179,7 +184,7 @@ class Pump(Sender):
         super().__init__(sock, clock_of(self._loop))
         self._report = report
         self._ended = ended
-        self._turns = turns or Turns(self._loop.call_soon)
+        self._turns = turns or turns_of(self._loop)
         self._watched = watch or OneByOne(self._loop)
         self._context = copy_context()  # what callbacks of this connection set is there for none of another
         self._driver = Driver(self)

@@ -18,7 +18,7 @@ from contextvars import copy_context
 from typing import TypeAlias
 
 from spry_asyncio.driver import Driver
-from spry_asyncio.pump import Pump, Together, watch_together
+from spry_asyncio.pump import Pump, Together, turns_of, watch_together
 from spry_core import Application
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol import DEFAULT_ENGINE, EngineName, Limits, Timeouts
@@ -36,7 +36,6 @@ from spry_system import (
     Address,
     Found,
     Listener,
-    Turns,
     address_text,
     internet_addresses,
     local_text,
@@ -78,7 +77,7 @@ class RunningServer:
         self._driver = Driver(self)  # the lifespan's
         self._started = asyncio.Event()  # or never will
         self._pumps: set[Pump] = set()
-        self._turns = Turns(self._loop.call_soon)
+        self._turns = turns_of(self._loop)
         self._watch: Together | None = None  # since there was something to watch, if the system can
         self._is_accepting = False
         self._pause: asyncio.TimerHandle | None = None

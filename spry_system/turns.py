@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Final, Protocol
 
 
@@ -30,8 +30,8 @@ class Turns:
 
     __slots__ = ("_noted", "_put_off", "_schedule", "context", "is_on")
 
-    def __init__(self, schedule: Callable[[Callable[[], None]], object]) -> None:
-        """Have `schedule` call back before the loop sleeps, and behind what is due by then."""
+    def __init__(self, schedule: Callable[[Callable[[], None], Context], object]) -> None:
+        """Have `schedule` call back, in that context, before the loop sleeps and behind what is due by then."""
         self.is_on: bool = False
         """True while a call is not over, or looks that were put off are to come; whoever raises it calls `finish`."""
         self.context: Final = copy_context()
@@ -67,7 +67,7 @@ class Turns:
     def put_off(self, watched: Watched) -> None:
         """Look at this when the loop comes to it."""
         if not self._put_off:
-            self._schedule(self._go_on)
+            self._schedule(self._go_on, self.context)
         self._put_off.append(watched)
         self.is_on = True
 
@@ -83,7 +83,7 @@ class Turns:
                     watched.look()
         finally:
             if noted:  # what ends the process has come out of a look: the others have their turn behind it
-                self._schedule(self._go_on)
+                self._schedule(self._go_on, self.context)
             self.is_on = bool(noted or self._put_off)
 
     def _go_on(self) -> None:

@@ -154,7 +154,7 @@ class Pump(Sender):
 
     def receive(self) -> None:
         """Pass on what has come, or find that the session wants nothing now."""
-        if not self._wants_read or self._is_lost:
+        if not self._wants_read or not self._is_watched:
             self._stop_watching()
             return
         try:

@@ -76,11 +76,6 @@ class Pumped(Clocked, Protocol):
         ...
 
     @property
-    def read_size(self) -> int:
-        """How many bytes to ask the stream for in one read, at most. It is enough to look at this behind a full read."""
-        ...
-
-    @property
     def closed(self) -> bool:
         """True: nothing more will happen."""
         ...
@@ -88,6 +83,11 @@ class Pumped(Clocked, Protocol):
 
 class Served(Pumped, Protocol):
     """One accepted stream, as its pump and its server see it."""
+
+    @property
+    def read_size(self) -> int:
+        """How many bytes to ask the stream for in one read, at most. It is enough to look at this behind a full read."""
+        ...
 
     @property
     def is_websocket(self) -> bool:

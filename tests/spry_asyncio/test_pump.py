@@ -17,7 +17,7 @@ import pytest
 from adapters.peer import PATIENCE, Peer, pair
 from adapters.scripted import ScriptedSession
 from spry_asyncio import Pump
-from spry_asyncio.pump import BIG, Together, watch_together
+from spry_asyncio.pump import BIG, Together, turns_of, watch_together
 from spry_core.driver import Driver
 from spry_core.protocol import ABORT
 from spry_core.serving import LogRecord, Session
@@ -59,7 +59,7 @@ class Started:
 async def two() -> AsyncGenerator[tuple[Started, Started, Peer, Peer]]:
     """Open two connections of one server."""
     loop = asyncio.get_running_loop()
-    turns = Turns(loop.call_soon)
+    turns = turns_of(loop)
     watch = watch_together(loop, turns)
     (sock, peer), (other_sock, other_peer) = pair(), pair()
     async with peer, other_peer:
@@ -412,7 +412,7 @@ def test_where_no_descriptor_is_left_or_none_is_wanted_the_loop_watches_each_soc
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        turns = Turns(loop.call_soon)
+        turns = turns_of(loop)
         watch = watch_together(loop, turns)
         assert watch is not None
         watch.close()
@@ -422,7 +422,7 @@ def test_where_no_descriptor_is_left_or_none_is_wanted_the_loop_watches_each_soc
 
     async def main_of_uvloop() -> None:
         loop = asyncio.get_running_loop()
-        assert watch_together(loop, Turns(loop.call_soon)) is None
+        assert watch_together(loop, turns_of(loop)) is None
 
     run(main)
     uvloop = pytest.importorskip("uvloop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from functools import partial
 
 import pytest
@@ -36,8 +37,8 @@ class Loop:
     def __init__(self) -> None:
         self.calls: list[Callable[[], None]] = []
 
-    def schedule(self, call: Callable[[], None]) -> None:
-        self.calls.append(call)
+    def schedule(self, call: Callable[[], None], context: Context) -> None:
+        self.calls.append(partial(context.run, call))
 
     def turn(self) -> int:
         """Call back what was scheduled; return how much that was."""
@@ -170,3 +171,18 @@ def test_what_ends_the_process_leaves_the_others_to_the_loop(position: int) -> N
     loop.turn()
     assert log == [line for line in whole("a", "b", "c") if line != f"{connections[position].name} ends"]
     assert (turns.is_on, loop.calls) == (False, [])
+
+
+NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+
+
+def test_a_look_that_was_put_off_comes_in_the_context_of_the_server() -> None:
+    """And not in that of the handler which had it put off."""
+    loop, names = Loop(), list[str]()
+    turns = Turns(loop.schedule)
+    waiting = Connection("waiting", [])
+    waiting.then = lambda: names.append(NAME.get())
+    token = NAME.set("handler")
+    turns.put_off(waiting)
+    NAME.reset(token)
+    assert (loop.turn(), names) == (1, ["nobody"])

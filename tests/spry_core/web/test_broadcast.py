@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
@@ -118,7 +119,7 @@ def test_a_stream_that_lets_nothing_in_between_does_not_let_it_in() -> None:
     async def endless() -> None:
         await opened.ws.add_stream(source())
 
-    async def source() -> object:
+    async def source() -> AsyncIterator[str]:
         yield "first"
         await opened.ws.closed
 
