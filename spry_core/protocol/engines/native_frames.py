@@ -40,7 +40,9 @@ _FIN_BINARY: Final = 0x82
 class _Frame(Protocol):
     """What encodes a frame. Not a `Callable`: kept in an attribute, a checker would take that for a method."""
 
-    def __call__(self, first: int, payload: bytes, /) -> bytes: ...
+    def __call__(self, first: int, payload: bytes, /) -> bytes:
+        """Return the frame with that first byte."""
+        ...
 
 
 class NativeFrameEngine:

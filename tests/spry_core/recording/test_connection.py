@@ -18,6 +18,7 @@ from spry_core.protocol import (
     Deflate,
     Limits,
     Message,
+    PreparedMessage,
     ResponseHead,
     Role,
     Timeouts,
@@ -183,6 +184,14 @@ def test_a_websocket_is_told_as_it_is_on_the_wire() -> None:
         state("open", 22.0, 3),
         {"bytes": [{"base64": "gQFi"}]},
     ]
+
+
+def test_a_message_for_many_is_told_as_one_that_is_said_here() -> None:
+    recorded, alone = opened(), opened()
+    recorded.connection.send_prepared(PreparedMessage("b"), False, 3.0)
+    alone.connection.send(Message(data="b", compress=False), 3.0)
+    assert recorded.take() == alone.take()
+    assert recorded.connection.data_to_send() == alone.connection.data_to_send() == [b"\x81\x01b"]
 
 
 def test_a_frame_that_came_with_the_opening_handshake_is_told_as_the_message_that_it_becomes() -> None:
