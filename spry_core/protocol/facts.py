@@ -20,7 +20,7 @@ class Flow(Protocol):
 
     @property
     def events(self) -> Sequence[object]:
-        """What was not fetched yet."""
+        """What was not fetched yet, always the same sequence."""
         ...
 
     @property
@@ -84,11 +84,6 @@ class Facts:
     def flow(self) -> Flow:
         """What is on its way: always the same object, for who looks often."""
         return self._stream
-
-    @property
-    def unfetched(self) -> Sequence[object]:
-        """What was not fetched yet, always the same sequence: for an owner who looks often whether it is empty."""
-        return self._stream.events
 
     @property
     def has_events(self) -> bool:

@@ -42,11 +42,11 @@ def test_settings_are_the_defaults_or_those_given() -> None:
 
 def test_what_was_not_fetched_is_always_the_same_sequence() -> None:
     conn = connection()
-    unfetched = conn.unfetched
+    unfetched = conn.flow.events
     assert len(unfetched) == 0
     conn.receive_data(GET, 0.0)
     assert [type(each) for each in unfetched] == [RequestHead, BodyEnd]
-    assert (len(list(conn)), len(unfetched), conn.unfetched is unfetched) == (2, 0, True)
+    assert (len(list(conn)), len(unfetched), conn.flow.events is unfetched) == (2, 0, True)
     conn.connection_lost(None, 0.0)
     assert [type(each) for each in unfetched] == [ConnectionEnded]
 
@@ -97,13 +97,13 @@ def test_only_a_websocket_is_ever_full() -> None:
 @pytest.mark.engines_by_name  # of the reference, messages never come in runs, nor payloads as they are
 def test_it_says_whether_something_is_to_be_fetched() -> None:
     conn = open_websocket()
-    unfetched = conn.unfetched  # may be asked for once
+    unfetched = conn.flow.events  # may be asked for once
     assert (conn.has_events, len(unfetched)) == (False, 0)
     conn.receive_data(frame(TEXT, b"a") + frame(TEXT, b"b"), 0.0)
     assert (conn.has_events, len(unfetched)) == (True, 1)  # both of one run
     assert (conn.next_event(), conn.has_events) == (Message(data="a"), True)
     assert (conn.next_event(), conn.has_events) == (Message(data="b"), False)
-    assert (len(unfetched), conn.unfetched is unfetched) == (0, True)
+    assert (len(unfetched), conn.flow.events is unfetched) == (0, True)
 
 
 def test_what_is_on_its_way_is_told_without_a_call() -> None:
