@@ -19,7 +19,6 @@ over. asyncio pushes, so nothing here waits. The session decides everything; wha
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import socket
 from collections.abc import Callable
@@ -29,8 +28,8 @@ from typing import Final, Protocol, TypeVarTuple
 from spry_asyncio.driver import Driver, clock_of
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol.memory import READ_SIZE
-from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_system import HAS_EPOLL, Poller, Sender, Turns, reset_on_close
+from spry_core.serving import LogRecord, Served
+from spry_system import HAS_EPOLL, BasePump, Poller, TimerHandle, Turns, reset_on_close
 
 Args = TypeVarTuple("Args")
 
@@ -136,7 +135,7 @@ def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
     return Turns(lambda call, context: loop.call_soon(call, context=context))
 
 
-class Pump(Sender):
+class Pump(BasePump):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
@@ -144,19 +143,11 @@ class Pump(Sender):
         "_driver",
         "_ended",
         "_has_ended",
-        "_has_failed",
-        "_is_at_end",
-        "_is_watching",
         "_is_writing",
         "_loop",
         "_loses_errors",
         "_put_off",
-        "_read_size",
-        "_report",
-        "_timer",
-        "_timer_at",
         "_turns",
-        "_wants_read",
         "_watched",
         "_will_look",
     )
@@ -181,26 +172,18 @@ class Pump(Sender):
             watch: What watches the sockets of that server; None for the loop.
         """
         self._loop = asyncio.get_running_loop()
-        super().__init__(sock, clock_of(self._loop))
-        self._report = report
+        super().__init__(sock, clock_of(self._loop), report)
         self._ended = ended
         self._turns = turns or turns_of(self._loop)
         self._watched = watch or OneByOne(self._loop)
         self._context = copy_context()  # what callbacks of this connection set is there for none of another
         self._driver = Driver(self)
         self._session = open_session(self._driver)
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = math.inf  # the timer's own `when` is rounded on uvloop
         self._put_off = 0  # times that a look was
-        self._read_size = READ_SIZE
-        self._wants_read = True  # what the session said when it was last looked at
-        self._is_watching = False  # the loop calls when there are bytes
         self._is_writing = False  # the loop calls when there is room
         self._will_look = False  # a look is to come or under way, and sees what happens before it is over
-        self._is_at_end = False  # the peer has sent its end of stream
         # uvloop stops watching a socket with an error pending when it has called once, whether that found the error or not.
         self._loses_errors = not isinstance(self._loop, asyncio.SelectorEventLoop)
-        self._has_failed = False
         self._has_ended = False
 
     def open(self) -> None:
@@ -269,8 +252,8 @@ class Pump(Sender):
 
     def receive(self) -> None:
         """Pass on what has come, or find that the session wants nothing now."""
-        if not self._wants_read or not self._is_watching:
-            if self._is_watching:
+        if not self._wants_read or not self._is_watched:
+            if self._is_watched:
                 self._stop_watching()
             return
         try:
@@ -286,8 +269,7 @@ class Pump(Sender):
             self._tell(self._session.receive_eof)
             return
         if len(data) >= READ_SIZE or self._read_size != READ_SIZE:
-            # From 128 KiB on an allocator may map pages anew for each read, so short ones do not ask for more.
-            self._read_size = self._session.read_size if len(data) >= READ_SIZE else READ_SIZE
+            self._choose_read_size(len(data))
         self._has_sent = False
         driver = self._driver
         is_outermost = self._begin_call()
@@ -313,7 +295,7 @@ class Pump(Sender):
         self._clear_timer()
         # uvloop calls timers before it looks for bytes again: some may have come in time while a task that began in a call of
         # this or another pump held the loop up.
-        if self._loses_errors and self._is_watching:
+        if self._loses_errors and self._is_watched:
             self.receive()
         if not self._has_ended:
             self._tell(self._session.handle_deadline)
@@ -342,17 +324,6 @@ class Pump(Sender):
         turns.is_on = self._will_look = True
         return True
 
-    def _follow_session(self) -> None:
-        session = self._session
-        if not self._is_lost:
-            self._write(session)
-        self._wants_read = wanted = session.wants_read
-        if wanted and not self._is_watching and not self._is_at_end and not self._is_lost:
-            self._watch()
-        deadline = session.next_deadline()
-        if deadline is not None and deadline < self._timer_at:
-            self._set_timer(deadline)
-
     def _look_for_error(self) -> None:
         """Find the reset that has come behind the bytes of this read; what it left unread is lost with it."""
         if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -370,7 +341,7 @@ class Pump(Sender):
             return
         self._is_lost = True
         self._unsent = self._end = None
-        if self._is_watching:
+        if self._is_watched:
             self._stop_watching()
         if self._is_writing:
             self._stop_writing()
@@ -381,47 +352,20 @@ class Pump(Sender):
 
     def _watch(self) -> None:
         self._watched.watch(self._socket, self)
-        self._is_watching = True
+        self._is_watched = True
 
     def _stop_watching(self) -> None:
-        self._is_watching = False
+        self._is_watched = False
         self._watched.forget(self._socket)
 
     def _stop_writing(self) -> None:
         self._is_writing = False
         self._loop.remove_writer(self._socket.fileno())
 
-    def _set_timer(self, deadline: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._time_has_come, context=self._turns.context)
-        self._timer_at = deadline
+    def _call_at(self, deadline: float) -> TimerHandle:
+        return self._loop.call_at(deadline, self._time_has_come, context=self._turns.context)
 
-    def _clear_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        self._timer_at = math.inf
-
-    def _fail(self, error: Exception) -> None:
-        """End this connection after an error of our own, as the last resort: report it once, cut the stream, cancel the tasks."""
-        if self._has_failed:
-            return
-        self._has_failed = True
-        self._report(record_internal_fault("connection aborted", error))
-        self._clear_timer()
-        self._abort_session(self._now())
-        try:
-            self._lose(None, self._now(), reset=True)
-        except Exception:
-            pass  # the session is broken, which has just been reported
-
-    def _abort_session(self, now: float) -> None:
-        """Let the session cancel its tasks, so that it takes that for no error of theirs; and cancel what it has left."""
-        try:
-            self._session.abort(now)
-        except Exception:
-            pass  # it is broken, which has just been reported
+    def _cancel_tasks(self) -> None:
         self._driver.cancel()
 
     def _finish(self) -> None:

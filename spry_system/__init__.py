@@ -19,8 +19,9 @@ from spry_system.listeners import (
 )
 from spry_system.looks import Looks
 from spry_system.poller import HAS_EPOLL, Poller
+from spry_system.pump import BasePump, TimerHandle
 from spry_system.recordings import MAX_FILES, record_in
-from spry_system.sending import Sender, send_some
+from spry_system.sending import send_some
 from spry_system.server import log, make_server
 from spry_system.tls import make_tls
 from spry_system.turns import Turns
@@ -31,12 +32,13 @@ __all__ = [
     "MAX_FILES",
     "Address",
     "Agenda",
+    "BasePump",
     "Found",
     "Listener",
     "Looks",
     "Part",
     "Poller",
-    "Sender",
+    "TimerHandle",
     "Turns",
     "address_text",
     "end_sending",

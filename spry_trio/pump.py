@@ -16,7 +16,6 @@ decided here is only how trio does it:
 
 from __future__ import annotations
 
-import math
 import socket
 from collections.abc import Callable
 from contextvars import copy_context
@@ -27,9 +26,8 @@ import trio
 
 from spry_core.driver import Driver as DriverProtocol
 from spry_core.protocol.memory import READ_SIZE
-from spry_core.serving import LogRecord, Served, record_internal_fault
-from spry_core.tasks import Timer
-from spry_system import Sender, reset_on_close
+from spry_core.serving import LogRecord, Served
+from spry_system import BasePump, TimerHandle, reset_on_close
 from spry_trio.driver import Driver, Workers
 
 Args = TypeVarTuple("Args")
@@ -41,7 +39,7 @@ BIG: Final = 16 * 1024
 """Bytes of a read behind which nothing waits for others: what they lead to is sent while the processor's cache has it."""
 
 
-class Pump(Sender):
+class Pump(BasePump):
     """Moves the bytes of one accepted socket and keeps its session's time."""
 
     __slots__ = (
@@ -49,18 +47,10 @@ class Pump(Sender):
         "_driver",
         "_ended",
         "_has_ended",
-        "_has_failed",
-        "_is_at_end",
         "_is_looking",
-        "_is_watched",
         "_is_writing",
         "_loop",
         "_put_off",
-        "_read_size",
-        "_report",
-        "_timer",
-        "_timer_at",
-        "_wants_read",
         "_when_ended",
         "_workers",
     )
@@ -82,25 +72,17 @@ class Pump(Sender):
             report: Takes the record of an internal error.
             ended: Is told once, when neither stream nor session nor task is left.
         """
-        super().__init__(sock, workers.loop.now)
-        self._report = report
+        super().__init__(sock, workers.loop.now, report)
         self._ended = ended
         self._workers = workers
         self._loop = workers.loop
         self._context = copy_context()  # what callbacks of this connection set is there for none of another
         self._driver = Driver(self, workers)
         self._session = open_session(self._driver)
-        self._timer: Timer | None = None
-        self._timer_at = math.inf
         self._put_off = 0  # times that a look was
         self._when_ended: trio.Event | None = None
-        self._read_size = READ_SIZE
-        self._wants_read = True  # what the session said when it was last looked at
-        self._is_watched = False  # the loop calls when there are bytes
         self._is_writing = False  # a task waits for room
         self._is_looking = True  # nobody does before it is opened
-        self._is_at_end = False  # the peer has sent its end of stream
-        self._has_failed = False
         self._has_ended = False
 
     def open(self) -> None:
@@ -170,8 +152,7 @@ class Pump(Sender):
             self._tell(self._session.receive_eof)
             return
         if len(data) >= READ_SIZE or self._read_size != READ_SIZE:
-            # From 128 KiB on an allocator may map pages anew for each read, so short ones do not ask for more.
-            self._read_size = self._session.read_size if len(data) >= READ_SIZE else READ_SIZE
+            self._choose_read_size(len(data))
         if len(data) >= BIG:
             self._loop.hurry()
         try:  # as `_tell`, without its price
@@ -225,17 +206,6 @@ class Pump(Sender):
         """Close with 1001 and without grace: whoever cancels is waiting."""
         self._session.shutdown(now, grace=0.0)
 
-    def _follow_session(self) -> None:
-        session = self._session
-        if not self._is_lost:
-            self._write(session)
-        self._wants_read = wanted = session.wants_read
-        if wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
-            self._watch()
-        deadline = session.next_deadline()
-        if deadline is not None and deadline < self._timer_at:
-            self._set_timer(deadline)
-
     def _watch(self) -> None:
         self._loop.watch(self._socket, self)
         self._is_watched = True
@@ -245,17 +215,11 @@ class Pump(Sender):
             self._is_watched = False
             self._loop.forget(self._socket)
 
-    def _set_timer(self, deadline: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self)
-        self._timer_at = deadline
+    def _call_at(self, deadline: float) -> TimerHandle:
+        return self._loop.call_at(deadline, self)
 
-    def _clear_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        self._timer_at = math.inf
+    def _cancel_tasks(self) -> None:
+        self._driver.cancel()
 
     def _wait_for_room(self) -> None:
         self._is_blocked = True
@@ -287,27 +251,6 @@ class Pump(Sender):
         trio.lowlevel.notify_closing(self._socket)  # whoever waits for it would wait for ever
         self._socket.close()
         self._session.connection_lost(error, now)
-
-    def _fail(self, error: Exception) -> None:
-        """End this connection after an error of our own, as the last resort: report it once, cut the stream, cancel the tasks."""
-        if self._has_failed:
-            return
-        self._has_failed = True
-        self._report(record_internal_fault("connection aborted", error))
-        self._clear_timer()
-        self._abort_session(self._loop.now())
-        try:
-            self._lose(None, self._loop.now(), reset=True)
-        except Exception:
-            pass  # the session is broken, which has just been reported
-
-    def _abort_session(self, now: float) -> None:
-        """Let the session cancel its tasks, so that it takes that for no error of theirs; and cancel what it has left."""
-        try:
-            self._session.abort(now)
-        except Exception:
-            pass  # it is broken, which has just been reported
-        self._driver.cancel()
 
     def _finish_if_alone(self) -> None:
         if self._driver.has_tasks:

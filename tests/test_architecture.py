@@ -175,7 +175,8 @@ HOUSE: Mapping[str, Ranks] = {
         ("interface",),
     ),
     "spry_system": (
-        ("agenda", "recordings", "sending"),
+        ("agenda", "pump", "recordings"),
+        ("sending",),
         ("ending", "listeners", "looks", "poller", "server", "threads", "tls", "turns"),
     ),
     "spry_asyncio": (

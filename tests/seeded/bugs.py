@@ -231,7 +231,7 @@ CORE: Final = (
 ADAPTERS: Final = (
     Bug(
         name="asyncio: the timer is not armed again",
-        path="spry_asyncio/pump.py",
+        path="spry_system/pump.py",
         change="""\
 -        self._timer_at = math.inf
 """,
@@ -239,7 +239,7 @@ ADAPTERS: Final = (
     ),
     Bug(
         name="asyncio: no timer is ever set",
-        path="spry_asyncio/pump.py",
+        path="spry_system/pump.py",
         change="""\
 -        if deadline is not None and deadline < self._timer_at:
 +        if deadline is not None and deadline > self._timer_at:
@@ -281,7 +281,7 @@ ADAPTERS: Final = (
     ),
     Bug(
         name="trio: reading is not resumed",
-        path="spry_trio/pump.py",
+        path="spry_system/pump.py",
         change="""\
 -        if wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
 +        if not wanted and not self._is_watched and not self._is_at_end and not self._is_lost:
