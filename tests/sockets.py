@@ -29,6 +29,16 @@ SWITCH: Final = (
 )
 
 
+SAID: Final[list[tuple[str | bytes | bytearray | memoryview, bytes]]] = [
+    ("hé", b"\x81\x03h\xc3\xa9"),
+    (b"\x00\xff", b"\x82\x02\x00\xff"),
+    (bytearray(b"ab"), b"\x82\x02ab"),
+    (memoryview(b"abcd")[::2], b"\x82\x02ac"),
+    ("", b"\x81\x00"),
+    (b"", b"\x82\x00"),
+]
+"""Messages of every kind, and the frames of a server that says them (RFC 6455 §5.2, §5.6)."""
+
 SMALL: Final = Limits(high_water=10, max_unsent=100)
 """Eight bytes of payload make a frame of ten."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -18,6 +19,16 @@ from spry_system import Poller
 from spry_trio import Pump, driver
 from spry_trio.driver import open_workers
 from spry_trio.pump import RaisingBare
+
+
+def opening(sessions: list[ScriptedSession]) -> Callable[[Driver], Session]:
+    """Make what opens a scripted session, which is in the list then."""
+
+    def open_session(driver: Driver) -> Session:
+        sessions.append(ScriptedSession(driver))
+        return cast(Session, sessions[-1])
+
+    return open_session
 
 
 def test_a_pump_that_is_cancelled_closes_its_session_and_goes_on_until_it_is_closed() -> None:
@@ -103,14 +114,11 @@ def test_a_socket_that_is_readable_for_nothing_is_waited_for_again() -> None:
         sock, peer = pair()
         reluctant = Reluctant(fileno=sock.detach())
         sessions: list[ScriptedSession] = []
-
-        def open_session(driver: Driver) -> Session:
-            sessions.append(ScriptedSession(driver))
-            return cast(Session, sessions[0])
-
         reports: list[LogRecord] = []
         async with trio.open_nursery() as nursery, peer, open_workers() as workers:
-            nursery.start_soon(Pump(reluctant, workers, open_session, reports.append, lambda pump: None).run)
+            nursery.start_soon(
+                Pump(reluctant, workers, opening(sessions), reports.append, lambda pump: None).run
+            )
             await peer.send(b"hello")
             await sessions[0].until(("data", b"hello"))
             sessions[0].say(CLOSE)
@@ -126,14 +134,9 @@ def test_without_epoll_each_socket_is_waited_for_in_a_task(monkeypatch: pytest.M
     async def main() -> None:
         sock, peer = pair()
         sessions: list[ScriptedSession] = []
-
-        def open_session(driver: Driver) -> Session:
-            sessions.append(ScriptedSession(driver))
-            return cast(Session, sessions[0])
-
         reports: list[LogRecord] = []
         async with trio.open_nursery() as nursery, peer, open_workers() as workers:
-            nursery.start_soon(Pump(sock, workers, open_session, reports.append, lambda pump: None).run)
+            nursery.start_soon(Pump(sock, workers, opening(sessions), reports.append, lambda pump: None).run)
             await peer.send(b"one")
             await sessions[0].until(("data", b"one"))
             sessions[0].wants_reading = False
@@ -163,14 +166,9 @@ def test_if_the_kernel_watches_no_more_sockets_the_stream_is_lost(monkeypatch: p
     async def main() -> None:
         sock, peer = pair()
         sessions: list[ScriptedSession] = []
-
-        def open_session(driver: Driver) -> Session:
-            sessions.append(ScriptedSession(driver))
-            return cast(Session, sessions[0])
-
         reports: list[LogRecord] = []
         async with peer, open_workers() as workers:
-            await Pump(sock, workers, open_session, reports.append, lambda pump: None).run()
+            await Pump(sock, workers, opening(sessions), reports.append, lambda pump: None).run()
             assert await peer.receive_all() == b""
         assert sessions[0].all("lost") == [OSError]
         assert reports == []
